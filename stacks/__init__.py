@@ -1,0 +1,1 @@
+"""Stack files and the typed settings that they hold."""
