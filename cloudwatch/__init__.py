@@ -1,0 +1,1 @@
+"""The CloudWatch half of a stack: plan objects (`cloudwatch.plan`) and the components that make them real."""

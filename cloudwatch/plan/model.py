@@ -251,7 +251,6 @@ class AgentPlan:
     metric_filters: tuple[MetricFilter, ...]
     alarms: tuple[MetricAlarm, ...]
     composite_alarms: tuple[CompositeAlarm, ...]
-    dashboard: Dashboard
 
 
 @dataclass(frozen=True)
@@ -263,7 +262,7 @@ class CloudWatchPlan:
     region: str
     topics: tuple[Topic, ...]
     agents: tuple[AgentPlan, ...]
-    overview: Dashboard
+    dashboards: tuple[Dashboard, ...]
     budget: Budget | None
 
     @property

@@ -1,0 +1,35 @@
+"""Everything of one agent: its log group, and what is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from cloudwatch.alarms import AgentAlarms
+from cloudwatch.component import Component
+from cloudwatch.log_groups import AgentLogGroup
+from cloudwatch.metric_filters import MetricFilters
+from cloudwatch.plan.model import AgentPlan, Severity
+from cloudwatch.saved_queries import SavedQueries
+
+
+class AgentObservability(Component):
+    log_group_name: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        plan: AgentPlan,
+        *,
+        topics: Mapping[Severity, pulumi.Input[str]],
+        stack_key_arn: pulumi.Input[str] | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        group = AgentLogGroup(f"{name}-log-group", plan.log_group, stack_key_arn=stack_key_arn, opts=self.child())
+        self.log_group_name = group.log_group_name
+        SavedQueries(f"{name}-query", plan.saved_queries, log_group_name=self.log_group_name, opts=self.child())
+        MetricFilters(f"{name}-filter", plan.metric_filters, log_group_name=self.log_group_name, opts=self.child())
+        AgentAlarms(f"{name}-alarm", plan.alarms, plan.composite_alarms, topics=topics, opts=self.child())
+        self.register_outputs({"log_group_name": self.log_group_name})

@@ -1,0 +1,123 @@
+"""An agent's log group: made here, or used as it is."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+
+from cloudwatch.component import Component
+from cloudwatch.plan.model import LogGroup
+
+KEY_DELETION_DAYS = 30
+
+
+class LogEncryptionKey(Component):
+    """A KMS key that CloudWatch Logs of this region may use, for log groups of this account only."""
+
+    arn: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, *, region: str, account_id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, opts)
+        key = aws.kms.Key(
+            f"{name}-key",
+            description="Log groups of Earshot",
+            enable_key_rotation=True,
+            deletion_window_in_days=KEY_DELETION_DAYS,
+            policy=pulumi.Output.from_input(account_id).apply(lambda account: json.dumps(key_policy(region, account))),
+            opts=self.child(),
+        )
+        aws.kms.Alias(f"{name}-alias", name=f"alias/{name}", target_key_id=key.key_id, opts=self.child())
+        self.arn = key.arn
+        self.register_outputs({"arn": self.arn})
+
+
+def key_policy(region: str, account_id: str) -> dict[str, object]:
+    """The key's policy: administration for the account, use for CloudWatch Logs.
+
+    The service's statement and its condition follow docs.aws.amazon.com/AmazonCloudWatch/latest/logs/
+    encrypt-log-data-kms.html. The administration statement names its actions: a key policy with `kms:*` would let
+    anyone with that permission in the account read the logs.
+    """
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Administer",
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+                "Action": [
+                    "kms:CancelKeyDeletion",
+                    "kms:CreateAlias",
+                    "kms:DeleteAlias",
+                    "kms:DescribeKey",
+                    "kms:DisableKeyRotation",
+                    "kms:EnableKeyRotation",
+                    "kms:GetKeyPolicy",
+                    "kms:GetKeyRotationStatus",
+                    "kms:ListKeyPolicies",
+                    "kms:ListResourceTags",
+                    "kms:PutKeyPolicy",
+                    "kms:ScheduleKeyDeletion",
+                    "kms:TagResource",
+                    "kms:UntagResource",
+                    "kms:UpdateAlias",
+                    "kms:UpdateKeyDescription",
+                ],
+                "Resource": "*",
+            },
+            {
+                "Sid": "EncryptLogs",
+                "Effect": "Allow",
+                "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+                "Action": [
+                    "kms:Encrypt",
+                    "kms:Decrypt",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                    "kms:GenerateDataKey",
+                    "kms:GenerateDataKeyWithoutPlaintext",
+                    "kms:DescribeKey",
+                ],
+                "Resource": "*",
+                "Condition": {
+                    "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{account_id}:log-group:*"}
+                },
+            },
+        ],
+    }
+
+
+class AgentLogGroup(Component):
+    """`log_group_name` is known only once the group exists, so what reads it waits for the group."""
+
+    log_group_name: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        plan: LogGroup,
+        *,
+        stack_key_arn: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        if plan.managed:
+            key = {"aws": None, "stack-key": stack_key_arn}.get(plan.encrypt, plan.encrypt)
+            group = aws.cloudwatch.LogGroup(
+                f"{name}-group",
+                name=plan.name,
+                retention_in_days=plan.retention_days,
+                kms_key_id=key,
+                opts=self.child(pulumi.ResourceOptions(protect=plan.protect)),
+            )
+            self.log_group_name = group.name
+        else:
+            # Looked up, so that a name that does not exist fails here and not in every filter on it.
+            self.log_group_name = aws.cloudwatch.get_log_group_output(
+                name=plan.name, opts=pulumi.InvokeOutputOptions(parent=self)
+            ).name
+        self.register_outputs({"log_group_name": self.log_group_name})

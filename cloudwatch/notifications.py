@@ -1,0 +1,199 @@
+"""A severity's topic, who may speak to it, and who hears of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from cloudwatch.component import Component, ReadSecret
+from cloudwatch.plan.model import SecretRef, Subscription, Topic
+
+SLACK_NOTIFIER = Path(__file__).parent / "slack_notifier" / "handler.py"
+SLACK_LOG_RETENTION_DAYS = 14
+
+
+class NotificationTopic(Component):
+    arn: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        plan: Topic,
+        *,
+        account_id: pulumi.Input[str],
+        read_secret: ReadSecret,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        topic = aws.sns.Topic(f"{name}-topic", name=plan.name, opts=self.child())
+        self.arn = topic.arn
+        aws.sns.TopicPolicy(
+            f"{name}-policy",
+            arn=topic.arn,
+            policy=pulumi.Output.all(topic.arn, account_id).apply(lambda known: json.dumps(topic_policy(*known))),
+            opts=self.child(),
+        )
+        for subscription in plan.subscriptions:
+            self._subscribe(name, plan, subscription, account_id, read_secret)
+        self.register_outputs({"arn": self.arn})
+
+    def _subscribe(
+        self,
+        name: str,
+        plan: Topic,
+        subscription: Subscription,
+        account_id: pulumi.Input[str],
+        read_secret: ReadSecret,
+    ) -> None:
+        address = subscription.address
+        value = read_secret(address) if isinstance(address, SecretRef) else address
+        if subscription.kind == "slack":
+            SlackNotifier(
+                f"{name}-slack",
+                function_name=f"{plan.name}-slack",
+                webhook_url=value,
+                topic_arn=self.arn,
+                account_id=account_id,
+                opts=self.child(),
+            )
+            return
+        aws.sns.TopicSubscription(
+            f"{name}-{subscription.key}",
+            topic=self.arn,
+            protocol="email" if subscription.kind == "email" else "https",
+            endpoint=value,
+            # PagerDuty confirms by itself; without this the provider does not wait for it and cannot delete it.
+            endpoint_auto_confirms=subscription.kind == "pagerduty" or None,
+            opts=self.child(),
+        )
+
+
+def topic_policy(topic_arn: str, account_id: str) -> dict[str, object]:
+    """Alarms and budgets of this account may publish; nobody over plain HTTP."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Publish",
+                "Effect": "Allow",
+                "Principal": {"Service": ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]},
+                "Action": "sns:Publish",
+                "Resource": topic_arn,
+                "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
+            },
+            {
+                "Sid": "DenyPlainHttp",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "sns:Publish",
+                "Resource": topic_arn,
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+        ],
+    }
+
+
+class SlackNotifier(Component):
+    """A small Lambda that passes a topic's messages on to a Slack webhook."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        function_name: str,
+        webhook_url: pulumi.Input[str],
+        topic_arn: pulumi.Input[str],
+        account_id: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        parameter = aws.ssm.Parameter(
+            f"{name}-webhook",
+            name=f"/earshot/{function_name}/webhook-url",
+            type="SecureString",
+            value=webhook_url,
+            opts=self.child(),
+        )
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-logs",
+            name=f"/aws/lambda/{function_name}",
+            retention_in_days=SLACK_LOG_RETENTION_DAYS,
+            opts=self.child(),
+        )
+        role = aws.iam.Role(
+            f"{name}-role",
+            name=function_name,
+            assume_role_policy=pulumi.Output.from_input(account_id).apply(
+                lambda account: json.dumps(lambda_trust_policy(account))
+            ),
+            opts=self.child(),
+        )
+        policy = aws.iam.RolePolicy(
+            f"{name}-role-policy",
+            name="notify",
+            role=role.name,
+            policy=pulumi.Output.all(parameter.arn, logs.arn).apply(lambda arns: json.dumps(notifier_policy(*arns))),
+            opts=self.child(),
+        )
+        function = aws.lambda_.Function(
+            f"{name}-function",
+            name=function_name,
+            runtime="python3.13",
+            architectures=["arm64"],
+            handler="handler.handler",
+            role=role.arn,
+            timeout=15,
+            memory_size=128,
+            code=pulumi.AssetArchive({"handler.py": pulumi.FileAsset(str(SLACK_NOTIFIER))}),
+            environment={"variables": {"WEBHOOK_PARAMETER": parameter.name}},
+            # The role must be allowed to write and read before the first message comes.
+            opts=self.child(pulumi.ResourceOptions(depends_on=[policy, logs])),
+        )
+        permission = aws.lambda_.Permission(
+            f"{name}-permission",
+            action="lambda:InvokeFunction",
+            function=function.name,
+            principal="sns.amazonaws.com",
+            source_arn=topic_arn,
+            opts=self.child(),
+        )
+        aws.sns.TopicSubscription(
+            f"{name}-subscription",
+            topic=topic_arn,
+            protocol="lambda",
+            endpoint=function.arn,
+            opts=self.child(pulumi.ResourceOptions(depends_on=[permission])),
+        )
+        self.register_outputs({})
+
+
+def lambda_trust_policy(account_id: str) -> dict[str, object]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
+            }
+        ],
+    }
+
+
+def notifier_policy(parameter_arn: str, log_group_arn: str) -> dict[str, object]:
+    """Read the one parameter, write to the one log group. The parameter's AWS-managed key needs no statement."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": parameter_arn},
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": f"{log_group_arn}:log-stream:*",
+            },
+        ],
+    }

@@ -1,0 +1,46 @@
+"""Topics per severity with their subscriptions, and the cost budget."""
+
+from __future__ import annotations
+
+from cloudwatch.plan.model import Budget, Severity, Subscription, Topic
+from stacks import settings
+
+BUDGETED_SERVICES = (
+    "AmazonCloudWatch",
+    "Amazon Simple Notification Service",
+    "AWS Lambda",
+    "AWS Key Management Service",
+)
+"""Cost Explorer's names of the services that a stack uses; custom metrics carry no tag, so a budget by tag
+would miss most of the bill."""
+
+
+def plan_topics(stack: str, notifications: settings.Notifications) -> tuple[Topic, ...]:
+    """One topic per severity, also without receivers: alarms have somewhere to speak, and one can be added."""
+    receivers = {Severity.CRITICAL: notifications.critical, Severity.WARNING: notifications.warning}
+    return tuple(
+        Topic(str(severity), f"earshot-{stack}-{severity}", severity, _subscriptions(of))
+        for severity, of in receivers.items()
+    )
+
+
+def _subscriptions(receivers: settings.Receivers) -> tuple[Subscription, ...]:
+    found = [Subscription(f"email-{address}", "email", address) for address in receivers.emails]
+    if receivers.pagerduty_integration_url:
+        found.append(Subscription("pagerduty", "pagerduty", receivers.pagerduty_integration_url))
+    if receivers.slack_webhook_url:
+        found.append(Subscription("slack", "slack", receivers.slack_webhook_url))
+    return tuple(found)
+
+
+def plan_budget(stack: str, budget: settings.Budget | None) -> Budget | None:
+    if budget is None:
+        return None
+    return Budget(
+        "monthly-cost",
+        f"earshot-{stack}-monthly-cost",
+        budget.monthly_limit_usd,
+        BUDGETED_SERVICES,
+        tuple(sorted(set(budget.alert_percents))),
+        budget.emails,
+    )

@@ -1,0 +1,49 @@
+"""Arguments of the stack's one AWS provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi_aws as aws
+
+from stacks.settings import Environment, Lab, Settings
+
+SERVICES = ("budgets", "cloudwatch", "iam", "kms", "lambda_", "logs", "sns", "ssm", "sts")
+"""The services that a stack calls, as the provider's `endpoints` names them."""
+
+
+def provider_args(stack: str, settings: Settings) -> dict[str, Any]:
+    """Region and tags; in environment `local` the emulator's address instead of AWS' own."""
+    tags = {
+        "Project": "earshot",
+        "Stack": stack,
+        "Environment": str(settings.environment),
+        "Owner": settings.owner,
+    }
+    if settings.expires_on:
+        tags["Expires"] = settings.expires_on.isoformat()
+    arguments: dict[str, Any] = {
+        "region": settings.region,
+        "default_tags": aws.ProviderDefaultTagsArgs(tags=tags),
+    }
+    if settings.environment == Environment.LOCAL:
+        url = emulator_url(settings)
+        arguments |= {
+            # Fixed, so that a real account is out of reach even where the shell has its credentials.
+            "access_key": "local",
+            "secret_key": "local",
+            "token": "local",
+            "profile": "",
+            "endpoints": [aws.ProviderEndpointArgs(**dict.fromkeys(SERVICES, url))],
+            "skip_credentials_validation": True,
+            "skip_metadata_api_check": True,
+            "skip_region_validation": True,
+            # What the emulator lacks it answers with 500, which the provider would retry for many minutes.
+            "max_retries": 2,
+        }
+    return arguments
+
+
+def emulator_url(settings: Settings) -> str:
+    """Where the local stack's AWS emulator answers."""
+    return f"http://127.0.0.1:{(settings.lab or Lab()).aws_port}"

@@ -1,0 +1,32 @@
+"""Saved Logs Insights queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from cloudwatch.component import Component
+from cloudwatch.plan.model import SavedQuery
+
+
+class SavedQueries(Component):
+    def __init__(
+        self,
+        name: str,
+        plan: Sequence[SavedQuery],
+        *,
+        log_group_name: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        for query in plan:
+            aws.cloudwatch.QueryDefinition(
+                f"{name}-{query.key}",
+                name=query.name,
+                query_string=query.query,
+                log_group_names=[log_group_name],
+                opts=self.child(),
+            )
+        self.register_outputs({})
