@@ -1,31 +1,34 @@
 """From stack files, or from the running engine, to validated settings.
 
 A stack's own file lies over `stacks/base.yaml`; mappings merge key by key, lists and scalars replace. Encrypted
-values become `SecretRef`s here, so nothing past this module holds one. All problems of a file are reported in
-one `UserError`, a line each.
+values become `SecretRef`s here, so nothing past this module holds one. All problems are reported in one
+`UserError`, a line each.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, cast, get_origin
+from typing import Any, cast
 
-import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from cloudwatch.plan.model import SecretRef
 from earshot.errors import UserError
+from stacks.documents import Document, Location, Problem, dotted, read, shown
+from stacks.problems import NAMESPACE, raise_if_any, setting_problems, stack_file_problems, wrong_namespace
+from stacks.schema import is_secret, node_at, nullable, resolved
 from stacks.settings import Settings
 
-NAMESPACE = "earshot"
 DIRECTORY = "stacks"
-REFERENCE = "docs/reference/settings.md"
+INHERITED = "(stacks/base.yaml)"
+"""What `Pulumi.yaml` declares as the default of settings that the stack may leave to `base.yaml`.
+
+The engine asks for a default, lest the key be required in every stack's file, and hands it over like a value that
+the stack did set. A real value would hide that of `base.yaml`; this one is told apart.
+"""
 
 
 def stack_file(stack: str, project: Path) -> Path:
@@ -33,26 +36,43 @@ def stack_file(stack: str, project: Path) -> Path:
     return project / DIRECTORY / f"Pulumi.{stack}.yaml"
 
 
+def base_file(project: Path) -> Path:
+    """What every stack starts from."""
+    return project / DIRECTORY / "base.yaml"
+
+
 def stacks(project: Path) -> list[str]:
     """The stacks that have a file, by name."""
-    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in (project / DIRECTORY).glob("Pulumi.*.yaml"))
+    files = (project / DIRECTORY).glob("Pulumi.*.yaml")
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
 
 
 def load(stack: str, project: Path) -> Settings:
     """A stack's settings from its files, without engine or network.
 
-    Raises `UserError` naming every problem with its key, value and what is allowed.
+    Raises `UserError` naming every problem with its file, line, key, value and what is allowed.
     """
     path = stack_file(stack, project)
     if not path.is_file():
         known = stacks(project)
         near = difflib.get_close_matches(stack, known, 1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise UserError(f"There is no stack {stack!r}: {path} does not exist.{hint} Stacks here: {', '.join(known) or 'none'}.")
-    config = _mapping(_read_yaml(path), path).get("config") or {}
-    prefix = f"{NAMESPACE}:"
-    own = {key.removeprefix(prefix): value for key, value in _mapping(config, path).items() if key.startswith(prefix)}
-    return validate(_merged_with_base(own, project), source=path)
+        listed = ", ".join(known) or "none"
+        raise UserError(f"There is no stack {stack!r}: {shown(path)} does not exist.{hint} Stacks here: {listed}.")
+    document = read(path)
+    problems = [*document.problems, *stack_file_problems(document)]
+    config = document.data.get("config", {}) if isinstance(document.data, dict) else None
+    if not isinstance(config, dict) or "config" not in document.data:
+        raise_if_any(problems, stack)
+    own = Document(document.file, {}, problems=problems)
+    for key, value in (config or {}).items():
+        namespace, _, name = key.partition(":")
+        if namespace == NAMESPACE:
+            own.data[name] = value if isinstance(value, (dict, list)) else _of_text(name, _text_of(value))
+    for location, line in document.lines.items():
+        if location[0] == "config" and len(location) > 1:
+            own.lines[str(location[1]).removeprefix(f"{NAMESPACE}:"), *location[2:]] = line
+    return _validated(stack, own, project)
 
 
 def load_from_engine(project: Path) -> Settings:
@@ -60,14 +80,24 @@ def load_from_engine(project: Path) -> Settings:
 
     The engine decrypts a structured value as a whole; the secrets in it are replaced by references at once.
     """
-    config: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
-    encrypted = set(json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS") or "[]"))
-    own: dict[str, Any] = {}
+    import pulumi  # here: it takes half a second, which `load` has no use for
+    from pulumi.runtime import config as engine
+
+    # The released language host passes the configuration by environment, the automation API sets it in the SDK.
+    config: dict[str, str] = {**engine.get_config_env(), **engine.CONFIG.get()}
+    encrypted_keys = engine.get_config_secret_keys_env()
+    stack = pulumi.get_stack()
+    own = Document(f"configuration of stack {stack}", {})
+    encrypted: set[str] = set()
     for key, text in config.items():
         namespace, _, name = key.partition(":")
-        if namespace == NAMESPACE:
-            own[name] = _references(yaml.safe_load(text), (name,), encrypted=key in encrypted)
-    return validate(_merged_with_base(own, project), source=Path(f"the configuration of stack {os.environ.get('PULUMI_STACK')}"))
+        if hint := wrong_namespace(key):
+            own.problems.append(Problem(own.file, None, f"{key}: {hint}"))
+        if namespace == NAMESPACE and text != INHERITED:
+            own.data[name] = _of_text(name, text)
+            if engine.is_config_secret(key) or key in encrypted_keys:
+                encrypted.add(name)
+    return _validated(stack, own, project, encrypted)
 
 
 def secret_value(configuration: Mapping[str, Any], reference: SecretRef) -> str:
@@ -76,17 +106,6 @@ def secret_value(configuration: Mapping[str, Any], reference: SecretRef) -> str:
     for key in reference.path.split(".")[1:]:
         node = node[key]
     return str(node)
-
-
-def validate(raw: Mapping[str, Any], *, source: Path) -> Settings:
-    """Settings out of plain data; `UserError` with all problems, in the order of the keys."""
-    try:
-        return Settings.model_validate(_with_agents_alarms(raw))
-    except ValidationError as error:
-        lines = list(dict.fromkeys(_lines(error, raw)))
-        count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
-        listed = "\n".join(f"  {line}" for line in lines)
-        raise UserError(f"{count} in {source}:\n{listed}\nEvery setting, with its range: {REFERENCE}") from None
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,10 +120,43 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _merged_with_base(own: Mapping[str, Any], project: Path) -> dict[str, Any]:
-    base = project / DIRECTORY / "base.yaml"
-    below = _mapping(_read_yaml(base), base) if base.is_file() else {}
-    return merge(below, _references(own, (), encrypted=False))
+def _validated(stack: str, own: Document, project: Path, encrypted: Collection[str] = ()) -> Settings:
+    """The settings that `own` and the base make; sections in `encrypted` were decrypted by the engine."""
+    base = read(base_file(project)) if base_file(project).is_file() else Document(shown(base_file(project)))
+    problems = [*own.problems, *base.problems]
+    below = {} if base.data is None else base.data
+    if not isinstance(below, dict):
+        problems.append(Problem(base.file, None, "allowed: a mapping of keys to values"))
+        below = {}
+    over = {name: _references(value, (name,), decrypted=name in encrypted) for name, value in own.data.items()}
+    raw = merge(below, over)
+    try:
+        settings = Settings.model_validate(_with_agents_alarms(raw))
+    except ValidationError as error:
+        raise_if_any([*problems, *setting_problems(error, raw, (own, base), hidden=encrypted)], stack)
+        raise
+    raise_if_any(problems, stack)
+    return settings
+
+
+def _text_of(value: object) -> str:
+    """A scalar of a stack's file as Pulumi has it: every scalar right under `config` is text, null the empty one."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _of_text(name: str, text: str) -> Any:
+    """The value of a key right under `config`: structures are JSON there; texts are not parsed any further."""
+    node = node_at((name,))
+    if text == "" and (node is None or nullable(node)):
+        return None
+    if node is not None and resolved(node)["type"] == "string":
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _with_agents_alarms(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,158 +172,18 @@ def _with_agents_alarms(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**raw, "agents": filled}
 
 
-def _references(value: Any, path: tuple[str, ...], *, encrypted: bool) -> Any:
+def _references(value: Any, location: Location, *, decrypted: bool) -> Any:
     """`value` with every encrypted leaf replaced by a `SecretRef`.
 
     In a file such a leaf is `{secure: ...}`. The engine hands over plain values with the whole section marked:
-    then the settings model tells which leaves are secret.
+    then the settings tell which leaves are secret.
     """
-    if isinstance(value, Mapping):
-        if set(value) == {"secure"}:
-            return SecretRef(".".join(path))
-        return {key: _references(entry, (*path, str(key)), encrypted=encrypted) for key, entry in value.items()}
-    if encrypted and value is not None and _is_secret(path):
-        return SecretRef(".".join(path))
+    if isinstance(value, dict):
+        if set(value) == {"secure"} and isinstance(value["secure"], str):
+            return SecretRef(dotted(location))
+        return {key: _references(entry, (*location, key), decrypted=decrypted) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_references(entry, (*location, index), decrypted=decrypted) for index, entry in enumerate(value)]
+    if decrypted and value is not None and is_secret(node_at(location)):
+        return SecretRef(dotted(location))
     return value
-
-
-def _is_secret(path: tuple[str, ...]) -> bool:
-    field = _field(path)
-    return field is not None and "SecretRef" in str(field.annotation)
-
-
-def _field(path: tuple[str | int, ...]) -> FieldInfo | None:
-    """The model field at a path; names of entries in a mapping and indexes of a list are passed over."""
-    model: type[BaseModel] | None = Settings
-    field: FieldInfo | None = None
-    keys = iter(path)
-    for key in keys:
-        if model is None:
-            return field
-        if key not in model.model_fields:
-            return None
-        field = model.model_fields[str(key)]
-        model = _inner_model(field)
-        if get_origin(field.annotation) is dict:
-            next(keys, None)
-    return field
-
-
-def _inner_model(field: FieldInfo) -> type[BaseModel] | None:
-    def walk(annotation: Any) -> Iterator[type[BaseModel]]:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield annotation
-        for argument in getattr(annotation, "__args__", ()):
-            yield from walk(argument)
-
-    return next(walk(field.annotation), None)
-
-
-def _lines(error: ValidationError, raw: Mapping[str, Any]) -> Iterator[str]:
-    for detail in error.errors(include_url=False):
-        location = tuple(part for part in detail["loc"] if part != "[key]")
-        if _inherited(location, raw):
-            continue
-        yield _line(location, detail)
-
-
-def _inherited(location: tuple[str | int, ...], raw: Mapping[str, Any]) -> bool:
-    """Whether an agent's alarm setting is really the stack's, which is reported under its own key."""
-    if len(location) < 4 or location[0] != "agents" or location[2] != "alarms":
-        return False
-    own = raw["agents"][location[1]]
-    return not (isinstance(own, Mapping) and location[3] in (own.get("alarms") or {}))
-
-
-def _line(location: tuple[str | int, ...], detail: ErrorDetails) -> str:
-    key = ".".join(map(str, location))
-    if detail["type"] == "missing":
-        return f"{key}: missing; {_described(location)}"
-    if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown key;{_nearest(location)}"
-    value = "[secret]" if _is_secret(tuple(map(str, location))) else json.dumps(detail["input"], default=str)
-    if len(value) > 60:
-        value = value[:57] + "..."
-    return f"{key}: {value}: {_allowed(detail)}"
-
-
-def _described(location: tuple[str | int, ...]) -> str:
-    field = _field(location)
-    return (field.description or "").replace("\n", " ") if field else "required"
-
-
-def _nearest(location: tuple[str | int, ...]) -> str:
-    parent = _field(location[:-1]) if len(location) > 1 else None
-    model = Settings if len(location) == 1 else (_inner_model(parent) if parent else None)
-    known = list(model.model_fields) if model else []
-    near = difflib.get_close_matches(str(location[-1]), known, 1, cutoff=0.5)
-    return f" did you mean {near[0]}?" if near else f" allowed: {', '.join(known)}"
-
-
-def _allowed(detail: ErrorDetails) -> str:
-    """What pydantic found, in the words of someone who edits a file."""
-    context = detail.get("ctx") or {}
-    match detail["type"]:
-        case "earshot":
-            return str(context["message"])
-        case "greater_than":
-            return f"allowed: above {context['gt']}"
-        case "greater_than_equal":
-            return f"allowed: {context['ge']} or more"
-        case "less_than":
-            return f"allowed: below {context['lt']}"
-        case "less_than_equal":
-            return f"allowed: at most {context['le']}"
-        case "multiple_of":
-            return f"allowed: multiples of {context['multiple_of']}"
-        case "literal_error" | "enum":
-            return f"allowed: {context['expected']}"
-        case "float_parsing" | "float_type" | "finite_number":
-            return "allowed: a number"
-        case "int_parsing" | "int_type" | "int_from_float":
-            return "allowed: a whole number"
-        case "bool_parsing" | "bool_type":
-            return "allowed: true or false"
-        case "string_type":
-            return "allowed: text"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return "allowed: a mapping of keys to values"
-        case "tuple_type" | "list_type":
-            return "allowed: a list"
-        case "too_short":
-            return f"allowed: at least {context['min_length']} entr{'y' if context['min_length'] == 1 else 'ies'}"
-        case "too_long":
-            return f"allowed: at most {context['max_length']} entries"
-        case "date_from_datetime_parsing" | "date_parsing" | "date_type":
-            return "allowed: a date, YYYY-MM-DD"
-        case _:
-            return detail["msg"]
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML takes the last of two equal keys in silence; a settings file should not."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # pyright: ignore[reportUnknownMemberType]
-            if isinstance(key, (str, int)) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", key_node.start_mark)
-            seen.add(key if isinstance(key, (str, int)) else id(key))
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(path: Path) -> object:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader) or {}  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserError(f"{path}{line}: not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from None
-
-
-def _mapping(value: object, path: Path) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: allowed: a mapping of keys to values, found {type(value).__name__}")
-    return cast(dict[str, Any], value)

@@ -12,28 +12,35 @@ from __future__ import annotations
 
 import datetime
 import re
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from cloudwatch.plan.model import SecretRef
 
+# fmt: off
 RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)  # fmt: skip
-"""What PutRetentionPolicy takes (docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
+)
+# fmt: on
+"""What PutRetentionPolicy takes
+(docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
 
 
 class Environment(StrEnum):
@@ -44,15 +51,82 @@ class Environment(StrEnum):
 
 
 def problem(message: str) -> PydanticCustomError:
-    """A validation error whose text says what is allowed."""
+    """An error between fields, whose text says what is allowed; of a field alone, its JSON schema says so."""
     return PydanticCustomError("earshot", "{message}", {"message": message})
+
+
+@dataclass(frozen=True)
+class Matching:
+    """A text that matches the whole of `pattern` (of Python and of ECMAScript alike); `words` say it to a reader."""
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "patternErrorMessage": self.words}
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value, re.ASCII):
+            raise ValueError(self.words)
+        return value
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A value out of a list."""
+
+    values: tuple[Any, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "enum": list(self.values)}
+
+    def _check(self, value: Any) -> Any:
+        if value not in self.values:
+            raise ValueError(self.values)
+        return value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", value, re.A)):
+        raise ValueError(value)
+    return value
+
+
+def _true_or_false(value: object) -> object:
+    if isinstance(value, bool) or value in ("true", "false"):
+        return value
+    raise ValueError(value)
+
+
+def _date(value: object) -> object:
+    if type(value) is datetime.date:
+        return value
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{4}-\d\d-\d\d)( 00:00:00 \+0000 UTC)?", value, re.A)):
+        return datetime.date.fromisoformat(found[1])
+    raise ValueError(value)
 
 
 def _is_encrypted(value: object) -> SecretRef:
     if isinstance(value, SecretRef):
         return value
-    raise problem("must be encrypted, never plain text in a file: pulumi config set --secret --path 'earshot:<key>'")
+    raise ValueError("plain text")
 
+
+NUMBER = BeforeValidator(_number)
+"""Numbers, also as text, which is how `pulumi config set` writes them; not true and false, which Python counts
+among them. Stands last in an annotation: the JSON schema loses the ranges that follow it."""
+
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
+"""true or false, also as text, which is how `pulumi config set` writes them."""
+
+Date = Annotated[datetime.date, BeforeValidator(_date)]
+"""A day; also as Pulumi spells one that stands in the file without quotes (`2025-06-01 00:00:00 +0000 UTC`)."""
 
 Secret = Annotated[
     SecretRef,
@@ -61,7 +135,7 @@ Secret = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "properties": {"secure": {"type": "string"}},
+            "properties": {"secure": {"type": "string", "description": "What `pulumi config set --secret` wrote."}},
             "required": ["secure"],
             "additionalProperties": False,
         }
@@ -69,101 +143,94 @@ Secret = Annotated[
 ]
 """A setting that must be encrypted in the stack file (`secure: ...`); what is read is only a reference to it."""
 
-
-def matching(pattern: str, allowed: str) -> AfterValidator:
-    """A text that matches `pattern`; the error says `allowed` in words."""
-
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise problem(f"allowed: {allowed}")
-        return value
-
-    return AfterValidator(check)
-
-
 AgentName = Annotated[
-    str, matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", "1 to 63 letters, digits, - and _, starting with a letter or digit")
+    str,
+    Matching("[A-Za-z0-9][A-Za-z0-9_-]{0,62}", "1 to 63 letters, digits, - and _, starting with a letter or digit"),
 ]
-Email = Annotated[str, matching(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+", "an e-mail address such as oncall@example.com")]
-LogGroupName = Annotated[str, matching(r"[A-Za-z0-9_./#-]{1,512}", "1 to 512 letters, digits and . - _ / #")]
-Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Email = Annotated[str, Matching(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+", "an e-mail address such as oncall@example.com")]
+LogGroupName = Annotated[
+    str,
+    Matching(
+        "(?![Aa][Ww][Ss]/)[A-Za-z0-9_./#-]{1,512}",
+        "1 to 512 letters, digits and . - _ / #, not starting with aws/ (AWS keeps that; /aws/ is fine)",
+    ),
+]
+KmsKey = Annotated[
+    str,
+    Matching(
+        r"aws|stack-key|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9_-]+",
+        "aws, stack-key, or a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID)",
+    ),
+]
+Usd = Annotated[float, Field(ge=0, le=1_000_000), NUMBER]
 
 
 class Model(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
 
 class LogGroups(Model):
     """How agents' log groups are kept."""
 
-    retention_days: int = 30
+    retention_days: Annotated[int, OneOf(RETENTION_DAYS), NUMBER] = 30
     """Days that log events are kept; never-expire is not offered, it is the most common leak of money."""
-    encryption: str = "aws"
+    encryption: KmsKey = "aws"
     """`aws` (CloudWatch's own key), `stack-key` (a KMS key made by this stack), or an existing key's ARN."""
-
-    @field_validator("retention_days")
-    @classmethod
-    def _retention(cls, value: int) -> int:
-        if value not in RETENTION_DAYS:
-            raise problem(f"allowed: {', '.join(map(str, RETENTION_DAYS))} (days)")
-        return value
-
-    @field_validator("encryption")
-    @classmethod
-    def _encryption(cls, value: str) -> str:
-        if value not in ("aws", "stack-key") and not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", value):
-            raise problem("allowed: aws, stack-key, or a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID)")
-        return value
 
 
 class SavedQueries(Model):
     """Numbers in the saved Logs Insights queries."""
 
-    slow_turn_seconds: Annotated[float, Field(gt=0, le=60)] = 1.5
+    slow_turn_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
     """A turn whose total latency is above this many seconds counts as slow."""
-    row_limit: Annotated[int, Field(ge=1, le=10_000)] = 20
+    row_limit: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 20
     """Rows that an investigation query returns."""
-    bin_minutes: Annotated[int, Field(ge=1, le=1440)] = 5
+    bin_minutes: Annotated[int, Field(ge=1, le=1440), NUMBER] = 5
     """Minutes per point of a query over time."""
-    lead_team_size_minimum: Annotated[int, Field(ge=1, le=1_000_000)] = 5
+    lead_team_size_minimum: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 5
     """A session is a qualified lead from this team size on (people)."""
-    lead_monthly_volume_minimum: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
+    lead_monthly_volume_minimum: Annotated[int, Field(ge=1, le=1_000_000_000), NUMBER] = 100
     """A session is a qualified lead from this monthly volume on (documents)."""
 
 
 class Alarms(Model):
     """Thresholds and evaluation of an agent's alarms."""
 
-    percentile: Annotated[float, Field(ge=50, le=99.9)] = 95
+    percentile: Annotated[float, Field(ge=50, le=99.9), NUMBER] = 95
     """The percentile of turns that latency alarms watch."""
-    total_latency_warning_seconds: Annotated[float, Field(gt=0, le=60)] = 1.5
+    total_latency_warning_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
     """Total latency above which warning is given: what the caller waits from the end of speech to the first sound."""
-    total_latency_critical_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    total_latency_critical_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 2.0
     """Total latency above which someone is paged; above the warning."""
-    llm_ttft_seconds: Annotated[float, Field(gt=0, le=60)] = 0.7
+    llm_ttft_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 0.7
     """LLM time to first token above which warning is given."""
-    tts_ttfb_seconds: Annotated[float, Field(gt=0, le=60)] = 0.3
+    tts_ttfb_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 0.3
     """TTS time to first byte above which warning is given."""
-    tool_success_percent: Annotated[float, Field(gt=0, le=100)] = 95
+    tool_success_percent: Annotated[float, Field(gt=0, le=100), NUMBER] = 95
     """Share of successful tool calls below which warning is given."""
-    errors_per_period: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    errors_per_period: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 10
     """Error log lines in one period above which warning is given."""
-    no_data_minutes: Annotated[int, Field(ge=5, le=1440)] | None = 60
+    no_data_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] | None = 60
     """Minutes without any log event after which someone is paged; null for agents that may be idle."""
-    anomaly_band_standard_deviations: Annotated[float, Field(gt=0, le=10)] | None = 2
+    anomaly_band_standard_deviations: Annotated[float, Field(gt=0, le=10), NUMBER] | None = 2
     """Width of the anomaly band on total latency; null leaves the anomaly alarm out."""
-    period_seconds: Annotated[int, Field(ge=60, le=3600, multiple_of=60)] = 300
+    period_seconds: Annotated[int, Field(ge=60, le=3600, multiple_of=60), NUMBER] = 300
     """Seconds that one data point covers."""
-    evaluation_periods: Annotated[int, Field(ge=1, le=100)] = 3
+    evaluation_periods: Annotated[int, Field(ge=1, le=100), NUMBER] = 3
     """Periods that are looked at (N of M-out-of-N)."""
-    datapoints_to_alarm: Annotated[int, Field(ge=1, le=100)] = 2
+    datapoints_to_alarm: Annotated[int, Field(ge=1, le=100), NUMBER] = 2
     """Periods of those that must breach (M of M-out-of-N)."""
     low_samples: Literal["gate", "evaluate", "ignore"] = "gate"
     """Percentiles over few turns: `gate` counts only periods of at least `minimum_samples` turns; `evaluate` takes
     them as they are; `ignore` is CloudWatch's rule, which keeps the state below 10/(1-p) turns (200 for P95)."""
-    minimum_samples: Annotated[int, Field(ge=1, le=10_000)] = 10
+    minimum_samples: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 10
     """Turns (tool calls, for tool success) that a period needs to count, with `low_samples: gate`."""
     notify_per: Literal["agent", "alarm"] = "agent"
     """`agent`: one composite alarm per severity speaks, and the critical one silences the warning one; `alarm`:
@@ -174,7 +241,7 @@ class Alarms(Model):
     def _critical_above_warning(cls, value: float, info: ValidationInfo) -> float:
         warning = info.data.get("total_latency_warning_seconds")
         if warning is not None and value <= warning:
-            raise problem(f"must be above total_latency_warning_seconds ({warning})")
+            raise problem(f"allowed: above total_latency_warning_seconds ({warning})")
         return value
 
     @field_validator("evaluation_periods")
@@ -182,7 +249,7 @@ class Alarms(Model):
     def _window_within_a_day(cls, value: int, info: ValidationInfo) -> int:
         period = info.data.get("period_seconds")
         if period and period * value > 86_400:
-            raise problem(f"period_seconds ({period}) x evaluation_periods must be at most 86400 (a day)")
+            raise problem(f"allowed: at most {86_400 // period}, the periods of {period} seconds in a day")
         return value
 
     @field_validator("datapoints_to_alarm")
@@ -190,7 +257,7 @@ class Alarms(Model):
     def _at_most_evaluated(cls, value: int, info: ValidationInfo) -> int:
         periods = info.data.get("evaluation_periods")
         if periods is not None and value > periods:
-            raise problem(f"must be at most evaluation_periods ({periods})")
+            raise problem(f"allowed: at most evaluation_periods ({periods})")
         return value
 
 
@@ -199,17 +266,10 @@ class Agent(Model):
 
     log_group: LogGroupName | None = None
     """Its log group; `/aws/livekit/<agent>` when left out."""
-    log_group_exists: bool = False
+    log_group_exists: Flag = False
     """The group is there already (made by LiveKit's forwarder, say): use it, change nothing, leave it at teardown."""
     alarms: Alarms = Alarms()
     """Alarm settings of this agent where they differ from the stack's `alarms`."""
-
-    @field_validator("log_group")
-    @classmethod
-    def _not_reserved(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value and value.lower().startswith("aws/"):
-            raise problem("allowed: any name that does not start with aws/ (AWS keeps it; /aws/ is fine)")
-        return value
 
 
 class LlmPrice(Model):
@@ -235,7 +295,7 @@ class TtsPrice(Model):
     """US dollars for a thousand characters."""
 
 
-ModelName = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}", "1 to 100 letters, digits and . _ : / -")]
+ModelName = Annotated[str, Matching("[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}", "1 to 100 letters, digits and . _ : / -")]
 
 
 class Prices(Model):
@@ -276,9 +336,11 @@ class Notifications(Model):
 class Budget(Model):
     """A monthly cost budget over the AWS services that this stack uses."""
 
-    monthly_limit_usd: Annotated[float, Field(gt=0, le=1_000_000)]
+    monthly_limit_usd: Annotated[float, Field(gt=0, le=1_000_000), NUMBER]
     """US dollars a month."""
-    alert_percents: Annotated[tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=1, max_length=5)] = (80, 100)
+    alert_percents: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1000), NUMBER], ...], Field(min_length=1, max_length=5)
+    ] = (80, 100)
     """Percents of the limit at which an alert goes out; AWS allows five."""
     emails: Annotated[tuple[Email, ...], Field(max_length=10)] = ()
     """Addresses that hear of it besides the warning topic; AWS allows ten."""
@@ -287,7 +349,7 @@ class Budget(Model):
 class Lab(Model):
     """The AWS emulator of the local stack."""
 
-    aws_port: Annotated[int, Field(ge=1024, le=65_535)] = 4599
+    aws_port: Annotated[int, Field(ge=1024, le=65_535), NUMBER] = 4599
     """TCP port of the emulator on 127.0.0.1."""
 
 
@@ -298,13 +360,13 @@ class Settings(Model):
     """local, dev, staging or prod: what may be deleted, who must be told, and whether AWS is emulated."""
     owner: Annotated[str, Field(min_length=1, max_length=128)]
     """The team that answers for this stack; a tag on everything."""
-    region: Annotated[str, matching(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as us-west-1")] = "us-west-1"
+    region: Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-west-1")] = "us-west-1"
     """AWS region."""
-    protect: bool = False
+    protect: Flag = False
     """Refuse to delete log groups and what holds data; required in prod."""
-    expires_on: datetime.date | None = None
+    expires_on: Date | None = None
     """The day after which this stack may be torn down (YYYY-MM-DD); a tag. Not in prod."""
-    runbook_base_url: Annotated[str, matching(r"https?://\S+[^/\s]", "an http(s) address without a slash at its end")]
+    runbook_base_url: Annotated[str, Matching(r"https?://\S+[^/\s]", "an http(s) address without a slash at its end")]
     """Where runbooks are read; an alarm's link is this plus `/<alarm>.md`."""
     agents: Annotated[dict[AgentName, Agent], Field(min_length=1, max_length=50)]
     """The voice agents, by name."""
@@ -327,14 +389,14 @@ class Settings(Model):
     @classmethod
     def _prod_is_protected(cls, value: bool, info: ValidationInfo) -> bool:
         if not value and info.data.get("environment") == Environment.PROD:
-            raise problem("must be true in environment prod")
+            raise problem("allowed: true, in environment prod")
         return value
 
     @field_validator("expires_on")
     @classmethod
     def _prod_does_not_expire(cls, value: datetime.date | None, info: ValidationInfo) -> datetime.date | None:
         if value and info.data.get("environment") == Environment.PROD:
-            raise problem("allowed only in environments local, dev and staging")
+            raise problem("allowed: null, in environment prod")
         return value
 
     @field_validator("agents")
@@ -344,7 +406,7 @@ class Settings(Model):
         for name, agent in value.items():
             group = agent.log_group or default_log_group(name)
             if group in groups:
-                raise problem(f"agents {groups[group]} and {name} share log group {group}: give each its own")
+                raise problem(f"allowed: a log group each; {groups[group]} and {name} share {group}")
             groups[group] = name
         return value
 
@@ -352,14 +414,14 @@ class Settings(Model):
     @classmethod
     def _prod_pages_someone(cls, value: Notifications, info: ValidationInfo) -> Notifications:
         if info.data.get("environment") == Environment.PROD and not value.critical.any:
-            raise problem("environment prod needs at least one receiver under critical")
+            raise problem("allowed: at least one receiver under critical, in environment prod")
         return value
 
     @field_validator("lab")
     @classmethod
     def _lab_is_local(cls, value: Lab | None, info: ValidationInfo) -> Lab | None:
         if value and info.data.get("environment") not in (Environment.LOCAL, None):
-            raise problem("allowed only in environment local")
+            raise problem("allowed: null, except in environment local")
         return value
 
     def log_group_name(self, agent: str) -> str:

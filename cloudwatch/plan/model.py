@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 
 class Severity(StrEnum):
@@ -199,7 +199,7 @@ class Dashboard:
 
     key: str
     name: str
-    body: dict[str, object] = field(hash=False)
+    body: dict[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from earshot.lab.additions import (
     glue_comments,
     lambda_configuration,
     metric_filters,
+    metric_statistics,
     query_definitions,
 )
 
@@ -27,6 +28,7 @@ _ADDITIONS = (
     glue_comments,
     lambda_configuration,
     metric_filters,
+    metric_statistics,
     query_definitions,
 )
 

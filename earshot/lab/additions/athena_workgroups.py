@@ -34,9 +34,7 @@ def update_work_group(self: AthenaResponse) -> Any:
     work_group = self.athena_backend.work_groups.get(self._get_param("WorkGroup"))
     if work_group is None:
         return self.error("WorkGroup is not found.", 400)
-    work_group.configuration = updated(
-        work_group.configuration, self._get_param("ConfigurationUpdates") or {}
-    )
+    work_group.configuration = updated(work_group.configuration, self._get_param("ConfigurationUpdates") or {})
     for attribute, name in (("description", "Description"), ("state", "State")):
         value = self._get_param(name)
         if value is not None:

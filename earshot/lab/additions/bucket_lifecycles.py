@@ -17,6 +17,8 @@ from moto.s3.exceptions import NoSuchLifecycleConfiguration
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 
+_AS_PUT = "lifecycle_as_put"
+
 _set_lifecycle = FakeBucket.set_lifecycle
 
 # In the request's XML a list is a repeated element of the singular name; the API's name is the plural.
@@ -54,7 +56,7 @@ def _filter(value: dict[str, Any]) -> dict[str, Any]:
 
 def set_lifecycle(self: FakeBucket, rules: list[dict[str, Any]]) -> None:
     _set_lifecycle(self, rules)  # validates
-    setattr(self, "lifecycle_as_put", [as_answer(rule) for rule in rules])
+    vars(self)[_AS_PUT] = [as_answer(rule) for rule in rules]
 
 
 def get_bucket_lifecycle(self: S3Response) -> Any:
@@ -65,7 +67,7 @@ def get_bucket_lifecycle(self: S3Response) -> Any:
     return self.serialized(
         ActionResult(
             {
-                "Rules": getattr(backend.get_bucket(self.bucket_name), "lifecycle_as_put"),
+                "Rules": vars(backend.get_bucket(self.bucket_name))[_AS_PUT],
                 "TransitionDefaultMinimumObjectSize": "all_storage_classes_128K",
             }
         )

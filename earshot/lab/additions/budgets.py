@@ -21,7 +21,7 @@ from moto.utilities.tagging_service import TaggingService
 _create_budget = BudgetsResponse.create_budget
 
 
-def _budget(response: BudgetsResponse, name: str) -> Budget:
+def _budget(response: BudgetsResponse, name: str) -> Any:
     budgets = response.backend.budgets[response._get_param("AccountId")]
     if name not in budgets:
         raise NotFoundException(f"Unable to get budget: {name} - the budget doesn't exist.")
@@ -29,7 +29,7 @@ def _budget(response: BudgetsResponse, name: str) -> Budget:
 
 
 def _tagger(backend: BudgetsBackend) -> TaggingService:
-    return backend.__dict__.setdefault(
+    return vars(backend).setdefault(
         "tagger", TaggingService(tag_name="ResourceTags", key_name="Key", value_name="Value")
     )
 
@@ -45,8 +45,9 @@ def create_budget(self: BudgetsResponse) -> str:
 def update_budget(self: BudgetsResponse) -> str:
     new: dict[str, Any] = self._get_param("NewBudget")
     budget = _budget(self, new["BudgetName"])
-    period = {"TimePeriod": budget.budget["TimePeriod"]}
-    budget.budget = Budget({**period, **new}, notifications=[]).budget
+    # A new one, for the checks and defaults that a definition goes through.
+    renewed = Budget({"TimePeriod": budget.budget["TimePeriod"], **new}, notifications=[])
+    budget.budget = vars(renewed)["budget"]
     return "{}"
 
 
@@ -69,9 +70,7 @@ def tag_resource(self: BudgetsResponse) -> str:
 
 
 def untag_resource(self: BudgetsResponse) -> str:
-    _tagger(self.backend).untag_resource_using_names(
-        self._get_param("ResourceARN"), self._get_param("ResourceTagKeys")
-    )
+    _tagger(self.backend).untag_resource_using_names(self._get_param("ResourceARN"), self._get_param("ResourceTagKeys"))
     return "{}"
 
 

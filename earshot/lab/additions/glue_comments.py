@@ -17,9 +17,7 @@ _as_dict = FakeTable.as_dict
 
 
 def _without_empty_comments(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {k: v for k, v in column.items() if not (k == "Comment" and v == "")} for column in columns
-    ]
+    return [{k: v for k, v in column.items() if not (k == "Comment" and v == "")} for column in columns]
 
 
 def as_dict(self: FakeTable, version: str | None = None) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from typing import Any
 
 from moto.awslambda.models import LambdaFunction
 
+_LOGGING = "logging_config"
+
 _init = LambdaFunction.__init__
 _get_configuration = LambdaFunction.get_configuration
 _update_configuration = LambdaFunction.update_configuration
@@ -25,20 +27,18 @@ def _logging_config(function: LambdaFunction, given: dict[str, Any] | None) -> d
     return config
 
 
-def __init__(
-    self: LambdaFunction, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1
-) -> None:
+def __init__(self: LambdaFunction, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
     _init(self, account_id, spec, region, version)
-    setattr(self, "logging_config", _logging_config(self, spec.get("LoggingConfig")))
+    vars(self)[_LOGGING] = _logging_config(self, spec.get("LoggingConfig"))
 
 
 def get_configuration(self: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
-    return {**_get_configuration(self, on_create), "LoggingConfig": getattr(self, "logging_config")}
+    return {**_get_configuration(self, on_create), "LoggingConfig": vars(self)[_LOGGING]}
 
 
 def update_configuration(self: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
     if "LoggingConfig" in config_updates:
-        setattr(self, "logging_config", _logging_config(self, config_updates["LoggingConfig"]))
+        vars(self)[_LOGGING] = _logging_config(self, config_updates["LoggingConfig"])
     if "TracingConfig" in config_updates:
         self.tracing_config = config_updates["TracingConfig"]
     if "KMSKeyArn" in config_updates:

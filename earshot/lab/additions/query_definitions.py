@@ -22,7 +22,7 @@ from moto.logs.responses import LogsResponse
 
 def _definitions(backend: LogsBackend) -> dict[str, dict[str, Any]]:
     # Kept on the backend so that each account and region has its own, as moto's other resources have.
-    return backend.__dict__.setdefault("query_definitions", {})
+    return vars(backend).setdefault("query_definitions", {})
 
 
 def _known(backend: LogsBackend, definition_id: str) -> str:

@@ -1,0 +1,41 @@
+# Each target is safe to repeat.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STACK ?= local
+
+.PHONY: help setup up down test unit integration lint
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Make .venv with the earshot command
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Earshot needs Python 3.11 or newer; PYTHON=... make names another")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: setup ## Deploy the local stack and send a real agent's log through it
+	$(BIN)/earshot up $(STACK) --yes
+	$(BIN)/earshot lab send --stack $(STACK)
+
+down: setup ## Tear the local stack down
+	$(BIN)/earshot teardown $(STACK) --yes
+
+test: lint unit integration ## Everything that CI runs
+
+unit: setup ## Unit tests: no engine, no network
+	$(BIN)/python -m pytest tests/unit
+
+integration: setup ## Integration tests: real engine, real provider, AWS emulated
+	$(BIN)/earshot toolchain --yes
+	$(BIN)/python -m pytest tests/integration
+
+lint: setup ## Formatting, lint, types, generated files
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/pyright
+	$(BIN)/earshot settings

@@ -1,0 +1,270 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from earshot.errors import UserError
+from earshot.project import Project, find_project
+
+# Whatever touches the engine, AWS or the emulator is imported by the command that needs it: `--help` and `plan`
+# answer at once.
+
+app = typer.Typer(
+    name="earshot",
+    help="Observability for voice agents, as code: deploy, look at and tear down a stack.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+lab = typer.Typer(
+    help="The local stack's AWS emulator, and sending a recorded agent's log through it.", no_args_is_help=True
+)
+app.add_typer(lab, name="lab")
+
+console = Console(highlight=False, soft_wrap=True)
+
+Stack = Annotated[
+    str, typer.Argument(help="The stack: local, dev, staging, prod, or a file stacks/Pulumi.<stack>.yaml.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; CI=true does the same.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Run the command line; a `UserError` becomes its message and exit code."""
+    try:
+        app()
+    except UserError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted.")
+        sys.exit(130)
+
+
+@app.command()
+def up(stack: Stack, yes: Yes = False) -> None:
+    """Make a stack what its settings say: create, change, or nothing at all."""
+    deployment = _deployment(stack, yes)
+    progress, outputs = deployment.up()
+    verb = "is up to date" if not progress.changed else "is up"
+    console.print(f"Stack [bold]{stack}[/bold] {verb}: {progress.summary()}")
+    _print_outputs(outputs)
+    if not deployment.is_local:
+        _print_links(stack)
+
+
+@app.command()
+def preview(
+    stack: Stack,
+    diff: Annotated[bool, typer.Option("--diff", help="Show every property that would change.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Show what `up` would change, and change nothing."""
+    progress = _deployment(stack, yes).preview(show_diff=diff)
+    console.print(f"Stack [bold]{stack}[/bold], previewed: {progress.summary()}")
+
+
+@app.command()
+def teardown(
+    stack: Stack,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", help="The stack's name: the answer staging asks for.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Delete a stack: shows first what goes, and checks at the end that nothing is left."""
+    from earshot.teardown import tear_down
+
+    tear_down(_deployment(stack, yes), confirmed=confirm, assume_yes=_assume_yes(yes))
+
+
+@app.command()
+def outputs(
+    stack: Stack,
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secrets in clear.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print what a deployed stack exports."""
+    found = _deployment(stack).outputs(show_secrets=show_secrets)
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        _print_outputs(found)
+
+
+@app.command()
+def plan(stack: Stack, as_json: Json = False) -> None:
+    """Print what would exist (kind, name, numbers), without engine or network."""
+    from cloudwatch.plan.build import plan_cloudwatch
+    from earshot.describe import describe
+    from stacks.loading import load
+
+    described = describe(plan_cloudwatch(stack, load(stack, find_project().root)))
+    if as_json:
+        print(json.dumps(described, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("kind", "name", "numbers"):
+        table.add_column(column, overflow="fold")
+    for row in described["resources"]:
+        numbers = {key: value for key, value in row.items() if key not in ("kind", "name", "agent", "description")}
+        table.add_row(row["kind"], row["name"], ", ".join(f"{key}={value}" for key, value in numbers.items()))
+    console.print(table)
+    counts = ", ".join(f"{number} {kind}" for kind, number in described["counts"].items())
+    console.print(f"\n{len(described['resources'])} in stack {stack}: {counts}")
+
+
+@app.command()
+def toolchain(
+    status: Annotated[bool, typer.Option("--status", help="Only show what is there and what is missing.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also Docker and its plugin.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Find Pulumi and its plugins, or download them, or build them from package registries."""
+    from earshot import toolchain as tools
+
+    if not status:
+        found = tools.ensure(
+            tools.PARTS if everything else tools.AWS_PARTS, assume_yes=_assume_yes(yes), console=console
+        )
+        console.print(f"Pulumi {found.version} ({found.source}): {found.pulumi}")
+    table = Table(box=None, pad_edge=False)
+    for column in ("part", "state", "where, or how to get it"):
+        table.add_column(column, overflow="fold")
+    for part in tools.status():
+        table.add_row(part.name, part.state, str(part.where or part.how_to_get))
+    console.print(table)
+
+
+@app.command()
+def shell(stack: Stack) -> None:
+    """Print the environment for `pulumi` by hand: eval "$(earshot shell STACK)"."""
+    deployment = _deployment(stack)
+    for name, value in deployment.environment.items():
+        print(f"export {name}={shlex.quote(value)}")
+    if deployment.is_local:
+        print("unset PULUMI_CONFIG_PASSPHRASE")
+
+
+@app.command()
+def settings(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the schema, the reference page and Pulumi.yaml.")
+    ] = False,
+) -> None:
+    """Check that the generated settings files fit the model (exit 1 with a diff), or write them."""
+    from stacks import reference
+
+    root = find_project().root
+    if write:
+        for path in reference.write(root):
+            console.print(f"wrote {path}")
+        return
+    differences = reference.check(root)
+    if differences:
+        raise UserError("\n".join(differences) + "\nRun: earshot settings --write", exit_code=1)
+    console.print("The generated settings files are up to date.")
+
+
+@lab.command("start")
+def lab_start(stack: Annotated[str, typer.Argument(help="A stack of environment local.")] = "local") -> None:
+    """Start the AWS emulator, as `up` does by itself."""
+    from earshot.lab import emulator
+    from stacks.settings import Lab
+
+    project, loaded = _local(stack)
+    port = (loaded.lab or Lab()).aws_port
+    running = emulator.start(project.stack_directory(stack), port, project=project.root, stack=stack)
+    console.print(f"lab: AWS is emulated at {running.url} (process {running.pid}, log {running.log_path})")
+
+
+@lab.command("stop")
+def lab_stop(stack: Annotated[str, typer.Argument(help="A stack of environment local.")] = "local") -> None:
+    """Stop the AWS emulator; what it held is gone, and the next `up` makes it anew."""
+    from earshot.lab import emulator
+
+    project, _ = _local(stack)
+    stopped = emulator.stop(project.stack_directory(stack))
+    console.print("lab: stopped." if stopped else "lab: it was not running.")
+
+
+@lab.command("status")
+def lab_status(stack: Annotated[str, typer.Argument(help="A stack of environment local.")] = "local") -> None:
+    """Show whether the AWS emulator runs, and where."""
+    from earshot.lab import emulator
+
+    project, _ = _local(stack)
+    running = emulator.status(project.stack_directory(stack))
+    if running is None:
+        raise UserError(f"lab: not running; start it with `earshot up {stack}`.", exit_code=1)
+    console.print(f"lab: AWS is emulated at {running.url} (process {running.pid}, log {running.log_path})")
+
+
+@lab.command("send")
+def lab_send(
+    log: Annotated[
+        str | None, typer.Argument(help="A recording's name, or a file of JSON log lines. Default: every recording.")
+    ] = None,
+    stack: Annotated[str, typer.Option(help="A stack of environment local.")] = "local",
+    agent: Annotated[
+        str | None, typer.Option(help="The agent whose log group receives it. Default: the first.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Send a real agent's recorded log through the local stack; print metrics and alarm states."""
+    from earshot.lab.send import print_report, send
+
+    project, loaded = _local(stack)
+    report = send(project, stack, loaded, log, agent)
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        print_report(report, console)
+
+
+def _deployment(stack: str, yes: bool = False):
+    from earshot.deploy import Deployment
+    from stacks.loading import load
+
+    project = find_project()
+    return Deployment(project, stack, load(stack, project.root), console, assume_yes=_assume_yes(yes))
+
+
+def _local(stack: str):
+    from earshot.lab.guard import refuse_outside_local
+    from stacks.loading import load
+
+    project: Project = find_project()
+    loaded = load(stack, project.root)
+    refuse_outside_local(str(loaded.environment))
+    return project, loaded
+
+
+def _assume_yes(yes: bool) -> bool:
+    return yes or os.environ.get("CI", "").lower() in ("1", "true")
+
+
+def _print_outputs(found: dict[str, object]) -> None:
+    for name, value in found.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        console.print(f"  {name}: {text}", markup=False)
+
+
+def _print_links(stack: str) -> None:
+    from cloudwatch.plan.build import plan_cloudwatch
+    from earshot.links import console_links
+    from stacks.loading import load
+
+    for name, address in console_links(plan_cloudwatch(stack, load(stack, find_project().root))).items():
+        console.print(f"  {name}: {address}", markup=False)

@@ -1,0 +1,296 @@
+"""Deploying a stack: preview, up, teardown, outputs, through Pulumi's Automation API.
+
+The same program and stack files as `pulumi up` by hand; what is added is the emulator of a local stack, progress,
+and errors in a form that says what to do next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pulumi import automation
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
+from rich.console import Console
+from rich.markup import escape
+
+from earshot import toolchain
+from earshot.backend import engine_environment
+from earshot.engine import Engine
+from earshot.errors import UserError
+from earshot.lab import emulator
+from earshot.progress import COLOUR_CODES, EngineProgress
+from earshot.project import Project
+from stacks.loading import stack_file
+from stacks.settings import Environment, Lab, Settings
+
+Result = TypeVar("Result")
+INTERRUPTED_EXIT_CODE = 130
+ENGINE_LINES_SHOWN = 15
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A real resource in a stack's state."""
+
+    type: str
+    name: str
+    id: str
+    protected: bool
+
+
+class Deployment:
+    """One stack, and the engine to work on it.
+
+    Every method raises `UserError`: exit code 2 for what was refused before anything was touched, 1 for a run that
+    failed, 130 for one that was interrupted.
+    """
+
+    def __init__(
+        self, project: Project, stack: str, settings: Settings, console: Console, *, assume_yes: bool = False
+    ) -> None:
+        self.project, self.stack, self.settings, self.console = project, stack, settings, console
+        self.assume_yes = assume_yes
+
+    @property
+    def is_local(self) -> bool:
+        return self.settings.environment == Environment.LOCAL
+
+    @property
+    def directory(self) -> Path:
+        """This machine's files of the stack."""
+        return self.project.stack_directory(self.stack)
+
+    @cached_property
+    def tools(self) -> toolchain.Toolchain:
+        return toolchain.ensure(toolchain.AWS_PARTS, assume_yes=self.assume_yes, console=self.console)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return Engine(self.tools.pulumi)
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        return engine_environment(self.project, self.settings, self.tools.env)
+
+    def preview(self, *, show_diff: bool) -> EngineProgress:
+        """What `up` would change; the engine's own diff is printed with `show_diff`."""
+        with self._emulator():
+            stack = self._select(create=True)
+            with EngineProgress(self.console, "previewing") as progress:
+                self._run(
+                    progress,
+                    lambda: stack.preview(
+                        diff=show_diff,
+                        color="always" if self.console.is_terminal else "never",
+                        on_output=self._print if show_diff else None,
+                        on_event=progress.on_event,
+                        config_file=self._config_file(),
+                    ),
+                )
+        return progress
+
+    def up(self) -> tuple[EngineProgress, dict[str, Any]]:
+        """Make the stack what its settings say; progress (with counts) and outputs, secrets left out."""
+        with self._emulator():
+            stack = self._select(create=True)
+            with EngineProgress(self.console, "deploying") as progress:
+                result = self._run(
+                    progress,
+                    lambda: stack.up(
+                        on_event=progress.on_event, suppress_outputs=True, config_file=self._config_file()
+                    ),
+                )
+        return progress, _public(result.outputs)
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        stack = self._select(create=False)
+        found = stack.outputs()
+        return {name: output.value for name, output in found.items()} if show_secrets else _public(found)
+
+    def resources(self) -> list[Resource]:
+        """The real resources in the stack's state; empty where the stack was never deployed."""
+        try:
+            state = self._select(create=False).export_stack()
+        except UserError:
+            return []
+        listed = (state.deployment or {}).get("resources", [])
+        return [
+            Resource(each["type"], each["urn"].rsplit("::", 1)[-1], each.get("id", ""), bool(each.get("protect")))
+            for each in listed
+            if each.get("custom") and not each.get("external") and not each["type"].startswith("pulumi:")
+        ]
+
+    def destroy(self) -> EngineProgress:
+        """Delete every resource, then the stack itself; the stack's file stays."""
+        with self._emulator():
+            stack = self._select(create=False)
+            with EngineProgress(self.console, "deleting") as progress:
+                self._run(
+                    progress,
+                    lambda: stack.destroy(
+                        on_event=progress.on_event, suppress_outputs=True, config_file=self._config_file()
+                    ),
+                )
+            stack.workspace.remove_stack(self.stack, preserve_config=True)
+        return progress
+
+    def stop_emulator(self) -> bool:
+        return self.is_local and emulator.stop(self.directory)
+
+    # The engine
+
+    def _select(self, *, create: bool) -> automation.Stack:
+        options = automation.LocalWorkspaceOptions(env_vars=self.environment, pulumi_command=self.engine)
+        where = str(self.project.root)
+        tracked = stack_file(self.stack, self.project.root)
+        before = tracked.read_bytes()
+        try:
+            if create:
+                return automation.create_or_select_stack(self.stack, work_dir=where, opts=options)
+            return automation.select_stack(self.stack, work_dir=where, opts=options)
+        except StackNotFoundError:
+            raise UserError(f"Stack {self.stack} is not deployed: run `earshot up {self.stack}` first.") from None
+        except CommandError as error:
+            raise UserError(_engine_words(error), exit_code=1) from None
+        finally:
+            # `pulumi stack init` adds the passphrase's salt to the stack file. A local stack's salt belongs to this
+            # machine and is kept beside its state; the file in version control stays as it is.
+            if self.is_local and tracked.read_bytes() != before:
+                tracked.write_bytes(before)
+
+    def _config_file(self) -> str | None:
+        """A local stack's configuration with its salt, apart from the file in version control."""
+        if not self.is_local:
+            return None
+        path = self.directory / f"Pulumi.{self.stack}.yaml"
+        salt = (yaml.safe_load(path.read_text()) or {}).get("encryptionsalt") if path.exists() else None
+        text = stack_file(self.stack, self.project.root).read_text()
+        if salt and "encryptionsalt:" not in text:
+            text = f"{text.rstrip()}\nencryptionsalt: {salt}\n"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return str(path)
+
+    def _run(self, progress: EngineProgress, operation: Callable[[], Result]) -> Result:
+        self.engine.interrupted = False
+        running = self.directory / "running"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        running.write_text(str(os.getpid()))
+        try:
+            try:
+                return operation()
+            except ConcurrentUpdateError:
+                if not self._unlock():
+                    raise
+                return operation()
+        except ConcurrentUpdateError:
+            raise UserError(
+                f"Another update of stack {self.stack} is under way. Wait for it; if it died, release its lock: "
+                f"pulumi cancel -s {self.stack}",
+                exit_code=1,
+            ) from None
+        except CommandError as error:
+            if self.engine.interrupted:
+                raise UserError(
+                    f"Interrupted: {progress.summary()}. What was under way is recorded; "
+                    f"the next `earshot up {self.stack}` goes on from here.",
+                    exit_code=INTERRUPTED_EXIT_CODE,
+                ) from None
+            raise UserError(self._failure(progress, error), exit_code=1) from None
+        finally:
+            running.unlink(missing_ok=True)
+
+    def _unlock(self) -> bool:
+        """Release a local stack's lock where the process that took it is gone."""
+        if not self.is_local:
+            return False
+        locks = list((self.project.private / "state" / ".pulumi" / "locks").rglob(f"{self.stack}/*.json"))
+        pids = [json.loads(path.read_text()).get("pid", 0) for path in locks]
+        if not locks or any(Path(f"/proc/{pid}").exists() for pid in pids):
+            return False
+        for path in locks:
+            path.unlink()
+        return True
+
+    def _failure(self, progress: EngineProgress, error: CommandError) -> str:
+        lines = [f"Stack {self.stack} was not completed: {progress.summary()}"]
+        for resource, message in progress.failures:
+            lines.append(f"  {resource or self.stack}: {_indent(message)}")
+        if not progress.failures:
+            lines.append(_indent(_engine_words(error)))
+        lines.append(f"What was made is recorded. Mend the cause, then run `earshot up {self.stack}` again.")
+        return "\n".join(lines)
+
+    def _print(self, line: str) -> None:
+        self.console.print(escape(line), highlight=False, soft_wrap=True)
+
+    # The emulator
+
+    @contextlib.contextmanager
+    def _emulator(self) -> Iterator[None]:
+        """A local stack's emulator, running, and holding what the engine believes it holds."""
+        if not self.is_local:
+            yield
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if (self.directory / "running").exists() and not self._runs_elsewhere():
+            # The last run was killed: what it made and did not record would be in the way of the next.
+            self.console.print("The last run was killed: starting the AWS emulator afresh.")
+            emulator.stop(self.directory)
+        port = (self.settings.lab or Lab()).aws_port
+        running = emulator.start(self.directory, port, project=self.project.root, stack=self.stack)
+        self.console.print(f"lab: AWS is emulated at {running.url} (nothing leaves this machine)", highlight=False)
+        known = self.directory / "emulator-instance"
+        if known.exists() and known.read_text() != running.instance_id:
+            self._forget_what_is_gone()
+        known.write_text(running.instance_id)
+        yield
+
+    def _runs_elsewhere(self) -> bool:
+        try:
+            pid = int((self.directory / "running").read_text())
+        except ValueError:
+            return False
+        return Path(f"/proc/{pid}").exists()
+
+    def _forget_what_is_gone(self) -> None:
+        """The emulator keeps everything in memory; a new one is empty, and the state must learn that."""
+        try:
+            stack = self._select(create=False)
+        except UserError:
+            return
+        with EngineProgress(self.console, "the emulator is new: forgetting what the old one held") as progress:
+            self._run(
+                progress,
+                lambda: stack.refresh(
+                    on_event=progress.on_event,
+                    clear_pending_creates=True,
+                    suppress_outputs=True,
+                    config_file=self._config_file(),
+                ),
+            )
+
+
+def _public(outputs: automation.OutputMap) -> dict[str, Any]:
+    return {name: "[secret]" if output.secret else output.value for name, output in outputs.items()}
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n    ")
+
+
+def _engine_words(error: CommandError) -> str:
+    """The last lines that the engine itself wrote, without the automation layer's frame."""
+    text = COLOUR_CODES.sub("", str(error))
+    text = re.sub(r"\n\s*(code|stdout|stderr): ?", "\n", text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n".join(lines[-ENGINE_LINES_SHOWN:])

@@ -1,0 +1,87 @@
+"""Running the Pulumi CLI so that Ctrl-C is orderly.
+
+The CLI gets a session of its own: a Ctrl-C reaches only us, and we ask the engine, once, to finish what is under
+way and stop. (Two interrupts, one from the terminal and one from us, would make it drop everything at once.)
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from pulumi.automation import CommandResult, OnOutput, PulumiCommand
+from pulumi.automation.errors import create_command_error
+
+
+class Engine(PulumiCommand):
+    """The Pulumi CLI at a given place. `interrupted` tells whether a Ctrl-C stopped it."""
+
+    def __init__(self, executable: Path) -> None:
+        # The parent class runs `pulumi version` here; the toolchain did so already.
+        self.command = str(executable)
+        self.version = None
+        self.interrupted = False
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """As the parent class does: `CommandError` where the CLI fails."""
+        environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        if "PULUMI_CONFIG_PASSPHRASE_FILE" in additional_env:
+            # One in the user's shell is for another backend, and would win over the file.
+            environment.pop("PULUMI_CONFIG_PASSPHRASE", None)
+        process = subprocess.Popen(
+            [self.command, "--non-interactive", *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=environment,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+        assert process.stdout  # noqa: S101 - a pipe
+        assert process.stderr  # noqa: S101
+        out, err = _Reader(process.stdout, on_output), _Reader(process.stderr, on_error)
+        while True:
+            try:
+                code = process.wait()
+                out.join()
+                err.join()
+                break
+            except KeyboardInterrupt:
+                # The first asks it to stop in order; a second one, from an impatient user, to drop everything.
+                self.interrupted = True
+                process.send_signal(signal.SIGINT)
+        result = CommandResult(stdout=out.text, stderr=err.text, code=code)
+        if code != 0:
+            raise create_command_error(result)
+        return result
+
+
+class _Reader(threading.Thread):
+    def __init__(self, stream: IO[str], callback: OnOutput | None) -> None:
+        super().__init__(daemon=True)
+        self._stream, self._callback, self._lines = stream, callback, list[str]()
+        self.start()
+
+    def run(self) -> None:
+        for line in self._stream:
+            stripped = line.rstrip()
+            if self._callback:
+                self._callback(stripped)
+            self._lines.append(stripped)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._lines)

@@ -1,0 +1,86 @@
+"""Tearing a stack down: show, ask, delete, check."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from rich.console import Console
+from rich.prompt import Confirm, Prompt
+
+from cloudwatch.plan.build import plan_cloudwatch
+from cloudwatch.plan.model import CloudWatchPlan
+from earshot.aws import client_factory
+from earshot.deploy import Deployment, Resource
+from earshot.errors import UserError
+from earshot.leftovers import leftovers
+from earshot.progress import short_type
+from stacks.settings import Environment
+
+
+def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool) -> None:
+    """Delete the stack and prove that nothing is left.
+
+    Raises `UserError`: exit code 2 where it is refused (prod, protected resources, no answer), 1 where something
+    is left.
+    """
+    stack, settings, console = deployment.stack, deployment.settings, deployment.console
+    if settings.environment == Environment.PROD:
+        raise UserError(
+            f"Stack {stack} is of environment prod, which is never torn down by one command. To retire it: set "
+            f"earshot:environment to staging and earshot:protect to false in stacks/Pulumi.{stack}.yaml, "
+            f"run `earshot up {stack}`, and then `earshot teardown {stack}`."
+        )
+    resources = deployment.resources()
+    if not resources:
+        console.print(f"Stack {stack} has no resources.")
+        _stop_emulator(deployment)
+        return
+    plan = plan_cloudwatch(stack, settings)
+    _show(resources, plan, console)
+    protected = [resource.name for resource in resources if resource.protected]
+    if protected:
+        raise UserError(
+            f"{len(protected)} of these are protected: {', '.join(protected)}. Set earshot:protect to false in "
+            f"stacks/Pulumi.{stack}.yaml and run `earshot up {stack}` first; nothing was deleted."
+        )
+    _ask(deployment, confirmed, assume_yes)
+    progress = deployment.destroy()
+    console.print(f"Stack {stack}: {progress.summary()}")
+    left = leftovers(plan, client_factory(settings))
+    if left:
+        listed = "\n".join(f"  {each}" for each in left)
+        raise UserError(f"Still in the account after the teardown of {stack}:\n{listed}", exit_code=1)
+    console.print("Checked: nothing of this stack is left (metrics stay until CloudWatch expires them).")
+    _stop_emulator(deployment)
+
+
+def _show(resources: list[Resource], plan: CloudWatchPlan, console: Console) -> None:
+    console.print(f"Stack [bold]{plan.stack}[/bold] ({plan.environment}, {plan.region}). This goes:")
+    for kind, number in sorted(Counter(short_type(resource.type) for resource in resources).items()):
+        console.print(f"  {number:>4}  {kind}")
+    for agent in plan.agents:
+        if agent.log_group.managed:
+            console.print(f"  with every log event in [bold]{agent.log_group.name}[/bold]")
+        else:
+            console.print(f"  This stays: log group {agent.log_group.name}, which was there before")
+
+
+def _ask(deployment: Deployment, confirmed: str | None, assume_yes: bool) -> None:
+    stack = deployment.stack
+    if deployment.settings.environment == Environment.STAGING:
+        # --yes is for scripts that mean any stack; losing staging takes its name.
+        if confirmed is None and sys.stdin.isatty():
+            confirmed = Prompt.ask(f"Type the stack's name to delete it ({stack})")
+        if confirmed != stack:
+            raise UserError(f"Not deleted: environment staging asks for the stack's name (--confirm {stack}).")
+    elif not assume_yes and confirmed != stack:
+        if not sys.stdin.isatty():
+            raise UserError("Not deleted: nobody is there to answer. Say --yes.")
+        if not Confirm.ask("Delete all this?", default=False):
+            raise UserError("Not deleted.")
+
+
+def _stop_emulator(deployment: Deployment) -> None:
+    if deployment.stop_emulator():
+        deployment.console.print("lab: the AWS emulator is stopped.")

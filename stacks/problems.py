@@ -1,0 +1,168 @@
+"""What is wrong with settings, one line each: where, key, value, what is allowed.
+
+No line holds what might be a secret: values are shown only where no secret can stand, and never those of unknown
+keys, which may be misspelt ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from cloudwatch.plan.model import SecretRef
+from earshot.errors import UserError
+from stacks.documents import Document, Location, Problem, dotted
+from stacks.schema import allowed, holds_secret, is_secret, node_at, resolved, settings_schema
+
+REFERENCE = "docs/reference/settings.md"
+NAMESPACE = "earshot"
+LONGEST_VALUE_CHARACTERS = 60
+STACK_FILE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")
+"""What Pulumi keeps in a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file/)."""
+
+
+def raise_if_any(problems: Iterable[Problem], stack: str) -> None:
+    """One `UserError` with all problems, by file and line."""
+    listed = sorted(set(problems), key=lambda problem: (problem.file, problem.line or 0))
+    if listed:
+        count = f"{len(listed)} problem{'s' if len(listed) > 1 else ''}"
+        lines = "\n".join(f"  {problem}" for problem in listed)
+        raise UserError(
+            f"{count} in the settings of stack {stack}:\n{lines}\nEvery setting, with its range: {REFERENCE}"
+        )
+
+
+def stack_file_problems(document: Document) -> Iterator[Problem]:
+    """Mistakes around the settings: a missing `config`, keys that belong to nobody, near-miss namespaces."""
+
+    def at(location: Location, text: str) -> Problem:
+        return Problem(document.file, document.lines.get(location), f"{dotted(location)}: {text}")
+
+    top = document.data
+    if not isinstance(top, dict):
+        yield Problem(document.file, None, f"{_kind(top)}: allowed: a mapping with the key config")
+        return
+    for key in top:
+        if key not in STACK_FILE_KEYS:
+            # A setting outside `config:` is the likelier slip than a misspelt key of Pulumi's.
+            home = (
+                f" it belongs under config, as {NAMESPACE}:{key}" if node_at((key,)) else nearest(key, STACK_FILE_KEYS)
+            )
+            yield at((key,), f"unknown key;{home}")
+    config = top.get("config")
+    if "config" not in top:
+        yield Problem(document.file, None, f"config: missing: the settings, as {NAMESPACE}:<key>")
+    elif config is not None and not isinstance(config, dict):
+        yield at(("config",), f"{_kind(config)}: allowed: a mapping of {NAMESPACE}:<key> to values")
+    for key in config if isinstance(config, dict) else ():
+        if hint := wrong_namespace(key):
+            yield at(("config", key), hint)
+
+
+def wrong_namespace(key: str) -> str | None:
+    """What is wrong with a key of Pulumi's configuration; other programs' and providers' namespaces are fine."""
+    namespace, colon, name = key.partition(":")
+    if not colon:
+        return f"no namespace; did you mean {NAMESPACE}:{key}?"
+    if namespace != NAMESPACE and difflib.get_close_matches(namespace.lower(), [NAMESPACE], 1, cutoff=0.7):
+        return f"unknown namespace; did you mean {NAMESPACE}:{name}?"
+    return None
+
+
+def setting_problems(
+    error: ValidationError,
+    raw: Mapping[str, Any],
+    sources: Sequence[Document],
+    hidden: Collection[str],
+) -> Iterator[Problem]:
+    """The model's errors. `sources`, the uppermost first, tell file and line; sections in `hidden` show no values."""
+    found = [(_location(detail), detail) for detail in error.errors(include_url=False)]
+    shared = {(location[1:], detail["type"], detail["msg"]) for location, detail in found if location[0] == "alarms"}
+    for location, detail in found:
+        # What an agent takes over from the stack's alarms is reported there, once.
+        if location[0] == "agents" and location[2:3] == ("alarms",) and _at(raw, location[:4]) is None:
+            if (location[3:], detail["type"], detail["msg"]) in shared:
+                continue
+        file, line = _source(location, sources)
+        yield Problem(file, line, _text(location, detail, concealed=location[0] in hidden))
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """` did you mean ...?`, or all that is known."""
+    near = difflib.get_close_matches(name.rpartition(":")[2], known, 1, cutoff=0.6)
+    return f" did you mean {near[0]}?" if near else f" allowed: {', '.join(known)}"
+
+
+def _location(detail: ErrorDetails) -> Location:
+    return tuple(part for part in detail["loc"] if part != "[key]")
+
+
+def _at(raw: Any, location: Location) -> Any:
+    for part in location:
+        raw = raw.get(part) if isinstance(raw, Mapping) else None
+    return raw
+
+
+def _source(location: Location, sources: Sequence[Document]) -> tuple[str, int | None]:
+    """File and line of a setting, or of what is nearest around it: the file that set it last."""
+    for length in range(len(location), 0, -1):
+        for document in sources:
+            if location[:length] in document.lines:
+                return document.file, document.lines[location[:length]]
+    return sources[0].file, None
+
+
+def _text(location: Location, detail: ErrorDetails, *, concealed: bool) -> str:
+    key, node, value = dotted(location), node_at(location), detail["input"]
+    if detail["type"] == "extra_forbidden":
+        parent = node_at(location[:-1]) or settings_schema()
+        return f"{key}: unknown key;{nearest(str(location[-1]), resolved(parent).get('properties', {}))}"
+    if node is None:
+        return f"{key}: {detail['msg']}"
+    if detail["type"] == "missing":
+        return f"{key}: missing: {described(resolved(node))} Allowed: {allowed(node)}"
+    if detail["loc"][-1] == "[key]":
+        parent = resolved(node_at(location[:-1]) or {})
+        return f"{key}: {json.dumps(location[-1])} as a name: allowed: {allowed(parent['propertyNames'])}"
+    words = detail["msg"] if detail["type"] == "earshot" else f"allowed: {allowed(node)}"
+    if is_secret(node):
+        words += f": pulumi config set --secret --path '{NAMESPACE}:{key}'"
+    return f"{key}: {_shown(value, concealed or holds_secret(node))}: {words}"
+
+
+def described(node: Mapping[str, Any]) -> str:
+    """A setting's description on one line, as a sentence."""
+    text = " ".join(node.get("description", "").split())
+    return text if text.endswith(".") else f"{text}."
+
+
+def _shown(value: object, concealed: bool) -> str:
+    if isinstance(value, SecretRef):
+        return "[encrypted]"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value) if not value else _kind(value)
+    if concealed and value is not None:
+        return "[not shown]"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST_VALUE_CHARACTERS else text[: LONGEST_VALUE_CHARACTERS - 3] + "..."
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case _:
+            return "text"

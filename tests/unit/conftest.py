@@ -1,0 +1,34 @@
+"""Settings and plans for unit tests; no file of a real stack is read where a test is about numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudwatch.plan.build import plan_cloudwatch
+from cloudwatch.plan.model import CloudWatchPlan
+from stacks.loading import validate
+
+ROOT = Path(__file__).parents[2]
+
+MINIMAL: dict[str, Any] = {
+    "environment": "dev",
+    "owner": "tests",
+    "runbook_base_url": "https://runbooks.example.com",
+    "agents": {"receptionist": {}},
+}
+
+MakePlan = Callable[..., CloudWatchPlan]
+
+
+@pytest.fixture
+def make_plan() -> MakePlan:
+    """`make_plan(stack="dev", **settings)`: a plan from the least settings and what is given over them."""
+
+    def make(stack: str = "dev", **over: Any) -> CloudWatchPlan:
+        return plan_cloudwatch(stack, validate({**MINIMAL, **over}, source=Path("test")))
+
+    return make
