@@ -52,19 +52,23 @@ def read(path: Path) -> Document:
     file = shown(path)
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8")
-        root = yaml.compose(text, Loader=_Loader)  # pyright: ignore[reportArgumentType]
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from None
+    try:
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(f"{file}:{line}: not UTF-8: byte 0x{content[error.start]:02x}") from None
+    try:
+        root = yaml.compose(text, Loader=_Loader)  # pyright: ignore[reportArgumentType]
     except ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        raise UserError(f"{file}:{line}: not valid YAML: control character {error.character!r}") from None
+        raise UserError(f"{file}:{line}: not valid YAML: control character {error.character:#04x}") from None
     except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserError(f"{file}{line}: not valid YAML: {error.problem}") from None
+        at = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserError(
+            f"{file}{at}: not valid YAML: {', '.join(filter(None, (error.context, error.problem)))}"
+        ) from None
     except RecursionError:
         raise UserError(f"{file}: not valid YAML: nested too deeply") from None
     document = Document(file)

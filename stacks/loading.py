@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,14 @@ from pydantic import ValidationError
 from cloudwatch.plan.model import SecretRef
 from earshot.errors import UserError
 from stacks.documents import Document, Location, Problem, dotted, read, shown
-from stacks.problems import NAMESPACE, raise_if_any, setting_problems, stack_file_problems, wrong_namespace
+from stacks.problems import (
+    NAMESPACE,
+    raise_if_any,
+    secrets_in_base,
+    setting_problems,
+    stack_file_problems,
+    wrong_namespace,
+)
 from stacks.schema import is_secret, node_at, nullable, resolved
 from stacks.settings import Settings
 
@@ -60,7 +68,9 @@ def load(stack: str, project: Path) -> Settings:
         listed = ", ".join(known) or "none"
         raise UserError(f"There is no stack {stack!r}: {shown(path)} does not exist.{hint} Stacks here: {listed}.")
     document = read(path)
-    problems = [*document.problems, *stack_file_problems(document)]
+    prefix = f"config.{NAMESPACE}:"
+    problems = [replace(each, text=each.text.removeprefix(prefix)) for each in document.problems]
+    problems += stack_file_problems(document)
     config = document.data.get("config", {}) if isinstance(document.data, dict) else None
     if not isinstance(config, dict) or "config" not in document.data:
         raise_if_any(problems, stack)
@@ -123,7 +133,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _validated(stack: str, own: Document, project: Path, encrypted: Collection[str] = ()) -> Settings:
     """The settings that `own` and the base make; sections in `encrypted` were decrypted by the engine."""
     base = read(base_file(project)) if base_file(project).is_file() else Document(shown(base_file(project)))
-    problems = [*own.problems, *base.problems]
+    problems = [*own.problems, *base.problems, *secrets_in_base(base)]
     below = {} if base.data is None else base.data
     if not isinstance(below, dict):
         problems.append(Problem(base.file, None, "allowed: a mapping of keys to values"))
@@ -149,7 +159,7 @@ def _text_of(value: object) -> str:
 def _of_text(name: str, text: str) -> Any:
     """The value of a key right under `config`: structures are JSON there; texts are not parsed any further."""
     node = node_at((name,))
-    if text == "" and (node is None or nullable(node)):
+    if text in ("", "null") and (node is None or nullable(node)):
         return None
     if node is not None and resolved(node)["type"] == "string":
         return text

@@ -28,7 +28,7 @@ STACK_FILE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider"
 
 def raise_if_any(problems: Iterable[Problem], stack: str) -> None:
     """One `UserError` with all problems, by file and line."""
-    listed = sorted(set(problems), key=lambda problem: (problem.file, problem.line or 0))
+    listed = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line or 0))
     if listed:
         count = f"{len(listed)} problem{'s' if len(listed) > 1 else ''}"
         lines = "\n".join(f"  {problem}" for problem in listed)
@@ -61,7 +61,14 @@ def stack_file_problems(document: Document) -> Iterator[Problem]:
         yield at(("config",), f"{_kind(config)}: allowed: a mapping of {NAMESPACE}:<key> to values")
     for key in config if isinstance(config, dict) else ():
         if hint := wrong_namespace(key):
-            yield at(("config", key), hint)
+            yield Problem(document.file, document.lines["config", key], f"{key}: {hint}")
+
+
+def secrets_in_base(document: Document) -> Iterator[Problem]:
+    """Secrets in the base file, encrypted or not: Pulumi decrypts only the stack's own file."""
+    for location, line in document.lines.items():
+        if is_secret(node_at(location)) and (value := _at(document.data, location)) is not None:
+            yield Problem(document.file, line, f"{dotted(location)}: {_shown(value, True)}: {_allowed(location)}")
 
 
 def wrong_namespace(key: str) -> str | None:
@@ -84,17 +91,17 @@ def setting_problems(
     found = [(_location(detail), detail) for detail in error.errors(include_url=False)]
     shared = {(location[1:], detail["type"], detail["msg"]) for location, detail in found if location[0] == "alarms"}
     for location, detail in found:
+        taken_over = location[0] == "agents" and location[2:3] == ("alarms",) and not _has(raw, location[:4])
         # What an agent takes over from the stack's alarms is reported there, once.
-        if location[0] == "agents" and location[2:3] == ("alarms",) and _at(raw, location[:4]) is None:
-            if (location[3:], detail["type"], detail["msg"]) in shared:
-                continue
+        if taken_over and (location[3:], detail["type"], detail["msg"]) in shared:
+            continue
         file, line = _source(location, sources)
         yield Problem(file, line, _text(location, detail, concealed=location[0] in hidden))
 
 
 def nearest(name: str, known: Collection[str]) -> str:
     """` did you mean ...?`, or all that is known."""
-    near = difflib.get_close_matches(name.rpartition(":")[2], known, 1, cutoff=0.6)
+    near = difflib.get_close_matches(name.rpartition(":")[2], known, 1, cutoff=0.5)
     return f" did you mean {near[0]}?" if near else f" allowed: {', '.join(known)}"
 
 
@@ -102,10 +109,24 @@ def _location(detail: ErrorDetails) -> Location:
     return tuple(part for part in detail["loc"] if part != "[key]")
 
 
-def _at(raw: Any, location: Location) -> Any:
+def _allowed(location: Location) -> str:
+    node = node_at(location) or {}
+    how = f"; pulumi config set --secret --path '{NAMESPACE}:{dotted(location)}'" if is_secret(node) else ""
+    return f"allowed: {allowed(node)}{how}"
+
+
+def _at(data: Any, location: Location) -> Any:
     for part in location:
-        raw = raw.get(part) if isinstance(raw, Mapping) else None
-    return raw
+        data = data[part]
+    return data
+
+
+def _has(raw: Any, location: Location) -> bool:
+    for part in location:
+        if not isinstance(raw, Mapping) or part not in raw:
+            return False
+        raw = raw[part]
+    return True
 
 
 def _source(location: Location, sources: Sequence[Document]) -> tuple[str, int | None]:
@@ -129,9 +150,7 @@ def _text(location: Location, detail: ErrorDetails, *, concealed: bool) -> str:
     if detail["loc"][-1] == "[key]":
         parent = resolved(node_at(location[:-1]) or {})
         return f"{key}: {json.dumps(location[-1])} as a name: allowed: {allowed(parent['propertyNames'])}"
-    words = detail["msg"] if detail["type"] == "earshot" else f"allowed: {allowed(node)}"
-    if is_secret(node):
-        words += f": pulumi config set --secret --path '{NAMESPACE}:{key}'"
+    words = detail["msg"] if detail["type"] == "earshot" else _allowed(location)
     return f"{key}: {_shown(value, concealed or holds_secret(node))}: {words}"
 
 

@@ -17,7 +17,19 @@ Node = dict[str, Any]
 @cache
 def settings_schema() -> Node:
     """The JSON schema of the settings as a whole, that is of the stack's file merged over `base.yaml`."""
-    return Settings.model_json_schema()
+    schema = Settings.model_json_schema()
+    for node in [schema, *schema["$defs"].values()]:
+        for entry in node.get("properties", {}).values():
+            _name_entries(entry)
+    return schema
+
+
+def _name_entries(node: Node) -> None:
+    """Restates a mapping whose names must match a pattern: as `patternProperties` it would let others pass."""
+    if "patternProperties" in node:
+        [(pattern, entry)] = node.pop("patternProperties").items()
+        node["propertyNames"]["pattern"] = pattern
+        node["additionalProperties"] = entry
 
 
 def node_at(location: Location) -> Node | None:
@@ -79,12 +91,12 @@ def type_name(node: Node) -> str:
     if is_secret(node):
         return "secret"
     if inner["type"] == "array":
-        return f"list of {type_name(inner['items'])}"
+        return f"list of {type_name(inner['items']).replace('number', 'numbers')}"
     if inner.get("format") == "date":
         return "date"
-    return {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "true or false"}.get(
-        inner["type"], inner["type"]
-    )
+    kind = str(inner["type"])
+    names = {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "true or false"}
+    return names.get(kind, kind)
 
 
 def allowed(node: Node) -> str:
@@ -112,7 +124,7 @@ def _allowed(node: Node) -> str:
         case "array":
             return f"a list{_count(node, 'minItems', 'maxItems')}, each {_allowed(resolved(node['items']))}"
         case _:
-            return f"a mapping of keys to values{_count(node, 'minProperties', 'maxProperties')}"
+            return f"a mapping{_count(node, 'minProperties', 'maxProperties') or ' of'} keys to values"
 
 
 def _range(node: Node) -> str:

@@ -1,8 +1,8 @@
 """The settings of a stack: every number of Earshot, described, with its unit and range.
 
-One model, read from `stacks/base.yaml` under the stack's own file (see `stacks.loading`). The JSON schema for
+One model, read from `stacks/base.yaml` under the stack's own file (see `stacks.loading`). The JSON schemas for
 editors, the reference page and the configuration section of `Pulumi.yaml` are generated from it
-(`earshot settings`). Validation here needs no network: what AWS alone can know is left to AWS.
+(`stacks.reference`). Validation here needs no network: what AWS alone can know is left to AWS.
 
 Checks across fields are field validators that look at `info.data`, not model validators: pydantic runs them
 beside all other errors, so one run reports every problem.
@@ -381,7 +381,7 @@ class Settings(Model):
     notifications: Notifications = Notifications()
     """Who hears of alarms."""
     budget: Budget | None = None
-    """A monthly cost budget; null for none."""
+    """A monthly cost budget."""
     lab: Lab | None = None
     """The AWS emulator; only in environment local."""
 

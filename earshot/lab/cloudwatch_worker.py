@@ -26,6 +26,7 @@ from earshot.lab.notifications import Notification
 from earshot.lab.state_dir import StateDir, write_json
 from earshot.simulate import alarms as simulated_alarms
 from earshot.simulate import metrics
+from earshot.simulate.alarms import Evaluation
 from earshot.simulate.metrics import DataPoint
 
 TICK_SECONDS = 1.0
@@ -118,18 +119,14 @@ class Worker:
             for each in plan.composite_alarms
             if {each.name, *each.alarm_names} <= found.keys()
         }
+        states = {name: AlarmState(description["StateValue"]) for name, description in found.items()}
         changes = self._changes_by_others(found, now_ms)
-        evaluations = simulated_alarms.evaluate_all(
-            [deployed.metric_alarm(each, found[each.name]) for each in plan.alarms if each.name in found],
-            composites.values(),
-            self._points,
-            now_ms,
-            {name: AlarmState(description["StateValue"]) for name, description in found.items()},
-        )
-        states = {name: description["StateValue"] for name, description in found.items()}
-        for name, evaluation in evaluations.items():
-            if evaluation.state == states[name]:
-                continue
+        # Others' changes stand for this tick, so that composite alarms see them too.
+        by_others = {change.name for change in changes}
+
+        def change(name: str, evaluation: Evaluation) -> None:
+            if name in by_others or evaluation.state == states[name]:
+                return
             reason = evaluation.reason[:REASON_CHARACTERS]
             clients.cloudwatch.set_alarm_state(
                 AlarmName=name,
@@ -138,14 +135,20 @@ class Worker:
                 StateReasonData=_reason_data(found[name], evaluation.recent_values, now_ms),
             )
             log.info("lab: alarm %s is %s: %s", name, evaluation.state, reason)
-            states[name] = evaluation.state.value
+            states[name] = evaluation.state
             changes.append(Change(found[name], evaluation.state, reason, now_ms))
+
+        alarms = [deployed.metric_alarm(each, found[each.name]) for each in plan.alarms if each.name in found]
+        for name, evaluation in simulated_alarms.evaluate_all(alarms, (), self._points, now_ms, states).items():
+            change(name, evaluation)
+        for composite in composites.values():
+            change(composite.name, simulated_alarms.evaluate_composite(composite, states, states[composite.name]))
         sent: list[Notification] = []
-        for change in self._actions.due(changes, composites, now_ms):
-            children = composites[change.name].alarm_names if change.name in composites else ()
-            triggering = [found[child]["AlarmArn"] for child in children if states[child] == AlarmState.ALARM]
-            sent += _notify(clients, change, triggering)
-        return states, tuple(sent)
+        for due in self._actions.due(changes, composites, now_ms):
+            children = composites[due.name].alarm_names if due.name in composites else ()
+            triggering = [found[child]["AlarmArn"] for child in children if states[child] is AlarmState.ALARM]
+            sent += _notify(clients, due, triggering)
+        return {name: state.value for name, state in states.items()}, tuple(sent)
 
     def _changes_by_others(self, found: Mapping[str, Mapping[str, Any]], now_ms: int) -> list[Change]:
         """Changes of state that this worker did not make.
@@ -174,12 +177,16 @@ def _describe_alarms(clients: Clients) -> dict[str, dict[str, Any]]:
     return {each["AlarmName"]: each for page in pages for each in (*page["MetricAlarms"], *page["CompositeAlarms"])}
 
 
-def _points(filters: Sequence[MetricFilter], events: Iterable[LogEvent]) -> Iterator[DataPoint]:
-    for event in events:
-        for each in filters:
-            point = metrics.extract(each, event.message, event.timestamp_ms)
-            if point is not None:
-                yield point
+def _points(filters: Sequence[MetricFilter], events: Sequence[LogEvent]) -> Iterator[DataPoint]:
+    for each in filters:
+        try:
+            for event in events:
+                point = metrics.extract(each, event.message, event.timestamp_ms)
+                if point is not None:
+                    yield point
+        except ValueError as error:
+            # Deployed by other hands than the plan's, say; the other filters are none the worse.
+            log.warning("lab: metric filter %s extracts nothing: %s", each.name, error)
 
 
 def _incoming(log_group: str, events: Iterable[LogEvent]) -> Iterator[DataPoint]:

@@ -33,7 +33,7 @@ def main(name: str, bridge: str, provider: str, archives: str, engine: str = "")
     environment = {"GOGC": "400", **os.environ}
     child = subprocess.Popen([bridge, *filter(None, [engine])], stdout=subprocess.PIPE, env=environment)
     skip_packages("pulumi", "pulumi.runtime")
-    serve(name, child, provider, Path(archives))
+    _server = serve(name, child, provider, Path(archives))
     processes.wait_for_parent(parent)
 
 
@@ -49,8 +49,8 @@ def skip_packages(*names: str) -> None:
         sys.modules[name] = package
 
 
-def serve(name: str, child: "subprocess.Popen[bytes]", provider: str, archives: Path) -> None:
-    """Start the server and print its port, as Pulumi expects."""
+def serve(name: str, child: "subprocess.Popen[bytes]", provider: str, archives: Path) -> object:
+    """Start the server and print its port, as Pulumi expects. It stops when the returned object is gone."""
     from concurrent.futures import Future, ThreadPoolExecutor
     from typing import Any
 
@@ -110,6 +110,7 @@ def serve(name: str, child: "subprocess.Popen[bytes]", provider: str, archives: 
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)  # Pulumi connects at once
+    return server
 
 
 if __name__ == "__main__":

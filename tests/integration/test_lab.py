@@ -71,8 +71,10 @@ def test_only_loopback_is_served(directory: Path) -> None:
     for family, _, _, _, address in socket.getaddrinfo(socket.gethostname(), port, type=socket.SOCK_STREAM):
         if not address[0].startswith("127.") and address[0] != "::1":
             with socket.socket(family) as probe:
+                probe.settimeout(1)
                 assert probe.connect_ex(address) != 0
     with socket.socket() as probe:
+        probe.settimeout(1)
         assert probe.connect_ex(("127.0.0.2", port)) != 0
 
 
@@ -98,13 +100,13 @@ def test_a_port_of_another_program_is_the_users_to_free(directory: Path) -> None
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(UserError, match="earshot:lab.aws_port"):
+        with pytest.raises(UserError, match=r"earshot:lab\.aws_port"):
             emulator.start(directory, other.getsockname()[1])
 
 
 def test_a_running_emulator_keeps_its_port(directory: Path) -> None:
     emulator.start(directory, free_port())
-    with pytest.raises(UserError, match="earshot:lab.aws_port"):
+    with pytest.raises(UserError, match=r"earshot:lab\.aws_port"):
         emulator.start(directory, free_port())
 
 

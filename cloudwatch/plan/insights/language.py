@@ -16,8 +16,6 @@ LIMIT_MAXIMUM_ROWS = 100_000
 """CWL_QuerySyntax-Limit.html; 10,000 until May 2026."""
 STATS_MAXIMUM = 2
 """CWL_QuerySyntax-Stats.html#CWL_QuerySyntax-stats-multi: a quota that can't be changed."""
-CASE_MAXIMUM_BRANCHES = 10
-"""CWL_QuerySyntax-operations-functions.html#CWL_QuerySyntax-general-functions."""
 
 DEFAULT_COLUMNS = ("@timestamp", "@message")
 """What a query shows that selects nothing (CWL_QuerySyntax-Filter.html)."""
@@ -42,11 +40,16 @@ class Function:
     def arity(self) -> str:
         if self.maximum == self.minimum:
             return f"{self.minimum} argument{'' if self.minimum == 1 else 's'}"
-        return f"at least {self.minimum}" if self.maximum is None else f"{self.minimum} to {self.maximum} arguments"
+        if self.maximum is None:
+            return f"at least {self.minimum} argument{'' if self.minimum == 1 else 's'}"
+        return f"{self.minimum} to {self.maximum} arguments"
 
 
 def _functions(table: dict[str, str], *, aggregates: bool = False) -> dict[str, Function]:
-    """Reads `name/arguments` words, where arguments are `2`, `1-2` or `1+`; the key is the documentation."""
+    """Reads `name/arguments` words, where arguments are `2`, `1-2` or `1+`; the key is the documentation.
+
+    `case` takes 21 at most: ten branches and a default.
+    """
     functions: dict[str, Function] = {}
     for documentation, words in table.items():
         for word in words.split():
@@ -69,7 +72,7 @@ FUNCTIONS: dict[str, Function] = {
                 bin/1 datefloor/2 dateceil/2 fromMillis/1 toMillis/1 now/0
                 parseDate/2-3 formatDate/2-3 strftime/2-3""",
             f"{_FUNCTIONS_PAGE}general-functions": """
-                ispresent/1 coalesce/1+ case/2+ if/3 isNumeric/1 messageSize/1
+                ispresent/1 coalesce/1+ case/2-21 if/3 isNumeric/1 messageSize/1
                 queryStartTime/0 queryEndTime/0 queryTimeRange/0""",
             f"{_FUNCTIONS_PAGE}json-functions": "jsonParse/1 jsonStringify/1 jsonArraySize/1 jsonArrayContains/2",
             f"{_FUNCTIONS_PAGE}IPaddress-functions": """
@@ -183,7 +186,7 @@ _COMMAND_HINTS = {
 def _nearest(name: str, known: Iterable[str]) -> str:
     spelled = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.6)
-    return f"did you mean {spelled[near[0]]}?" if near else f"known: {', '.join(sorted(spelled.values(), key=str.lower))}"
+    return f"did you mean {spelled[near[0]]}?" if near else f"known: {', '.join(sorted(spelled.values()))}"
 
 
 def unknown_function(name: str) -> str:

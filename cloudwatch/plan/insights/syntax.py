@@ -17,8 +17,10 @@ _PLAIN_NAME = re.compile(r"@?[A-Za-z_@][A-Za-z0-9_@]*(\.([A-Za-z_@][A-Za-z0-9_@]
 
 
 def written_name(name: str) -> str:
-    """A field's or an alias's name as query text."""
-    return name if _PLAIN_NAME.fullmatch(name) and name.lower() not in RESERVED else f"`{name}`"
+    """A field's or an alias's name as query text; the `@` of a system field stays outside back-ticks."""
+    if _PLAIN_NAME.fullmatch(name) and name.lower() not in RESERVED:
+        return name
+    return f"@`{name[1:]}`" if name.startswith("@") and len(name) > 1 else f"`{name}`"
 
 
 def _listed(parts: Iterable[object]) -> str:
@@ -60,6 +62,13 @@ class Regex(Node):
     """A regular expression, without its delimiters; a `/` in it is escaped."""
 
     pattern: str
+
+    def groups(self) -> tuple[str, ...]:
+        """The capturing groups' names, `""` for one without; raises `re.error` for what Python can't read."""
+        python = re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", re.sub(r"\(\?[a-zA-Z]+\)", "", self.pattern))
+        compiled = re.compile(python)
+        names = {index: name for name, index in compiled.groupindex.items()}
+        return tuple(names.get(index, "") for index in range(1, compiled.groups + 1))
 
     def __str__(self) -> str:
         return f"/{self.pattern}/"

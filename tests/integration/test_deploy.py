@@ -1,0 +1,210 @@
+"""The life of a local stack: real engine, real AWS provider, the emulator as the account.
+
+The tests of this module build on each other, in order: a stack is made, changed and deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from cloudwatch.plan.build import plan_cloudwatch
+from earshot import toolchain
+from earshot.aws import client_factory
+from earshot.backend import engine_environment
+from earshot.leftovers import leftovers
+from earshot.project import Project
+from tests.integration.conftest import Checkout
+
+WEBHOOK = "https://hooks.slack.example.com/services/T0/B0/verysecret"
+
+
+def succeeded(run: subprocess.CompletedProcess[str]) -> str:
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def pulumi(checkout: Checkout, *arguments: str, stdin: str | None = None) -> str:
+    """The CLI by hand, in the environment that `earshot shell` prints."""
+    exported = succeeded(checkout.earshot("shell", "local"))
+    script = f"{exported}\npulumi {' '.join(arguments)}"
+    return succeeded(
+        subprocess.run(
+            ["bash", "-c", script],
+            cwd=checkout.root,
+            input=stdin or "",
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    )
+
+
+def test_wrong_settings_are_refused_before_anything_is_touched(checkout: Checkout) -> None:
+    good = checkout.stack_file.read_text()
+    checkout.change("period_seconds: 60", "period_seconds: 61, datapoints: 1")
+    run = checkout.earshot("up", "local", "--yes")
+    checkout.stack_file.write_text(good)
+    assert run.returncode == 2
+    assert "alarms.period_seconds" in run.stderr
+    assert "alarms.datapoints" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (checkout.root / ".earshot").exists()
+
+
+def test_up_makes_what_the_plan_says(checkout: Checkout) -> None:
+    before = checkout.stack_file.read_bytes()
+    out = succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "lab: AWS is emulated" in out
+    plan = plan_cloudwatch("local", checkout.settings)
+    client = client_factory(checkout.settings)
+    present = leftovers(plan, client)
+    assert {f"alarm {each.name}" for each in (*plan.alarms, *plan.composite_alarms)} <= set(present)
+    assert {f"dashboard {each.name}" for each in plan.dashboards} <= set(present)
+    assert {f"saved query {each.name}" for agent in plan.agents for each in agent.saved_queries} <= set(present)
+    filters = client("logs").describe_metric_filters(logGroupName=plan.agents[0].log_group.name)["metricFilters"]
+    assert {each["filterName"] for each in filters} == {each.name for each in plan.metric_filters}
+    assert checkout.stack_file.read_bytes() == before, "the stack file in version control was changed"
+
+
+def test_a_second_up_changes_nothing(checkout: Checkout) -> None:
+    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+
+
+def test_the_account_is_as_the_state_says(checkout: Checkout) -> None:
+    """A refresh that finds a difference after our own `up` is a false drift for ever."""
+    assert "Previewing refresh" in pulumi(checkout, "refresh --preview-only --expect-no-changes -s local --color never")
+
+
+def test_a_real_agents_log_becomes_metrics_alarm_states_and_notifications(checkout: Checkout) -> None:
+    report = json.loads(succeeded(checkout.earshot("lab", "send", "slow-llm", "--json")))
+    metrics = {row["metric"]: row for row in report["metrics"] if not row["dimensions"]}
+    assert metrics["TotalLatency"]["samples"] == metrics["LlmTimeToFirstToken"]["samples"] > 0
+    assert metrics["TotalLatency"]["p95"] > 2
+    states = {row["alarm"]: row["state"] for row in report["alarms"]}
+    assert states["total-latency-critical"] == "ALARM"
+    assert states["agent-unhealthy"] == "ALARM"
+    assert states["no-data"] == "OK"
+    subjects = [each["subject"] for each in report["notifications"]]
+    assert any("agent-unhealthy" in subject for subject in subjects)
+    assert not any("agent-degraded" in subject for subject in subjects), "the warning was not silenced"
+
+
+def test_a_changed_threshold_changes_its_alarm_and_the_dashboards_that_draw_it(checkout: Checkout) -> None:
+    checkout.change("minimum_samples: 2", "minimum_samples: 2, total_latency_critical_seconds: 2.5")
+    out = succeeded(checkout.earshot("up", "local", "--yes"))
+    changed = {line.split()[2] for line in out.splitlines() if line.strip().startswith("updated")}
+    assert changed == {
+        "pd-voice-trialist-4-alarm-total-latency-critical",
+        "dashboard-agent-pd-voice-trialist-4",
+        "dashboard-overview",
+    }
+
+
+def test_pulumi_by_hand_finds_nothing_to_do(checkout: Checkout) -> None:
+    out = pulumi(checkout, "preview -s local --expect-no-changes --color never")
+    assert "unchanged" in out
+
+
+def test_a_secret_is_nowhere_in_clear(checkout: Checkout) -> None:
+    """Neither in the state, nor in what is printed, nor in the plan; but it reaches the parameter."""
+    key = "'earshot:notifications.critical.slack_webhook_url'"
+    good = checkout.stack_file.read_text()
+    pulumi(checkout, f"config set --secret --path {key} -s local", stdin=WEBHOOK)
+    assert WEBHOOK not in checkout.stack_file.read_text()
+    out = succeeded(checkout.earshot("up", "local", "--yes"))
+    listed = succeeded(checkout.earshot("plan", "local", "--json")) + succeeded(checkout.earshot("outputs", "local"))
+    state = "".join(path.read_text() for path in (checkout.root / ".earshot" / "state").rglob("*.json"))
+    for text in (out, listed, state):
+        assert "verysecret" not in text
+    stored = client_factory(checkout.settings)("ssm").get_parameter(
+        Name="/earshot/earshot-local-critical-slack/webhook-url", WithDecryption=True
+    )
+    assert stored["Parameter"]["Value"] == WEBHOOK
+    assert stored["Parameter"]["Type"] == "SecureString"
+    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes")), "the function shows a false change"
+    checkout.stack_file.write_text(good)
+    succeeded(checkout.earshot("up", "local", "--yes"))
+
+
+def test_a_restarted_emulator_is_filled_again(checkout: Checkout) -> None:
+    succeeded(checkout.earshot("lab", "stop"))
+    out = succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "created" in out
+    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+
+
+def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
+    succeeded(checkout.earshot("teardown", "local", "--yes"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "earshot", "up", "local", "--yes"],
+        cwd=checkout.root,
+        env={**os.environ, "PYTHONPATH": str(checkout.root)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if line.strip().startswith("created"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "goes on from here" in errors
+    out = succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "unchanged" in out
+    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+
+
+def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:
+    """kill -9 leaves a lock and resources that no state knows."""
+    succeeded(checkout.earshot("teardown", "local", "--yes"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "earshot", "up", "local", "--yes"],
+        cwd=checkout.root,
+        env={**os.environ, "PYTHONPATH": str(checkout.root)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if line.strip().startswith("created"):
+            break
+    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+    process.kill()
+    for child in children.stdout.split():
+        os.kill(int(child), signal.SIGKILL)
+    process.wait()
+    time.sleep(0.5)
+    succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+
+
+def test_teardown_without_an_answer_deletes_nothing(checkout: Checkout) -> None:
+    run = checkout.earshot("teardown", "local")
+    assert run.returncode == 2
+    assert "with every log event in /aws/livekit/pd-voice-trialist-4" in run.stdout
+    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+
+
+def test_teardown_leaves_nothing(checkout: Checkout) -> None:
+    settings = checkout.settings
+    tools = toolchain.ensure(toolchain.AWS_PARTS, assume_yes=True, console=None)
+    environment = engine_environment(Project(checkout.root), settings, tools.env)
+    assert environment["PULUMI_BACKEND_URL"].startswith("file://")
+    plan = plan_cloudwatch("local", settings)
+    assert leftovers(plan, client_factory(settings))
+    out = succeeded(checkout.earshot("teardown", "local", "--yes"))
+    assert "nothing of this stack is left" in out
+    assert checkout.stack_file.exists()
+    again = checkout.earshot("teardown", "local", "--yes")
+    assert "no resources" in succeeded(again)
