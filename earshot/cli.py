@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from earshot.errors import UserError
@@ -20,14 +21,14 @@ from earshot.project import Project, find_project
 
 app = typer.Typer(
     name="earshot",
-    help="Observability for voice agents, as code: deploy, look at and tear down a stack.",
+    help="Observability for voice agents, as code.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
 lab = typer.Typer(
-    help="The local stack's AWS emulator, and sending a recorded agent's log through it.", no_args_is_help=True
+    help="The AWS emulator of the local stack.", no_args_is_help=True
 )
 app.add_typer(lab, name="lab")
 
@@ -54,7 +55,7 @@ def main() -> None:
 
 @app.command()
 def up(stack: Stack, yes: Yes = False) -> None:
-    """Make a stack what its settings say: create, change, or nothing at all."""
+    """Create or change a stack: make it what its settings say."""
     deployment = _deployment(stack, yes)
     progress, outputs = deployment.up()
     verb = "is up to date" if not progress.changed else "is up"
@@ -70,7 +71,7 @@ def preview(
     diff: Annotated[bool, typer.Option("--diff", help="Show every property that would change.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Show what `up` would change, and change nothing."""
+    """Show what up would change."""
     progress = _deployment(stack, yes).preview(show_diff=diff)
     console.print(f"Stack [bold]{stack}[/bold], previewed: {progress.summary()}")
 
@@ -83,7 +84,7 @@ def teardown(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Delete a stack: shows first what goes, and checks at the end that nothing is left."""
+    """Delete a stack, and check that nothing is left."""
     from earshot.teardown import tear_down
 
     tear_down(_deployment(stack, yes), confirmed=confirm, assume_yes=_assume_yes(yes))
@@ -105,24 +106,23 @@ def outputs(
 
 @app.command()
 def plan(stack: Stack, as_json: Json = False) -> None:
-    """Print what would exist (kind, name, numbers), without engine or network."""
+    """Print what would exist, without engine or network."""
     from cloudwatch.plan.build import plan_cloudwatch
-    from earshot.describe import describe
+    from earshot.describe import counted, describe, summary
     from stacks.loading import load
 
     described = describe(plan_cloudwatch(stack, load(stack, find_project().root)))
     if as_json:
         print(json.dumps(described, indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("kind", "name", "numbers"):
-        table.add_column(column, overflow="fold")
-    for row in described["resources"]:
-        numbers = {key: value for key, value in row.items() if key not in ("kind", "name", "agent", "description")}
-        table.add_row(row["kind"], row["name"], ", ".join(f"{key}={value}" for key, value in numbers.items()))
-    console.print(table)
-    counts = ", ".join(f"{number} {kind}" for kind, number in described["counts"].items())
-    console.print(f"\n{len(described['resources'])} in stack {stack}: {counts}")
+    for kind in described["counts"]:
+        console.print(f"\n[bold]{kind}[/bold]")
+        table = Table.grid(padding=(0, 2))
+        for row in described["resources"]:
+            if row["kind"] == kind:
+                table.add_row("", escape(row["name"]), escape(summary(row)))
+        console.print(table)
+    console.print(f"\n{len(described['resources'])} in stack {stack}: {counted(described['counts'])}")
 
 
 @app.command()
@@ -131,7 +131,7 @@ def toolchain(
     everything: Annotated[bool, typer.Option("--all", help="Also Docker and its plugin.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Find Pulumi and its plugins, or download them, or build them from package registries."""
+    """Find, download or build Pulumi and its plugins."""
     from earshot import toolchain as tools
 
     if not status:
@@ -149,7 +149,7 @@ def toolchain(
 
 @app.command()
 def shell(stack: Stack) -> None:
-    """Print the environment for `pulumi` by hand: eval "$(earshot shell STACK)"."""
+    """Print the environment for pulumi by hand, for eval."""
     deployment = _deployment(stack)
     for name, value in deployment.environment.items():
         print(f"export {name}={shlex.quote(value)}")
@@ -163,7 +163,7 @@ def settings(
         bool, typer.Option("--write", help="Write the schema, the reference page and Pulumi.yaml.")
     ] = False,
 ) -> None:
-    """Check that the generated settings files fit the model (exit 1 with a diff), or write them."""
+    """Check or write the files generated from the settings model."""
     from stacks import reference
 
     root = find_project().root
@@ -179,7 +179,7 @@ def settings(
 
 @lab.command("start")
 def lab_start(stack: Annotated[str, typer.Argument(help="A stack of environment local.")] = "local") -> None:
-    """Start the AWS emulator, as `up` does by itself."""
+    """Start the AWS emulator, as up does by itself."""
     from earshot.lab import emulator
     from stacks.settings import Lab
 
@@ -191,7 +191,7 @@ def lab_start(stack: Annotated[str, typer.Argument(help="A stack of environment 
 
 @lab.command("stop")
 def lab_stop(stack: Annotated[str, typer.Argument(help="A stack of environment local.")] = "local") -> None:
-    """Stop the AWS emulator; what it held is gone, and the next `up` makes it anew."""
+    """Stop the AWS emulator; the next up fills a new one."""
     from earshot.lab import emulator
 
     project, _ = _local(stack)
@@ -222,7 +222,7 @@ def lab_send(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Send a real agent's recorded log through the local stack; print metrics and alarm states."""
+    """Send a real agent's log; print metrics and alarm states."""
     from earshot.lab.send import print_report, send
 
     project, loaded = _local(stack)

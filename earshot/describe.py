@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, MathExpression, MetricAlarm
@@ -92,9 +92,46 @@ def _agent_rows(agent: AgentPlan) -> Iterator[Row]:
         }
 
 
+def counted(counts: Mapping[str, int]) -> str:
+    """`1 log group, 15 saved queries`."""
+    return ", ".join(f"{number} {kind if number == 1 else _plural(kind)}" for kind, number in counts.items())
+
+
+def _plural(kind: str) -> str:
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+
+
 def watched(alarm: MetricAlarm) -> str:
     """What an alarm compares, in one line."""
     entry = next(entry for entry in alarm.series if entry.id == alarm.watched)
     if isinstance(entry, MathExpression):
         return entry.expression
     return f"{entry.statistic} of {entry.metric.namespace}/{entry.metric.name}"
+
+
+def summary(row: Row) -> str:
+    """What is worth knowing of a row besides its kind and name, in one line."""
+    match row["kind"]:
+        case "topic":
+            return f"{row['severity']} alarms"
+        case "subscription":
+            return row["address"]
+        case "log group":
+            return f"kept for {row['retention_days']} days"
+        case "saved query":
+            return row["description"]
+        case "metric filter":
+            return f"{row['value']} of {row['pattern']} -> {row['metric'].rpartition('/')[2]}"
+        case "alarm":
+            window = f"{row['datapoints_to_alarm']} of {row['evaluation_periods']} x {row['period_seconds']} s"
+            return f"{row['severity']}: {row['title']}; {window}, missing data {row['missing_data']}"
+        case "composite alarm":
+            silenced = f", silenced by {row['silenced_by']}" if row["silenced_by"] else ""
+            return f"{row['severity']}: any of {len(row['parts'])} alarms{silenced}"
+        case "dashboard":
+            return f"{row['widgets']} widgets"
+        case "budget":
+            alerts = ", ".join(f"{percent} %" for percent in row["alert_percents"])
+            return f"{row['monthly_limit_usd']:g} US dollars a month, alerts at {alerts}"
+        case _:
+            return ""

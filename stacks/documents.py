@@ -136,6 +136,8 @@ def _plain(node: yaml.Node, at: Location, above: tuple[yaml.Node, ...], document
         location = (*at, key_node.value)
         if key_node.value in entries:
             problem(key_node, location, f"appears twice, first on line {document.lines[location]}")
+            # The last one counts, as for Pulumi; nothing that stood below the first one is there any more.
+            document.lines = {at: line for at, line in document.lines.items() if at[: len(location)] != location}
         document.lines[location] = key_node.start_mark.line + 1
         entries[key_node.value] = _plain(value_node, location, above, document)
     return entries

@@ -44,11 +44,6 @@ def stack_file(stack: str, project: Path) -> Path:
     return project / DIRECTORY / f"Pulumi.{stack}.yaml"
 
 
-def base_file(project: Path) -> Path:
-    """What every stack starts from."""
-    return project / DIRECTORY / "base.yaml"
-
-
 def stacks(project: Path) -> list[str]:
     """The stacks that have a file, by name."""
     files = (project / DIRECTORY).glob("Pulumi.*.yaml")
@@ -67,28 +62,29 @@ def load(stack: str, project: Path) -> Settings:
         hint = f" Did you mean {near[0]}?" if near else ""
         listed = ", ".join(known) or "none"
         raise UserError(f"There is no stack {stack!r}: {shown(path)} does not exist.{hint} Stacks here: {listed}.")
-    document = read(path)
-    prefix = f"config.{NAMESPACE}:"
-    problems = [replace(each, text=each.text.removeprefix(prefix)) for each in document.problems]
+    document, subject = read(path), f"the settings of stack {stack}"
+    prefix = f"{NAMESPACE}:"
+    problems = [replace(each, text=each.text.removeprefix(f"config.{prefix}")) for each in document.problems]
     problems += stack_file_problems(document)
-    config = document.data.get("config", {}) if isinstance(document.data, dict) else None
-    if not isinstance(config, dict) or "config" not in document.data:
-        raise_if_any(problems, stack)
+    config = document.data.get("config") if isinstance(document.data, dict) else None
+    if not isinstance(config, dict):
+        raise_if_any(problems, subject)
     own = Document(document.file, {}, problems=problems)
     for key, value in (config or {}).items():
-        namespace, _, name = key.partition(":")
-        if namespace == NAMESPACE:
+        if key.startswith(prefix):
+            name = key.removeprefix(prefix)
             own.data[name] = value if isinstance(value, (dict, list)) else _of_text(name, _text_of(value))
-    for location, line in document.lines.items():
-        if location[0] == "config" and len(location) > 1:
-            own.lines[str(location[1]).removeprefix(f"{NAMESPACE}:"), *location[2:]] = line
-    return _validated(stack, own, project)
+    for (top, *below), line in document.lines.items():
+        if top == "config" and below and str(below[0]).startswith(prefix):
+            own.lines[str(below[0]).removeprefix(prefix), *below[1:]] = line
+    return _validated(subject, own, _base(project))
 
 
 def load_from_engine(project: Path) -> Settings:
     """The settings of the stack that the engine is running, so that `pulumi up -c` and `--config-file` count.
 
-    The engine decrypts a structured value as a whole; the secrets in it are replaced by references at once.
+    The engine decrypts a structured value as a whole; the secrets in it are replaced by references at once. Plain
+    text beside an encrypted value cannot be told from it here; `load` refuses it.
     """
     import pulumi  # here: it takes half a second, which `load` has no use for
     from pulumi.runtime import config as engine
@@ -107,7 +103,12 @@ def load_from_engine(project: Path) -> Settings:
             own.data[name] = _of_text(name, text)
             if engine.is_config_secret(key) or key in encrypted_keys:
                 encrypted.add(name)
-    return _validated(stack, own, project, encrypted)
+    return _validated(f"the settings of stack {stack}", own, _base(project), encrypted)
+
+
+def validate(raw: Mapping[str, Any], *, source: Path) -> Settings:
+    """Settings out of plain data, as in `base.yaml`; `source` is what messages call it."""
+    return _validated(str(source), Document(str(source), dict(raw)), Document(str(source)))
 
 
 def secret_value(configuration: Mapping[str, Any], reference: SecretRef) -> str:
@@ -130,9 +131,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _validated(stack: str, own: Document, project: Path, encrypted: Collection[str] = ()) -> Settings:
-    """The settings that `own` and the base make; sections in `encrypted` were decrypted by the engine."""
-    base = read(base_file(project)) if base_file(project).is_file() else Document(shown(base_file(project)))
+def _validated(subject: str, own: Document, base: Document, encrypted: Collection[str] = ()) -> Settings:
+    """The settings that `own` over `base` makes; sections in `encrypted` were decrypted by the engine."""
     problems = [*own.problems, *base.problems, *secrets_in_base(base)]
     below = {} if base.data is None else base.data
     if not isinstance(below, dict):
@@ -143,10 +143,15 @@ def _validated(stack: str, own: Document, project: Path, encrypted: Collection[s
     try:
         settings = Settings.model_validate(_with_agents_alarms(raw))
     except ValidationError as error:
-        raise_if_any([*problems, *setting_problems(error, raw, (own, base), hidden=encrypted)], stack)
+        raise_if_any([*problems, *setting_problems(error, raw, (own, base), hidden=encrypted)], subject)
         raise
-    raise_if_any(problems, stack)
+    raise_if_any(problems, subject)
     return settings
+
+
+def _base(project: Path) -> Document:
+    path = project / DIRECTORY / "base.yaml"
+    return read(path) if path.is_file() else Document(shown(path))
 
 
 def _text_of(value: object) -> str:

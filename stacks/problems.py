@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cloudwatch.plan.model import SecretRef
@@ -26,15 +26,13 @@ STACK_FILE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider"
 """What Pulumi keeps in a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file/)."""
 
 
-def raise_if_any(problems: Iterable[Problem], stack: str) -> None:
+def raise_if_any(problems: Iterable[Problem], subject: str) -> None:
     """One `UserError` with all problems, by file and line."""
     listed = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line or 0))
     if listed:
         count = f"{len(listed)} problem{'s' if len(listed) > 1 else ''}"
         lines = "\n".join(f"  {problem}" for problem in listed)
-        raise UserError(
-            f"{count} in the settings of stack {stack}:\n{lines}\nEvery setting, with its range: {REFERENCE}"
-        )
+        raise UserError(f"{count} in {subject}:\n{lines}\nEvery setting, with its range: {REFERENCE}")
 
 
 def stack_file_problems(document: Document) -> Iterator[Problem]:
@@ -163,6 +161,8 @@ def described(node: Mapping[str, Any]) -> str:
 def _shown(value: object, concealed: bool) -> str:
     if isinstance(value, SecretRef):
         return "[encrypted]"
+    if isinstance(value, BaseModel):
+        return "not set"  # only a section's default arrives as a model
     if isinstance(value, (dict, list)):
         return json.dumps(value) if not value else _kind(value)
     if concealed and value is not None:

@@ -198,7 +198,9 @@ def _literal(value: object) -> str:
 def with_config_section(pulumi_project: str) -> str:
     """The text of a `Pulumi.yaml` with its `config` section, which ends at the next top-level key, made new."""
     generated = "config:\n" + _CONFIG_COMMENT + _indented(yaml.safe_dump(_declarations(), sort_keys=False, width=110))
-    kept, found = re.subn(r"^config:.*\n(?:[ #].*\n|\n)*", lambda _: generated, pulumi_project, count=1, flags=re.M)
+    kept, found = re.subn(
+        r"^config:.*\n(?: .*\n|\n(?=[ \n]))*", lambda _: generated, pulumi_project, count=1, flags=re.M
+    )
     return kept if found else pulumi_project.rstrip("\n") + "\n" + generated
 
 

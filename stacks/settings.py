@@ -172,7 +172,6 @@ class Model(BaseModel):
         use_attribute_docstrings=True,
         validate_default=True,
         hide_input_in_errors=True,
-        allow_inf_nan=False,
     )
 
 

@@ -63,6 +63,7 @@ class Actions:
         """
         for change in changes:
             self.note(change.name, change.at_ms, change.state)
+            self._held.pop(change.name, None)  # so that the newest is last
             self._held[change.name] = change
         due = [change for change in self._held.values() if not self._suppressed(change, composites, now_ms)]
         for change in due:

@@ -60,7 +60,7 @@ def with_health(app: WSGIApp, health: dict[str, Any]) -> WSGIApp:
 def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_source: str) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit code."""
     state.create()
-    lock = state.hold_server_lock()
+    lock = state.hold_server_lock(patience_seconds=1.0)
     if lock is None:
         log.error("lab: another emulator runs on %s", state.directory)
         return 1
@@ -95,6 +95,8 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         write_json(state.emulator, health)
         log.info("lab: AWS emulator (moto) on %s, instance %s", url, health["instance_id"])
         server.serve_forever()
+        # Before the lock goes: whoever starts the next one then finds the port free.
+        server.server_close()
         state.emulator.unlink(missing_ok=True)
         log.info("lab: stopped")
     return 0

@@ -262,7 +262,7 @@ def clients_of(url: str) -> Callable[[str], Clients]:
         import boto3
         from botocore.config import Config
 
-        session = boto3.session.Session("lab", "lab", region_name=region)
+        session = boto3.Session("lab", "lab", region_name=region)
         config = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 3}, proxies={})
         logs, cloudwatch, sns = (
             session.client(name, endpoint_url=url, config=config) for name in ("logs", "cloudwatch", "sns")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,15 +36,23 @@ class StateDir:
         # Log lines of an agent may hold what a caller said: nobody else on this machine needs to read them.
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def hold_server_lock(self) -> IO[str] | None:
-        """Take the server's lock, for as long as the returned file stays open; None if a server has it."""
+    def hold_server_lock(self, patience_seconds: float = 0.0) -> IO[str] | None:
+        """Take the server's lock, for as long as the returned file stays open; None if a server has it.
+
+        Whoever asks whether a server runs has the lock for a moment too: a server needs a little patience.
+        """
+        deadline = time.monotonic() + patience_seconds
         file = (self.directory / "server.lock").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return None
-        return file
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    file.close()
+                    return None
+                time.sleep(0.01)
+            else:
+                return file
 
     def server_runs(self) -> bool:
         if not self.directory.is_dir():

@@ -85,8 +85,8 @@ _COMPARE: Final[Mapping[Comparison, tuple[Callable[[float, float], bool], str]]]
 def evaluate(alarm: MetricAlarm, points: Iterable[DataPoint], now_ms: int, previous: AlarmState) -> Evaluation:
     """Evaluate a metric alarm on the data points known at `now_ms`, the alarm being in `previous` until then.
 
-    Only complete periods count. They end at the last whole minute (ten seconds for shorter periods; the last whole
-    hour for an alarm over more than a day), so a five-minute period moves on by a minute at each evaluation.
+    Only complete periods count. They end at the last whole minute (the last whole period where that is shorter, the
+    last whole hour for an alarm over more than a day), so a five-minute period moves on by a minute at each evaluation.
 
     Raises:
         ValueError: the alarm is contradictory, or names an unknown id, statistic or function.
@@ -218,7 +218,7 @@ def _evaluate(alarm: MetricAlarm, points: _PointsByMetric, now_ms: int, previous
 def _step_ms(alarm: MetricAlarm) -> int:
     if alarm.evaluation_periods * alarm.period_seconds * 1000 > _DAY_MS:
         return 60 * metrics.MINUTE_MS
-    return metrics.MINUTE_MS if alarm.period_seconds * 1000 >= metrics.MINUTE_MS else 10_000
+    return min(alarm.period_seconds * 1000, metrics.MINUTE_MS)
 
 
 def _parsed(alarm: MetricAlarm) -> dict[str, Expression]:
@@ -358,7 +358,7 @@ def _state(alarm: MetricAlarm, breaches: Sequence[bool | None], previous: AlarmS
         breaching += missing
     if breaching >= alarm.datapoints_to_alarm:
         return AlarmState.ALARM
-    undecided = missing > 0 and all(real)
+    undecided = all(real)
     if undecided and alarm.missing_data is MissingData.IGNORE:
         return previous
     if undecided and alarm.missing_data is MissingData.MISSING:

@@ -5,6 +5,7 @@ Works on the messages of `pulumi/provider.proto` in place; reads and writes noth
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,20 +61,14 @@ def request(package: Package, method: str, message: Any, folder: Path) -> Exchan
     if token in package.archives:
         prop, _, digest = package.archives[token]
         exchange.archive_property = prop
-        for struct in [*old, *new]:  # the last one that has it, so that of `news` where there are any
+        for struct in [*old, *new]:  # the last one that has it: that of the new inputs where there are any
             if prop in struct.fields:
                 exchange.archive = Value()
                 exchange.archive.CopyFrom(struct.fields[prop])
-        for struct in new:
-            _archive_to_file(struct, prop, digest, folder)
-        for struct in old:
-            if digest in struct.fields and prop in struct.fields:
-                # Its content at that time is known by its hash alone: the files may have changed since.
-                recorded = _plain(struct.fields[digest])
-                path = archives.zip_path(recorded, folder) if recorded != archives.UNKNOWN else recorded
-                struct.fields[prop].string_value = str(path)
-            else:
-                _archive_to_file(struct, prop, digest, folder)
+        for struct in new if method == "Check" else ():
+            _write_archive(struct, prop, digest, folder)
+        for struct in old if method == "Check" else [*old, *new]:
+            _recorded_archive(struct, prop, digest, folder)
     if method == "Check":
         _autoname(message, urn, exchange.renames)
     for struct in [*old, *new]:
@@ -154,19 +149,34 @@ def _plain(value: Value) -> Any:
     return unwrap(MessageToDict(value))
 
 
-def _archive_to_file(struct: Struct, prop: str, digest: str, folder: Path) -> None:
+def _write_archive(struct: Struct, prop: str, digest: str, folder: Path) -> None:
+    """Put the archive of checked inputs into a file, and record its content's hash beside it."""
     if prop not in struct.fields:
         return
     archive = _plain(struct.fields[prop])
     path: Path | str = archives.UNKNOWN
     content_hash = archives.UNKNOWN
     if isinstance(archive, dict):
-        try:
+        with suppress(archives.UnknownContent):
             path, content_hash = archives.write_zip(archive, folder)
-        except archives.UnknownContent:
-            pass
     struct.fields[prop].string_value = str(path)
     struct.fields[digest].string_value = content_hash
+
+
+def _recorded_archive(struct: Struct, prop: str, digest: str, folder: Path) -> None:
+    """Name the file of inputs or a state that were checked before, by the recorded hash.
+
+    The engine leaves the content out of most requests, and the files may have changed since.
+    """
+    if prop not in struct.fields:
+        return
+    recorded = _plain(struct.fields[digest]) if digest in struct.fields else ""
+    if recorded == archives.UNKNOWN:
+        struct.fields[prop].string_value = archives.UNKNOWN
+    elif recorded:
+        struct.fields[prop].string_value = str(archives.zip_path(recorded, folder))
+    else:
+        del struct.fields[prop]
 
 
 def _policies(struct: Struct) -> None:

@@ -23,7 +23,7 @@ STACK = """\
 config:
   earshot:environment: local
   earshot:owner: tests
-  earshot:alarms: {{period_seconds: 60, datapoints_to_alarm: 1, minimum_samples: 2, no_data_minutes: 5}}
+  earshot:alarms: {{period_seconds: 60, datapoints_to_alarm: 1, minimum_samples: 2, no_data_minutes: null}}
   earshot:notifications:
     critical: {{emails: [oncall@example.com]}}
   earshot:budget: {{monthly_limit_usd: 10}}

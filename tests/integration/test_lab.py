@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import ipaddress
 import json
 import os
 import signal
@@ -44,7 +45,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def client(running: Emulator) -> Client:
-    session = boto3.session.Session("lab", "lab", region_name=REGION)
+    session: Any = boto3.Session("lab", "lab", region_name=REGION)
     return lambda service: session.client(service, endpoint_url=running.url)
 
 
@@ -61,7 +62,10 @@ def test_a_second_start_finds_the_running_emulator(directory: Path) -> None:
     """Two `make up` must not make two emulators, or the second would deploy to an empty one."""
     port = free_port()
     with ThreadPoolExecutor() as pool:
-        started = set(pool.map(lambda _: emulator.start(directory, port), range(4)))
+        starts = [pool.submit(emulator.start, directory, port) for _ in range(4)]
+        while not all(each.done() for each in starts):
+            emulator.status(directory)  # must not get in their way
+        started = {each.result() for each in starts}
     assert started == {emulator.status(directory)}
 
 
@@ -69,7 +73,7 @@ def test_only_loopback_is_served(directory: Path) -> None:
     """Whoever shares the network must not reach the emulator: it takes any credentials."""
     port = emulator.start(directory, free_port()).port
     for family, _, _, _, address in socket.getaddrinfo(socket.gethostname(), port, type=socket.SOCK_STREAM):
-        if not address[0].startswith("127.") and address[0] != "::1":
+        if not ipaddress.ip_address(address[0]).is_loopback:
             with socket.socket(family) as probe:
                 probe.settimeout(1)
                 assert probe.connect_ex(address) != 0
@@ -96,6 +100,14 @@ def test_stopping_again_is_no_error(directory: Path) -> None:
     assert emulator.status(directory) is None
 
 
+def test_a_stopped_emulators_port_is_free_at_once(directory: Path) -> None:
+    """`make down` and `make up` follow one another without a pause."""
+    port = free_port()
+    for _ in range(3):
+        emulator.start(directory, port)
+        emulator.stop(directory)
+
+
 def test_a_port_of_another_program_is_the_users_to_free(directory: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -108,6 +120,13 @@ def test_a_running_emulator_keeps_its_port(directory: Path) -> None:
     emulator.start(directory, free_port())
     with pytest.raises(UserError, match=r"earshot:lab\.aws_port"):
         emulator.start(directory, free_port())
+
+
+def test_waiting_for_an_ended_emulator_ends_too(directory: Path) -> None:
+    emulator.start(directory, free_port())
+    emulator.stop(directory)
+    with pytest.raises(UserError, match="0 of 1"):
+        emulator.wait_processed(directory, "/g", 1, 600)
 
 
 def test_a_failed_start_shows_the_last_lines_of_the_log(
@@ -271,6 +290,15 @@ def test_an_athena_work_group_is_updated_and_keeps_the_rest(client: Client) -> N
     assert group["Description"] == "d"
     with pytest.raises(ClientError):
         athena.update_work_group(WorkGroup="absent")
+
+
+def test_an_athena_named_query_is_deleted(client: Client) -> None:
+    athena = client("athena")
+    made = athena.create_named_query(Name="n", Database="d", QueryString="SELECT 1")["NamedQueryId"]
+    athena.delete_named_query(NamedQueryId=made)
+    assert made not in athena.list_named_queries()["NamedQueryIds"]
+    with pytest.raises(ClientError):
+        athena.delete_named_query(NamedQueryId=made)
 
 
 def test_bucket_lifecycle_rules_are_read_back_as_they_were_put(client: Client) -> None:

@@ -49,7 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def client(running: Emulator) -> Client:
-    session = boto3.session.Session("lab", "lab", region_name=REGION)
+    session: Any = boto3.Session("lab", "lab", region_name=REGION)
     return lambda service: session.client(service, endpoint_url=running.url)
 
 
@@ -328,7 +328,7 @@ def test_the_emulators_own_worker_leaves_its_progress_for_others(
         port = probe.getsockname()[1]
     running = emulator.start(directory, port, project=tmp_path, stack="own", plan_source="lab_plan:load")
     try:
-        session = boto3.session.Session("lab", "lab", region_name=REGION)
+        session: Any = boto3.Session("lab", "lab", region_name=REGION)
         stack = Stack("own", lambda name: session.client(name, endpoint_url=running.url), running.url, tmp_path / "j")
         stack.deploy_filters()
         stack.deploy_alarms()

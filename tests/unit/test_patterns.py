@@ -103,6 +103,7 @@ def test_json_patterns_match_as_documented(pattern: str, document: object, expec
         "{ $.text < 4 }",
         '{ $.count = "3" }',
         '{ $.count != "4" }',
+        '{ $.count = "3*" }',
         "{ $.flag = 0 }",
         "{ $.flag < 1 }",
         "{ $.flag IS NULL }",
@@ -157,6 +158,7 @@ ERRORS = ["[ERROR 400] BAD REQUEST", "[ERROR 401] UNAUTHORIZED REQUEST", "[ERROR
         (r"%^ERROR%", [False, False, False]),
         (r"%ARGUMENTS$%", [False, False, True]),
         (r"%\x28|BAD%", [True, False, False]),
+        (r"%[{B[]A{1,2}D%", [True, False, False]),
     ],
 )
 def test_terms_and_regular_expressions_match_as_documented(pattern: str, expected: list[bool]) -> None:
@@ -194,6 +196,7 @@ def test_space_delimited_fields_are_extracted_by_name_or_place() -> None:
     assert pattern.field(APACHE, "$7") == "1534"
     assert metric_value(APACHE, "$status_code", pattern) == 404
     assert metric_value(APACHE, "$request", pattern) is None
+    assert parse("[a, ]").field("one two three", "$2") == "two three"
     assert parse("[ip, server, username, timestamp, ...]").field(APACHE, "$timestamp") == "10/Oct/2000:13:25:15 -0700"
 
 
@@ -216,6 +219,11 @@ def test_space_delimited_fields_are_extracted_by_name_or_place() -> None:
         ("%a(b)%", 3, "'('"),
         ("%é%", 2, "'é'"),
         ("%a", 1, "not closed"),
+        ("%%", 2, "not empty"),
+        ("%a[]%", 4, "not empty"),
+        ("%a[^]%", 5, "not empty"),
+        ("%a{%", 3, "'{'"),
+        ("%a++%", 4, "nothing to repeat"),
         ("foo.bar", 1, "double quotes"),
         ("ERROR %x%", 7, "whole pattern"),
         ("[a, ..., b, ...]", 13, "only one"),

@@ -128,6 +128,15 @@ def test_only_complete_periods_count_and_they_move_on_by_the_minute() -> None:
     assert evaluate(alarm, points + burst, NOW + 6 * MINUTE, OK).recent_values == (5, 16, 5)
 
 
+@pytest.mark.parametrize(("period_seconds", "step_seconds"), [(60, 60), (300, 60), (30, 30), (10, 10)])
+def test_how_often_periods_move_on(period_seconds: int, step_seconds: int) -> None:
+    """By the minute, or by the period where that is shorter."""
+    alarm = _alarm(periods=1, needed=1, period_seconds=period_seconds)
+    points = [DataPoint(METRIC, NOW, 99.0)]
+    assert evaluate(alarm, points, NOW + step_seconds * 1000 - 1, OK).state is NO_DATA
+    assert evaluate(alarm, points, NOW + step_seconds * 1000, OK).state is ALARM
+
+
 def test_an_alarm_over_more_than_a_day_looks_at_whole_hours() -> None:
     """The documented multi-day example: the failure at 10:02 shows at 11:03 and not at 10:03."""
     hour = 60 * MINUTE
@@ -136,6 +145,8 @@ def test_an_alarm_over_more_than_a_day_looks_at_whole_hours() -> None:
     points = [DataPoint(METRIC, ten - 30 * hour, 1.0), DataPoint(METRIC, ten + 2 * MINUTE, 99.0)]
     assert evaluate(alarm, points, ten + 3 * MINUTE, OK).state is OK
     assert evaluate(alarm, points, ten + hour + 3 * MINUTE, OK).state is ALARM
+    one_day = _alarm(periods=1, needed=1, period_seconds=24 * 3600)
+    assert evaluate(one_day, points, ten + 3 * MINUTE, OK).state is ALARM
 
 
 @pytest.mark.parametrize(
@@ -158,7 +169,14 @@ def test_the_reason_names_values_threshold_times_and_change() -> None:
     """A person can act on it without opening a graph."""
     alarm = _alarm(periods=2, needed=2, missing=MissingData.BREACHING)
     reason = evaluate(alarm, _points("- - - X"), NOW, OK).reason
-    for part in ("20 (2027-01-15 07:55 UTC)", "above the threshold 10 s", "1 missing", "breaching", "OK -> ALARM"):
+    for part in (
+        "1 of the last 1 data points",
+        "20 (2027-01-15 07:55 UTC)",
+        "above the threshold 10 s",
+        "1 missing",
+        "breaching",
+        "OK -> ALARM",
+    ):
         assert part in reason
     assert "still OK" in evaluate(alarm, _points("0 0 0 0"), NOW, OK).reason
     assert "No data since 2027-01-15 07:40 UTC" in evaluate(alarm, [], NOW, OK).reason
@@ -171,7 +189,7 @@ def test_few_samples_keep_the_state_when_asked_to(statistic: str, needed: int) -
     """Fewer than 10/(1-p) samples over the evaluation periods, 10/p below the median; one more decides."""
     alarm = replace(_alarm(periods=2, needed=1, statistic=statistic), low_samples="ignore")
     old = [DataPoint(METRIC, NOW - 2 * PERIOD - 1, 20.0)] * needed
-    enough = [DataPoint(METRIC, NOW - 1 - each % (2 * PERIOD), 20.0) for each in range(needed)]
+    enough = [DataPoint(METRIC, NOW - 1 - each * (2 * PERIOD - 1) // (needed - 1), 20.0) for each in range(needed)]
     for previous in AlarmState:
         evaluation = evaluate(alarm, old + enough[1:], NOW, previous)
         assert evaluation.state is previous
@@ -205,28 +223,25 @@ def test_an_alarm_on_metric_math() -> None:
     assert evaluate(alarm, [*points, DataPoint(requests, NOW - PERIOD, 4)], NOW, OK).state is ALARM
 
 
-def _band_alarm() -> MetricAlarm:
-    return replace(
-        _alarm(periods=1, needed=1),
-        series=(MetricStat("m", METRIC, "Average", 300), MathExpression("band", "ANOMALY_DETECTION_BAND(m, 2)")),
-        comparison=Comparison.ABOVE_BAND,
-        threshold=None,
-        band_id="band",
-    )
+STAT = MetricStat("m", METRIC, "Average", 300)
+USED = MathExpression("e", "band + 1")
+BAND: dict[str, object] = {
+    "series": (STAT, MathExpression("band", "ANOMALY_DETECTION_BAND(m)")),
+    "comparison": Comparison.ABOVE_BAND,
+    "threshold": None,
+    "band_id": "band",
+}
 
 
 def test_an_anomaly_alarm_compares_with_the_metrics_own_past() -> None:
     """High for this metric is an ALARM, low is not, and without enough past there is nothing to compare with."""
     past = [DataPoint(METRIC, NOW - each * PERIOD, 100.0 + each % 3) for each in range(2, 42)]
-    alarm = _band_alarm()
+    alarm = replace(_alarm(periods=1, needed=1), **BAND)  # pyright: ignore[reportArgumentType]
     for value, state in ((101.0, OK), (103.5, ALARM), (1.0, OK)):
         evaluation = evaluate(alarm, [*past, DataPoint(METRIC, NOW - PERIOD, value)], NOW, OK)
         assert evaluation.state is state
         assert "anomaly band" in evaluation.reason
     assert evaluate(alarm, [*past[:5], DataPoint(METRIC, NOW - PERIOD, 999)], NOW, OK).state is NO_DATA
-
-
-STAT = MetricStat("m", METRIC, "Average", 300)
 
 
 @pytest.mark.parametrize(
@@ -245,6 +260,8 @@ STAT = MetricStat("m", METRIC, "Average", 300)
         ({"series": (MathExpression("e", "f + m"), MathExpression("f", "e"), STAT)}, "use one another"),
         ({"series": (STAT, MathExpression("e", "ANOMALY_DETECTION_BAND(m)"))}, "compares with"),
         ({"low_samples": "ignore"}, "percentile"),
+        ({**BAND, "watched": "band"}, "two values"),
+        ({**BAND, "series": (STAT, USED, MathExpression("band", "ANOMALY_DETECTION_BAND(m)"))}, "two values"),
     ],
 )
 def test_a_contradictory_alarm_is_an_error(change: dict[str, object], said: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,8 @@ def test_dimensions_come_from_the_event_and_are_all_needed() -> None:
     assert point is not None
     assert point.metric == Metric("Voice", "Ttft", "Seconds", (("Model", "m"), ("Version", "4")))
     assert extract(with_both, json.dumps({"ttft": 1, "model": "m"}), 0) is None
+    with_three = replace(with_both, dimensions=(*with_both.dimensions, ("Again", "$.model")))
+    assert extract(with_three, json.dumps({"ttft": 1, "model": "m", "version": 4}), 0) is not None
 
 
 def test_space_delimited_fields_become_values_and_dimensions() -> None:
@@ -117,6 +120,7 @@ def test_periods_follow_from_the_start_and_only_those_with_data_are_there() -> N
     points = _points((59_999, 9), (60_000, 1), (179_999, 3), (180_000, 5), (420_000, 7), (539_999, 8), (540_000, 9))
     stat = MetricStat("m", METRIC, "Sum", 120)
     assert series(points, stat, 61_234, 540_000) == {60_000: 4, 180_000: 5, 420_000: 15}
+    assert series(points, replace(stat, period_seconds=300), 61_234, 540_000) == {60_000: 9, 360_000: 15}
     assert samples(points, stat, 60_000, 200_000) == {60_000: [1, 3], 180_000: [5]}
 
 
@@ -144,9 +148,9 @@ def test_a_metric_is_its_namespace_name_and_every_dimension() -> None:
 
 def test_there_is_no_percentile_over_negative_values() -> None:
     """CloudWatch has none for such a metric, while its other statistics stay."""
-    points = _points((0, -1.0), (1, 5.0), (60_000, 2.0))
-    assert series(points, MetricStat("m", METRIC, "p50", 60), 0, 120_000) == {60_000: 2}
-    assert series(points, MetricStat("m", METRIC, "Minimum", 60), 0, 120_000) == {0: -1, 60_000: 2}
+    points = _points((0, -1.0), (1, 5.0), (60_000, 0.0), (60_001, 2.0))
+    assert series(points, MetricStat("m", METRIC, "p50", 60), 0, 120_000) == {60_000: 0}
+    assert series(points, MetricStat("m", METRIC, "Minimum", 60), 0, 120_000) == {0: -1, 60_000: 0}
 
 
 @given(st.lists(st.tuples(st.integers(0, 599_999), st.floats(-1e3, 1e3)), max_size=30), st.sampled_from([60, 120, 300]))

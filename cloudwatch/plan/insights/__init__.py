@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from cloudwatch.plan.insights.error import InsightsError
 from cloudwatch.plan.insights.language import QUERY_MAXIMUM_CHARACTERS
-from cloudwatch.plan.insights.parser import Parser, Refused
+from cloudwatch.plan.insights.parser import Parser
+from cloudwatch.plan.insights.reader import Refused
 from cloudwatch.plan.insights.rules import Rules
 from cloudwatch.plan.insights.syntax import Query
 
@@ -38,9 +39,11 @@ def _read(text: str) -> tuple[Query | None, list[InsightsError]]:
         return None, [_located(Refused(message, QUERY_MAXIMUM_CHARACTERS), text)]
     try:
         commands = Parser(text).query()
+        rules = Rules(commands)
     except Refused as refused:
         return None, [_located(refused, text)]
-    rules = Rules(commands)
+    except RecursionError:
+        return None, [InsightsError("expressions are nested too deeply to be read", 1, 1)]
     if rules.errors:
         return None, [_located(refused, text) for refused in sorted(rules.errors, key=lambda each: each.at)]
     return Query(commands, frozenset(rules.fields), rules.columns), []

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from cloudwatch.plan.insights import language, syntax
-from cloudwatch.plan.insights.parser import Refused
+from cloudwatch.plan.insights.reader import Refused
 from cloudwatch.plan.insights.syntax import Expression, Field, Item
 
 
@@ -89,8 +89,8 @@ class Rules:
                 self._shown = list(language.PATTERN_COLUMNS)
             case syntax.Parse():
                 self._read(command.source)
-                groups = command.by.groups() if isinstance(command.by, syntax.Regex) else ()
-                self._names.update(dict.fromkeys(filter(None, (*command.aliases, *groups))))
+                groups = command.by.named_groups if isinstance(command.by, syntax.Regex) else ()
+                self._names.update(dict.fromkeys((*command.aliases, *groups)))
                 self._undetermined = True
             case syntax.Sort():
                 for key in command.keys:

@@ -63,12 +63,13 @@ class Regex(Node):
 
     pattern: str
 
-    def groups(self) -> tuple[str, ...]:
-        """The capturing groups' names, `""` for one without; raises `re.error` for what Python can't read."""
-        python = re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", re.sub(r"\(\?[a-zA-Z]+\)", "", self.pattern))
-        compiled = re.compile(python)
-        names = {index: name for name, index in compiled.groupindex.items()}
-        return tuple(names.get(index, "") for index in range(1, compiled.groups + 1))
+    @property
+    def named_groups(self) -> tuple[str, ...]:
+        return tuple(re.findall(r"\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>", self.pattern))
+
+    def group_count(self) -> int:
+        """How many groups capture; raises `re.error` for what Python's dialect can't read."""
+        return re.compile(re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", re.sub(r"\(\?[a-zA-Z]+\)", "", self.pattern))).groups
 
     def __str__(self) -> str:
         return f"/{self.pattern}/"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from earshot.lab.additions import (
     alarms,
+    athena_named_queries,
     athena_workgroups,
     bucket_lifecycles,
     budgets,
@@ -21,6 +22,7 @@ from earshot.lab.additions import (
 
 _ADDITIONS = (
     alarms,
+    athena_named_queries,
     athena_workgroups,
     bucket_lifecycles,
     budgets,

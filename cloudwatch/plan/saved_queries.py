@@ -1,0 +1,112 @@
+"""Saved queries from `templates/insights/*.insights.j2`, each checked before anyone needs it.
+
+A template starts with `# name: Folder/Name` and `# description: ...`; Logs Insights ignores lines that start with
+`#` (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-alias.html), so they stay in what is deployed.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import traceback
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import jinja2
+
+from cloudwatch.plan import insights
+from cloudwatch.plan.model import SavedQuery
+from earshot.errors import UserError
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "insights"
+SUFFIX = ".insights.j2"
+
+NAME_MAXIMUM_CHARACTERS = 255
+"""docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html, `name`."""
+
+_HEADER = re.compile(r"# name: (?P<name>\S.*)\n# description: (?P<description>\S.*)\n")
+
+
+def plan_saved_queries(
+    context: Mapping[str, object], prefix: str, log_group_names: Sequence[str]
+) -> tuple[SavedQuery, ...]:
+    """Every template as a saved query named `<prefix>/<Folder>/<Name>`, in the order of their keys (file names).
+
+    Raises `ValueError` that names the template and the place for one that CloudWatch would refuse, and `UserError`
+    for a setting that no query can carry out.
+    """
+    environment = _environment(TEMPLATES)
+    files = sorted(path.name for path in TEMPLATES.glob(f"*{SUFFIX}"))
+    return tuple(_plan(environment, file, context, prefix, tuple(log_group_names)) for file in files)
+
+
+@functools.cache
+def _environment(templates: Path) -> jinja2.Environment:
+    environment = jinja2.Environment(  # noqa: S701 (query text, not HTML)
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(decimal=decimal, period=period, quoted=quoted)
+    return environment
+
+
+def _plan(
+    environment: jinja2.Environment,
+    file: str,
+    context: Mapping[str, object],
+    prefix: str,
+    log_group_names: tuple[str, ...],
+) -> SavedQuery:
+    text = _render(environment, file, context)
+    header = _HEADER.match(text)
+    if header is None:
+        raise ValueError(f"{file}: must start with the lines # name: ... and # description: ...")
+    name = f"{prefix}/{header['name']}"
+    if len(name) > NAME_MAXIMUM_CHARACTERS:
+        raise ValueError(
+            f"{file}: a name has at most {NAME_MAXIMUM_CHARACTERS} characters, this one {len(name)}: {name}"
+        )
+    try:
+        insights.parse(text)
+    except insights.InsightsError as error:
+        line = (text.splitlines() or [""])[error.line - 1]
+        raise ValueError(f"{file}, as rendered, {error}\n  {line.strip()}") from error
+    return SavedQuery(file.removesuffix(SUFFIX), name, header["description"], log_group_names, text)
+
+
+def _render(environment: jinja2.Environment, file: str, context: Mapping[str, object]) -> str:
+    try:
+        return environment.get_template(file).render(context)
+    except (jinja2.TemplateError, ValueError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename.endswith(".j2")]
+        raise ValueError(f"{file}{f', line {lines[-1]}' if lines else ''}: {error}") from error
+
+
+def decimal(value: float) -> str:
+    """A number as query text: plain digits, because the language's documentation knows no exponents."""
+    number = Decimal(str(value))
+    if not number.is_finite():
+        raise ValueError(f"{value} is not a number that a query can hold")
+    return format(number, "f")
+
+
+def quoted(value: str) -> str:
+    """A text literal. How a quote would be escaped is not documented, so a value with both kinds is refused."""
+    for quote in "\"'":
+        if not re.search(rf"[{quote}\\\n]", value):
+            return f"{quote}{value}{quote}"
+    raise ValueError(f"{value!r} can't be written in a query: it holds both kinds of quotes, a \\ or a line's end")
+
+
+def period(minutes: int) -> str:
+    """A period of `bin`; above 60 minutes it is in hours, because CloudWatch silently takes 60m for more."""
+    if 1 <= minutes <= 60:
+        return f"{minutes}m"
+    hours, rest = divmod(minutes, 60)
+    if rest or not 1 <= hours <= 24:
+        raise UserError(f"saved_queries.bin_minutes: {minutes}; allowed: 1 to 60, or whole hours up to 1440")
+    return f"{hours}h"

@@ -1,0 +1,629 @@
+"""Settings: what is accepted, what is said about the rest, and the files that are generated from the model."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pulumi.runtime import config as engine_config
+
+from cloudwatch.plan.model import SecretRef
+from earshot.errors import UserError
+from stacks import reference
+from stacks.documents import Location, dotted
+from stacks.loading import load, load_from_engine, merge, secret_value, stacks
+from stacks.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
+from stacks.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+LEAST_BASE = """\
+owner: tests
+runbook_base_url: https://runbooks.example.com
+agents:
+  receptionist: {}
+"""
+WEBHOOK = "https://hooks.example.com/T0/B0/very-secret"
+
+
+def make_project(directory: Path, stack_file: str | bytes, base: str | bytes = LEAST_BASE) -> Path:
+    """A project whose one stack is `dev`."""
+    (directory / "stacks").mkdir(exist_ok=True)
+    for name, content in (("Pulumi.dev.yaml", stack_file), ("base.yaml", base)):
+        (directory / "stacks" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return directory
+
+
+def dev(config: str = "") -> str:
+    return "config:\n  earshot:environment: dev\n" + config
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def problems(project: Path, stack_file: str | bytes, base: str | bytes = LEAST_BASE) -> list[str]:
+    """The problem lines of the error that loading gives."""
+    with pytest.raises(UserError) as raised:
+        load("dev", make_project(project, stack_file, base))
+    assert raised.value.exit_code == 2
+    lines = str(raised.value).splitlines()
+    return [line.strip() for line in lines if line.startswith("  ")] or lines
+
+
+# --- Accepted ---
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
+def test_each_stack_file_of_the_repository_is_valid(stack: str) -> None:
+    assert stack in stacks(ROOT)
+    assert load(stack, ROOT).environment == stack
+
+
+def test_stack_wins_over_base_and_base_over_default(project: Path) -> None:
+    """Mappings merge key by key at every depth; lists and scalars replace."""
+    base = LEAST_BASE + (
+        "alarms: {percentile: 90, period_seconds: 600}\n"
+        "notifications: {critical: {emails: [a@example.com, b@example.com]}, warning: {emails: [w@example.com]}}\n"
+    )
+    stack = dev(
+        "  earshot:alarms: {period_seconds: 120}\n  earshot:notifications: {critical: {emails: [c@example.com]}}\n"
+    )
+    found = load("dev", make_project(project, stack, base))
+    assert (found.alarms.percentile, found.alarms.period_seconds, found.alarms.evaluation_periods) == (90, 120, 3)
+    assert found.notifications.critical.emails == ("c@example.com",)
+    assert found.notifications.warning.emails == ("w@example.com",)
+
+
+def test_agents_alarms_lie_over_the_stacks_and_the_stacks_over_the_bases(project: Path) -> None:
+    base = LEAST_BASE + "  triage:\n    alarms: {percentile: 99}\nalarms: {percentile: 90, minimum_samples: 7}\n"
+    stack = dev(
+        "  earshot:alarms: {minimum_samples: 8}\n  earshot:agents:\n    triage: {alarms: {period_seconds: 60}}\n"
+    )
+    agents = load("dev", make_project(project, stack, base)).agents
+    triage, other = agents["triage"].alarms, agents["receptionist"].alarms
+    assert (triage.percentile, triage.minimum_samples, triage.period_seconds) == (99, 8, 60)
+    assert (other.percentile, other.minimum_samples, other.period_seconds) == (90, 8, 300)
+
+
+def test_scalars_may_be_text_as_pulumi_config_set_writes_them(project: Path) -> None:
+    """Pulumi writes top-level scalars in quotes, and dates without quotes as Go's time."""
+    stack = dev(
+        '  earshot:protect: "true"\n  earshot:owner: 2025\n  earshot:expires_on: 2025-06-01 00:00:00 +0000 UTC\n'
+        '  earshot:budget: ""\n  earshot:alarms: {llm_ttft_seconds: "0.5"}\n'
+    )
+    found = load("dev", make_project(project, stack, LEAST_BASE + "budget: {monthly_limit_usd: 5}\n"))
+    assert (found.protect, found.owner, found.budget) == (True, "2025", None)
+    assert found.expires_on == datetime.date(2025, 6, 1)
+    assert found.alarms.llm_ttft_seconds == 0.5
+
+
+PLAIN = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+MAPPINGS = st.dictionaries(st.sampled_from("abc"), PLAIN, max_size=3)
+
+
+@given(MAPPINGS, MAPPINGS)
+def test_merging(base: dict[str, Any], over: dict[str, Any]) -> None:
+    """Nothing merged changes nothing; what `over` says holds; keys that it does not name stay; inputs are kept."""
+    before = json.dumps([base, over])
+    merged = merge(base, over)
+    assert merge(base, {}) == base
+    assert merge({}, over) == over
+    assert merge(merged, over) == merged
+    assert {key: value for key, value in merged.items() if key not in over} == {
+        key: value for key, value in base.items() if key not in over
+    }
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        assert merged[key] == (merge(base[key], value) if both else value)
+    assert json.dumps([base, over]) == before
+
+
+# --- Refused ---
+
+TWENTY_MISTAKES = """\
+config:
+  aws:region: us-west-1
+  earshot:environment: production
+  earshot:owner: ""
+  earshot:region: California
+  earshot:protect: maybe
+  earshot:expires_on: 2025-13-45
+  earshot:runbook_base_url: ftp://example.com/
+  earshot:agents:
+    -first-: {}
+    triage:
+      log_group: aws/mine
+      log_group_exists: 1
+  earshot:log_groups:
+    retention_days: 31
+    encryption: rot13
+  earshot:saved_queries: [20]
+  earshot:alarms:
+    percentile: .nan
+    total_latency_critical_seconds: 1
+    period_seconds: 90
+    evaluation_periods: 2.5
+    low_samples: skip
+    perod_seconds: 60
+  earshot:notifications:
+    critical:
+      emails: [nobody]
+  earshot:budget: {}
+"""
+TWENTY_LINES = """\
+stacks/Pulumi.dev.yaml:3: environment: "production": allowed: local, dev, staging, prod
+stacks/Pulumi.dev.yaml:4: owner: "": allowed: text of 1 to 128 characters
+stacks/Pulumi.dev.yaml:5: region: "California": allowed: an AWS region such as us-west-1
+stacks/Pulumi.dev.yaml:6: protect: "maybe": allowed: true or false
+stacks/Pulumi.dev.yaml:7: expires_on: "2025-13-45": allowed: a date, YYYY-MM-DD, or null
+stacks/Pulumi.dev.yaml:8: runbook_base_url: "ftp://example.com/": allowed: an http(s) address without a slash at its end
+stacks/Pulumi.dev.yaml:10: agents.-first-: "-first-" as a name: allowed: 1 to 63 letters, digits, - and _, starting \
+with a letter or digit
+stacks/Pulumi.dev.yaml:12: agents.triage.log_group: "aws/mine": allowed: 1 to 512 letters, digits and . - _ / #, not \
+starting with aws/ (AWS keeps that; /aws/ is fine), or null
+stacks/Pulumi.dev.yaml:13: agents.triage.log_group_exists: 1: allowed: true or false
+stacks/Pulumi.dev.yaml:15: log_groups.retention_days: 31: allowed: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, \
+400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+stacks/Pulumi.dev.yaml:16: log_groups.encryption: "rot13": allowed: aws, stack-key, or a key's ARN \
+(arn:aws:kms:REGION:ACCOUNT:key/ID)
+stacks/Pulumi.dev.yaml:17: saved_queries: a list: allowed: a mapping of keys to values
+stacks/Pulumi.dev.yaml:19: alarms.percentile: NaN: allowed: 50 to 99.9
+stacks/Pulumi.dev.yaml:20: alarms.total_latency_critical_seconds: 1: allowed: above total_latency_warning_seconds (1.5)
+stacks/Pulumi.dev.yaml:21: alarms.period_seconds: 90: allowed: 60 to 3600, multiples of 60
+stacks/Pulumi.dev.yaml:22: alarms.evaluation_periods: 2.5: allowed: 1 to 100, whole numbers
+stacks/Pulumi.dev.yaml:23: alarms.low_samples: "skip": allowed: gate, evaluate, ignore
+stacks/Pulumi.dev.yaml:24: alarms.perod_seconds: unknown key; did you mean period_seconds?
+stacks/Pulumi.dev.yaml:27: notifications.critical.emails.0: "nobody": allowed: an e-mail address such as \
+oncall@example.com
+stacks/Pulumi.dev.yaml:28: budget.monthly_limit_usd: missing: US dollars a month. Allowed: above 0, at most 1000000
+"""
+
+
+def test_twenty_mistakes_give_twenty_lines_in_one_message(project: Path) -> None:
+    """Each with file, line, key, value and what is allowed; what agents take over is not said again."""
+    with pytest.raises(UserError) as raised:
+        load("dev", make_project(project, TWENTY_MISTAKES))
+    first, *lines, last = str(raised.value).splitlines()
+    assert len(lines) == 20
+    assert [line.strip() for line in lines] == TWENTY_LINES.splitlines()
+    assert first == "20 problems in the settings of stack dev:"
+    assert last == "Every setting, with its range: docs/reference/settings.md"
+
+
+def test_a_mistake_of_the_base_is_reported_in_the_base(project: Path) -> None:
+    found = problems(project, dev(), LEAST_BASE + "alarms:\n  period_seconds: 90\n")
+    assert found == ["stacks/base.yaml:6: alarms.period_seconds: 90: allowed: 60 to 3600, multiples of 60"]
+
+
+def test_an_agents_conflict_with_what_it_takes_over_is_reported_with_the_agent(project: Path) -> None:
+    """The stack's own alarms are fine here, so leaving the line out would leave no error at all."""
+    found = problems(project, dev("  earshot:agents:\n    receptionist:\n      alarms: {evaluation_periods: 1}\n"))
+    assert found == [
+        "stacks/Pulumi.dev.yaml:5: agents.receptionist.alarms.datapoints_to_alarm: 2: "
+        "allowed: at most evaluation_periods (1)"
+    ]
+
+
+def test_a_null_of_the_agents_own_is_not_taken_for_the_stacks(project: Path) -> None:
+    stack = dev(
+        "  earshot:alarms: {period_seconds: null}\n"
+        "  earshot:agents:\n    receptionist:\n      alarms: {period_seconds: null}\n"
+    )
+    words = "period_seconds: null: allowed: 60 to 3600, multiples of 60"
+    assert problems(project, stack) == [
+        f"stacks/Pulumi.dev.yaml:3: alarms.{words}",
+        f"stacks/Pulumi.dev.yaml:6: agents.receptionist.alarms.{words}",
+    ]
+
+
+PROD = "config:\n  earshot:environment: prod\n"
+
+
+@pytest.mark.parametrize(
+    ("stack_file", "expected"),
+    [
+        (PROD + "  earshot:expires_on: 2025-06-01\n  earshot:protect: true\n", [
+            " notifications: not set: allowed: at least one receiver under critical, in environment prod",
+            '3: expires_on: "2025-06-01": allowed: null, in environment prod',
+        ]),
+        (PROD + "  earshot:notifications: {critical: {emails: [a@example.com]}}\n", [
+            " protect: false: allowed: true, in environment prod",
+        ]),
+        (dev("  earshot:lab: {}\n"), ["3: lab: {}: allowed: null, except in environment local"]),
+        (dev("  earshot:alarms: {evaluation_periods: 100, period_seconds: 3600}\n"), [
+            "3: alarms.evaluation_periods: 100: allowed: at most 24, the periods of 3600 seconds in a day",
+        ]),
+        (dev("  earshot:agents: {a: {log_group: /x}, b: {log_group: /x}}\n"), [
+            "3: agents: a mapping: allowed: a log group each; a and b share /x",
+        ]),
+    ],
+)  # fmt: skip
+def test_rules_between_settings(project: Path, stack_file: str, expected: list[str]) -> None:
+    """Each is broken alone; the line says what the other setting asks for."""
+    assert problems(project, stack_file) == [f"stacks/Pulumi.dev.yaml:{line}" for line in expected]
+
+
+@pytest.mark.parametrize(
+    ("stack_file", "expected"),
+    [
+        (dev("  earshto:agents: {}\n"), "3: earshto:agents: unknown namespace; did you mean earshot:agents?"),
+        (dev("  Earshot:agents: {}\n"), "3: Earshot:agents: unknown namespace; did you mean earshot:agents?"),
+        (dev("  owner: x\n"), "3: owner: no namespace; did you mean earshot:owner?"),
+        (dev("  earshot:agnets: {}\n"), "3: agnets: unknown key; did you mean agents?"),
+        (dev("  earshot:agents: {x: {log_grop: /a}}\n"), "3: agents.x.log_grop: unknown key; did you mean log_group?"),
+        (dev("  earshot:owner: a\n  earshot:owner: b\n"), "4: owner: appears twice, first on line 3"),
+        (dev("  earshot:alarms:\n    percentile: 90\n    percentile: 91\n"), "5: alarms.percentile: appears twice, "
+         "first on line 4"),
+        (dev("  earshot:owner: !!binary aGk=\n"), "3: owner: tag !!binary is not allowed here"),
+        (dev("  earshot:owner: {secure: abc}\n"), "3: owner: [encrypted]: allowed: text of 1 to 128 characters"),
+        (dev("  earshot:notifications: {warning: {emails: [{secure: abc}]}}\n"), "3: notifications.warning.emails.0: "
+         "[encrypted]: allowed: an e-mail address such as oncall@example.com"),
+        (dev("owner: x\n"), "3: owner: unknown key; it belongs under config, as earshot:owner"),
+        (dev("encryptionsal: x\n"), "3: encryptionsal: unknown key; did you mean encryptionsalt?"),
+        (dev("  earshot:agents: &a {x: *a}\n"), "3: agents: contains itself (a YAML alias to a mapping or list around"
+         " it)"),
+        ("encryptionsalt: v1\n", " config: missing: the settings, as earshot:<key>"),
+        ("config: [1]\n", "1: config: a list: allowed: a mapping of earshot:<key> to values"),
+        ("- 1\n", " a list: allowed: a mapping with the key config"),
+        ("", " nothing: allowed: a mapping with the key config"),
+        ("config: {a: [}\n", "1: not valid YAML: while parsing a flow node, expected the node content, but found '}'"),
+        (b"config:\n  earshot:owner: \xff\n", "2: not UTF-8: byte 0xff"),
+        (b"config:\n  earshot:owner: \x01\n", "2: not valid YAML: control character 0x01"),
+        (dev("---\na: 1\n"), "3: not valid YAML: expected a single document in the stream, but found another document"),
+        ("[" * 1200, " not valid YAML: nested too deeply"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_the_form_of_the_file(project: Path, stack_file: str | bytes, expected: str) -> None:
+    """One mistake, one line, which names the file and, where there is one, the line."""
+    first = problems(project, stack_file)[0]
+    assert first == f"stacks/Pulumi.dev.yaml:{expected}"
+
+
+def test_providers_own_keys_are_left_alone(project: Path) -> None:
+    stack = dev("  aws:region: eu-west-1\n  pulumi:tags: {a: b}\nencryptionsalt: v1:x\n")
+    assert load("dev", make_project(project, stack)).region == "us-west-1"
+
+
+def test_a_stack_that_is_not_there_names_the_nearest(project: Path) -> None:
+    make_project(project, dev())
+    with pytest.raises(UserError, match=r"stacks/Pulumi\.dve\.yaml does not exist\. Did you mean dev\?"):
+        load("dve", project)
+
+
+# --- Secrets ---
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        f"critical: {{slack_webhook_url: '{WEBHOOK}'}}",
+        f"critical: {{slack_webhook_url: ['{WEBHOOK}']}}",
+        f"critical: {{slack_webhook_url: {{value: '{WEBHOOK}'}}}}",
+        f"critical: {{slack_webhok_url: '{WEBHOOK}'}}",
+        f"critical: '{WEBHOOK}'",
+        f"{{critical: '{WEBHOOK}'}}",
+        f"'{WEBHOOK}'",
+        f"critical: ['{WEBHOOK}']",
+    ],
+)
+@pytest.mark.parametrize("in_base", [True, False])
+def test_a_plain_text_secret_is_refused_and_never_shown(project: Path, slip: str, in_base: bool) -> None:
+    """Wherever in its neighbourhood it was put by mistake."""
+    if in_base:
+        found = problems(project, dev(), f"{LEAST_BASE}notifications:\n  {slip}\n")
+    else:
+        found = problems(project, dev(f"  earshot:notifications:\n    {slip}\n"))
+    assert not [line for line in found if "hooks.example" in line or "secret-" in line]
+    assert found[0].startswith("stacks/base.yaml" if in_base else "stacks/Pulumi.dev.yaml")
+
+
+def test_a_section_given_twice_in_the_base_leaves_nothing_of_the_first(project: Path) -> None:
+    """A lookup of what only the first one held would fail."""
+    twice = f"notifications: {{warning: {{slack_webhook_url: '{WEBHOOK}'}}}}\nnotifications: {{}}\n"
+    assert problems(project, dev(), LEAST_BASE + twice) == [
+        "stacks/base.yaml:6: notifications: appears twice, first on line 5"
+    ]
+
+
+@pytest.mark.parametrize("value", [WEBHOOK, "{secure: v1:abc}"])
+def test_no_secret_stands_in_the_base_even_where_the_stack_has_its_own(project: Path, value: str) -> None:
+    own = dev("  earshot:notifications: {warning: {slack_webhook_url: {secure: v1:abc}}}\n")
+    [line] = problems(project, own, LEAST_BASE + f"notifications:\n  warning:\n    slack_webhook_url: {value}\n")
+    assert line.startswith("stacks/base.yaml:7: notifications.warning.slack_webhook_url: ")
+    assert line.endswith("pulumi config set --secret --path 'earshot:notifications.warning.slack_webhook_url'")
+    assert "hooks.example" not in line
+
+
+ENCRYPTED = dev("""\
+  earshot:notifications:
+    critical:
+      emails: [oncall@example.com]
+      pagerduty_integration_url: {secure: v1:abc}
+    warning:
+      slack_webhook_url: {secure: v1:def}
+""")
+
+
+def test_secrets_are_references_from_the_file_and_from_the_engine(project: Path) -> None:
+    """The path leads to the value in the decrypted section; the settings hold no value, however they are printed."""
+    make_project(project, ENCRYPTED)
+    with engine(project, secrets={"v1:abc": "https://pager", "v1:def": WEBHOOK}) as configuration:
+        from_engine = load_from_engine(project)
+    for found in (load("dev", project), from_engine):
+        pager, slack = (
+            found.notifications.critical.pagerduty_integration_url,
+            found.notifications.warning.slack_webhook_url,
+        )
+        assert pager == SecretRef("notifications.critical.pagerduty_integration_url")
+        assert slack == SecretRef("notifications.warning.slack_webhook_url")
+        section = json.loads(configuration["earshot:notifications"])
+        assert pager
+        assert slack
+        assert [secret_value(section, reference) for reference in (pager, slack)] == ["https://pager", WEBHOOK]
+        assert "hooks.example" not in f"{found!r}{found.model_dump()}{found.model_dump_json()}"
+
+
+def test_values_of_a_decrypted_section_are_not_shown(project: Path) -> None:
+    """The engine does not say which value of the section was encrypted."""
+    text = ENCRYPTED.replace("emails: [oncall@example.com]", "emails: {secure: v1:ghi}")
+    make_project(project, text)
+    with (
+        engine(project, secrets={"v1:abc": "x", "v1:def": "y", "v1:ghi": WEBHOOK}),
+        pytest.raises(UserError, match=r"notifications\.critical\.emails: \[not shown\]: allowed: a list") as raised,
+    ):
+        load_from_engine(project)
+    assert "hooks.example" not in str(raised.value)
+
+
+# --- The engine ---
+
+
+@contextmanager
+def engine(project: Path, secrets: Mapping[str, str] = {}, *, in_sdk: bool = False) -> Iterator[dict[str, str]]:
+    """The configuration as the engine passes it to a program (observed with CLI 3.200).
+
+    Right under `config` every scalar is text and null the empty one; structures are JSON, decrypted as a whole;
+    what `Pulumi.yaml` declares and the file lacks has its default. `in_sdk`: set in the SDK as the automation API
+    does, else in the environment as the language host does.
+    """
+    stack_file = (project / "stacks/Pulumi.dev.yaml").read_text()
+    typed = yaml.safe_load(stack_file)["config"]
+    texts_of_scalars = yaml.load(stack_file, Loader=yaml.BaseLoader)["config"]  # noqa: S506 - makes only text
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    texts = {f"earshot:{key}": json.dumps(entry["default"]).strip('"') for key, entry in declared.items()}
+    encrypted = []
+
+    def decrypted(value: Any) -> Any:
+        if isinstance(value, dict):
+            return secrets[value["secure"]] if "secure" in value else {k: decrypted(v) for k, v in value.items()}
+        return value
+
+    for key, value in typed.items():
+        if isinstance(value, (dict, list)):
+            texts[key] = json.dumps(decrypted(value))
+            encrypted += [key] if decrypted(value) != value else []
+        else:
+            texts[key] = "" if value is None else texts_of_scalars[key]
+    # Left over from a run of the SDK in another test, the one would hide the other.
+    token = engine_config.CONFIG.set({})
+    environment = {"PULUMI_CONFIG": json.dumps(texts), "PULUMI_CONFIG_SECRET_KEYS": json.dumps(encrypted)}
+    try:
+        if in_sdk:
+            engine_config.set_all_config(texts, encrypted)
+            environment = {}
+        with patch.dict(os.environ, environment):
+            yield texts
+    finally:
+        engine_config.set_all_config({}, [])
+        engine_config.CONFIG.reset(token)
+
+
+def leaves(node: Node, at: Location = ()) -> Iterator[tuple[Location, Node]]:
+    """Every setting that is no section, with its schema; free names are `m`."""
+    inner = resolved(node)
+    if isinstance(inner.get("additionalProperties"), dict):
+        yield from leaves(inner["additionalProperties"], (*at, "m"))
+    elif "properties" in inner and not is_secret(node):
+        for key, entry in inner["properties"].items():
+            yield from leaves(entry, (*at, key))
+    else:
+        yield at, node
+
+
+LEAVES = dict(leaves(settings_schema()))
+
+
+def nested(values: Mapping[Any, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for location, value in values.items():
+        inner = data
+        for key in location[:-1]:
+            inner = inner.setdefault(str(key), {})
+        inner[str(location[-1])] = value
+    return data
+
+
+def stack_text(values: Mapping[Any, Any]) -> str:
+    """A stack's file; JSON is YAML, and leaves no doubt about types."""
+    settings = {"environment": "dev", **nested(values)}
+    return json.dumps({"config": {f"earshot:{key}": value for key, value in settings.items()}}, indent=1)
+
+
+def candidates(node: Node) -> list[Any]:
+    """Values on either side of every limit, and of every other type."""
+    inner = resolved(node)
+    found: list[Any] = [None, True, "", "text", -1, 0, 1.5, 10**10, [], ["text"], {}, {"secure": "v1:x"}]
+    for limit in ("minimum", "maximum", "exclusiveMinimum"):
+        if limit in inner:
+            found += [inner[limit], inner[limit] + 1, inner[limit] - 1]
+    found += inner.get("enum", [])
+    found += (
+        [[inner["items"].get("minimum", "a@example.com")] * count for count in (1, 5, 10, 11)]
+        if "items" in inner
+        else []
+    )
+    found += {
+        "pattern": ["us-west-1", "https://a/b", "https://a/", "aws/x", "/aws/x", "stack-key", "a@example.com"],
+        "minLength": ["x" * 128, "x" * 129],
+        "format": ["2025-06-01", "2025-6-1", "20250601", "2025-02-30"],
+    }.get(next((key for key in ("pattern", "minLength", "format") if key in inner), ""), [])
+    return found
+
+
+VALUES = st.dictionaries(st.sampled_from(sorted(LEAVES)), st.integers(0, 30), max_size=6).map(
+    lambda chosen: {at: candidates(LEAVES[at])[index % len(candidates(LEAVES[at]))] for at, index in chosen.items()}
+)
+
+
+def outcome(read: Any) -> Settings | set[str]:
+    """The settings, or what is wrong with them apart from where."""
+    try:
+        return read()
+    except UserError as error:
+        return {re.sub(r"^  .*?(: |\d: )", "", line) for line in str(error).splitlines() if line.startswith("  ")}
+
+
+@given(VALUES, st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_the_engine_gives_the_same_settings_as_the_files(values: dict[Location, Any], in_sdk: bool) -> None:
+    """Also with the defaults that `Pulumi.yaml` makes the engine fill in, and the same mistakes."""
+    # The engine itself refuses a structure where `Pulumi.yaml` declares text. It decrypts whatever is encrypted, so
+    # that plain text beside a secret looks like one: only the files show that.
+    values = {
+        at: value
+        for at, value in values.items()
+        if (len(at) > 1 or not isinstance(value, (dict, list)) or resolved(LEAVES[at])["type"] != "string")
+        and is_secret(LEAVES[at]) == (value == {"secure": "v1:x"})
+    }
+    base = LEAST_BASE + "protect: true\nbudget: {monthly_limit_usd: 5}\nexpires_on: 2031-01-01\nregion: eu-west-1\n"
+    with tempfile.TemporaryDirectory() as directory:
+        project = make_project(Path(directory), stack_text(values), base)
+        from_files = outcome(lambda: load("dev", project))
+        with engine(project, {"v1:x": WEBHOOK}, in_sdk=in_sdk):
+            from_engine = outcome(lambda: load_from_engine(project))
+    if isinstance(from_files, set) and isinstance(from_engine, set):
+        # A decrypted section shows no values.
+        assert {line.split(":")[0] for line in from_engine} == {line.split(":")[0] for line in from_files}
+    else:
+        assert from_engine == from_files
+
+
+def test_the_engine_takes_no_plain_text_for_a_secret(project: Path) -> None:
+    make_project(project, dev(f"  earshot:notifications: {{warning: {{slack_webhook_url: '{WEBHOOK}'}}}}\n"))
+    with engine(project), pytest.raises(UserError, match=r"slack_webhook_url: \[not shown\]: allowed: encrypted"):
+        load_from_engine(project)
+
+
+def test_a_decrypted_value_where_no_secret_belongs_is_not_shown(project: Path) -> None:
+    make_project(project, dev("  earshot:alarms: {percentile: {secure: v1:x}}\n"))
+    with engine(project, {"v1:x": WEBHOOK}), pytest.raises(UserError, match=r"percentile: \[not shown\]"):
+        load_from_engine(project)
+
+
+# --- What is generated ---
+
+
+def test_generated_files_are_up_to_date() -> None:
+    """Schemas, reference page and Pulumi.yaml say what the model says: `earshot settings --write`."""
+    assert "\n".join(reference.check(ROOT)) == ""
+
+
+def test_writing_brings_everything_up_to_date_and_keeps_the_rest_of_the_project_file(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    project_file = tmp_path / "Pulumi.yaml"
+    fresh = project_file.read_text()
+    project_file.write_text(fresh.replace("type: object", "type: string") + "# Kept.\nauthor: me\n")
+    assert reference.check(tmp_path)
+    assert len(reference.write(tmp_path)) == 4
+    assert reference.check(tmp_path) == []
+    assert project_file.read_text() == fresh + "# Kept.\nauthor: me\n"
+    project_file.write_text("name: x\n")
+    reference.write(tmp_path)
+    assert reference.check(tmp_path) == []
+
+
+def test_pulumi_knows_every_top_level_key_and_requires_none() -> None:
+    """A declared key without a default would be required in each stack's file, whatever `base.yaml` says."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert list(declared) == list(Settings.model_fields)
+    for key, entry in declared.items():
+        assert entry["description"].strip(". ")
+        expected = {"object": dict, "string": str, None: str}[entry.get("type")]
+        assert isinstance(entry["default"], expected), key
+
+
+@pytest.mark.parametrize("in_base", [True, False])
+def test_the_editors_schema_refuses_the_values_that_loading_refuses(project: Path, in_base: bool) -> None:
+    """At every limit of every setting; rules between settings, which no schema has, aside."""
+    schema = reference.base_file_schema() if in_base else reference.stack_file_schema()
+    validator = jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker(["date"]))
+    options = {at: candidates(node) for at, node in LEAVES.items()}
+    for index in range(max(map(len, options.values()))):
+        values = {at: found[index] for at, found in options.items() if index < len(found)}
+        if not in_base:
+            # Right under `config` Pulumi takes any scalar for text and the empty one for null; the schema is stricter.
+            values = {at: value for at, value in values.items() if len(at) > 1 or (isinstance(value, str) and value)}
+        stack, base = ("config: {}", json.dumps(nested(values))) if in_base else (stack_text(values), LEAST_BASE)
+        make_project(project, stack, base)
+        alone = {
+            at: nested({at: value}) if in_base else json.loads(stack_text({at: value})) for at, value in values.items()
+        }
+        by_schema = {at for at in values if not validator.is_valid(alone[at])}
+        assert by_schema == refused_by_loading(project, values), index
+
+
+def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Location]:
+    """Which of the values break a rule of their own."""
+    try:
+        load("dev", project)
+    except UserError as error:
+        message = str(error)
+    else:
+        return set()
+    own_rule = "allowed: (?!above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each)"
+    return {at for at in values if re.search(rf"\b(?<!\.){re.escape(dotted(at))}(\.0|\.\d+)?: .*{own_rule}", message)}
+
+
+UNITS = "seconds minutes days percent percents usd usd_per_minute usd_per_million_tokens usd_per_thousand_characters"
+COUNTED = (
+    "periods samples percentile standard_deviations errors_per_period datapoints_to_alarm row_limit "
+    "lead_team_size_minimum lead_monthly_volume_minimum aws_port"
+)
+"""What is counted, or has a scale of its own, and so is its own unit."""
+
+
+@pytest.mark.parametrize("location", LEAVES, ids=dotted)
+def test_every_setting_is_described_and_says_its_unit_and_range(location: Location) -> None:
+    """A number's name ends with its unit, or with what it counts; the reference page has a row for it."""
+    node = LEAVES[location]
+    name = str(location[-1])
+    assert len(node["description"]) > 10
+    numbers = resolved(resolved(node).get("items", node))
+    if numbers.get("type") in ("integer", "number"):
+        assert name.endswith(tuple((UNITS + " " + COUNTED).split()))
+        assert "enum" in numbers or ("maximum" in numbers and {"minimum", "exclusiveMinimum"} & set(numbers))
+    if location[:1] != ("agents",):
+        key = dotted(tuple("<name>" if part == "m" else part for part in location[1:] or location))
+        row = f"| {allowed(node)} |"
+        assert any(line.startswith(f"| `{key}` |") and row in line for line in reference.reference_page().splitlines())
+    assert allowed(node).endswith("or null") == nullable(node)

@@ -1,0 +1,497 @@
+"""Record what a real LiveKit agent writes to its log, for the local stack and the tests.
+
+    pip install livekit-agents==1.8.9
+    python tools/record_agent_log.py earshot/lab/recordings
+
+Runs livekit-agents in voice mode, offline: its own turn taking, interruptions, tool calls, retries, metrics and
+production JSON logging over scripted speech, language and voice models. One file per session; a line is one line of
+the agent's standard output, so one event of CloudWatch Logs: LiveKit's own log lines, a `voice_metrics` line per
+answered turn and a `session_analytics` line at the end.
+
+Numbers are LiveKit's: `total_latency` is the measured `e2e_latency` of the answer, what the caller waits. (Seed 002
+adds up end of utterance, LLM and TTS, which leaves out the work between the end of the turn and the LLM call, and it
+takes all three from one metrics event, which never carries them together.) A greeting has no such latency, so no line.
+
+Scrubbed, so that a recording is the same wherever it is made: folders in `code.file.path`, process ids, and tracebacks'
+folders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import re
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SPEECH_SECONDS = 0.6
+TRANSCRIPT_SECONDS = 0.15
+SECONDS_PER_WORD = 0.3
+LLM_MODEL, STT_MODEL, TTS_MODEL = "gpt-4o-mini", "nova-3", "eleven_turbo_v2_5"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the caller says and how the scripted providers react to it."""
+
+    text: str
+    answer: str
+    llm_seconds: float = 0.25
+    tts_seconds: float = 0.12
+    tools: tuple[tuple[str, dict[str, Any]], ...] = ()
+    fails: bool = False
+    interrupted_after_seconds: float | None = None
+
+    @property
+    def gap_seconds(self) -> float:
+        """From the end of the speech to the next one: the answer, spoken, and a pause."""
+        waits = 0.7 + self.llm_seconds * (2 if self.tools else 1) + self.tts_seconds
+        if self.fails:
+            return 2.5
+        if self.interrupted_after_seconds is not None:
+            return waits + self.interrupted_after_seconds
+        return waits + len(self.answer.split()) * SECONDS_PER_WORD + 0.9
+
+
+SESSIONS: dict[str, tuple[Turn, ...]] = {
+    "healthy": (
+        Turn("hello what can you do", "I can answer questions about plans.", 0.21, 0.11),
+        Turn("we are a team of eight", "Thank you, eight people.", 0.18, 0.10, (("note_team_size", {"team_size": 8}),)),
+        Turn("about one hundred fifty documents", "Noted.", 0.24, 0.12, (("note_volume", {"monthly_volume": 150}),)),
+        Turn("tell me everything about pricing", "Our plans differ in seats and features and support and more.", 0.27,
+             0.13, interrupted_after_seconds=1.2),
+        Turn("stop just the cheapest", "The starter plan.", 0.31, 0.11),
+        Turn("does it have an api", "Yes it does.", 0.22, 0.14),
+        Turn("can you check my account", "It is active.", 0.26, 0.12, (("look_up_account", {"email": "a@b.example"}),)),
+        Turn("thanks bye", "Goodbye.", 0.19, 0.10),
+    ),
+    "slow-llm": (
+        Turn("hi i have a question", "Sure.", 0.42, 0.14),
+        Turn("how do i import templates", "Open the library.", 0.95, 0.15),
+        Turn("and for a whole team", "An admin can share them.", 1.32, 0.16),
+        Turn("does that work for guests", "Guests can view.", 1.61, 0.19),
+        Turn("what about signatures", "Those are included.", 1.78, 0.21),
+        Turn("and payments", "Payments are an add on.", 1.46, 0.34),
+        Turn("is there a limit", "No limit.", 1.70, 0.36),
+        Turn("ok thank you", "You are welcome.", 0.58, 0.15),
+    ),
+    "failing-tools": (
+        Turn("look up my account", "I cannot reach it.", 0.28, 0.12, (("look_up_account", {"email": "down"}),)),
+        Turn("try again please", "Still not.", 0.30, 0.13, (("look_up_account", {"email": "down"}),)),
+        Turn("are you sure", "Let me see.", 0.33, 0.12, (("look_up_account", {"email": "a@b.example"}),)),
+        Turn("book a demo then", "Booking failed.", 0.29, 0.12, (("book_demo", {"day": "monday"}),)),
+        Turn("this is the broken one", "", 0.2, fails=True),
+        Turn("are you there", "Yes sorry.", 0.35, 0.13),
+        Turn("book it for tuesday", "It failed again.", 0.31, 0.12, (("book_demo", {"day": "tuesday"}),)),
+        Turn("we are three people", "Noted.", 0.27, 0.12, (("note_team_size", {"team_size": 3}),)),
+        Turn("goodbye", "Goodbye.", 0.24, 0.11),
+    ),
+}  # fmt: skip
+
+
+@dataclass
+class Analytics:
+    """Collects a session's figures from LiveKit's own events and writes the two JSON events."""
+
+    session_id: str
+    session: Any
+    started: float = field(default_factory=time.time)
+    user_metrics: dict[str, Any] = field(default_factory=dict)
+    speeches: list[Any] = field(default_factory=list)
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    signals: dict[str, int] = field(default_factory=dict)
+    turns: int = 0
+    interruptions: int = 0
+    close_reason: str = ""
+
+    def attach(self) -> None:
+        self.session.on("conversation_item_added", self._on_item)
+        self.session.on("speech_created", lambda event: self.speeches.append(event.speech_handle))
+        self.session.on("function_tools_executed", self._on_tools)
+        self.session.on("close", lambda event: setattr(self, "close_reason", event.reason.value))
+
+    def _on_item(self, event: Any) -> None:
+        item = event.item
+        if item.type != "message":
+            return
+        if item.role == "user":
+            self.user_metrics = dict(item.metrics)
+        elif "e2e_latency" in item.metrics:
+            self.turns += 1
+            self.interruptions += item.interrupted
+            answered, heard = item.metrics, self.user_metrics
+            write(
+                {
+                    "_event_type": "voice_metrics",
+                    "_timestamp": now(),
+                    "_session_id": self.session_id,
+                    "speech_id": self._speech_id(item),
+                    "total_latency": answered["e2e_latency"],
+                    "eou": {"delay": heard["end_of_turn_delay"]},
+                    "llm": {"ttft": answered["llm_node_ttft"], "model": answered["llm_metadata"]["model_name"]},
+                    "tts": {"ttfb": answered["tts_node_ttfb"], "model": answered["tts_metadata"]["model_name"]},
+                    "stt": {
+                        "model": heard["stt_metadata"]["model_name"],
+                        "transcription_delay": heard["transcription_delay"],
+                    },
+                    "interrupted": item.interrupted,
+                }
+            )
+
+    def _speech_id(self, item: Any) -> str:
+        for speech in reversed(self.speeches):
+            if any(each.id == item.id for each in speech.chat_items):
+                return speech.id
+        return self.speeches[-1].id
+
+    def _on_tools(self, event: Any) -> None:
+        for call, output in event.zipped():
+            success = output is not None and not output.is_error
+            if success and call.name.startswith("note_"):
+                self.signals |= json.loads(call.arguments)
+            self.tool_calls.append(
+                {
+                    "tool": call.name,
+                    "success": success,
+                    "duration_seconds": max(0.0, output.created_at - call.created_at) if output else 0.0,
+                }
+            )
+
+    def finish(self) -> None:
+        usage = {each.type: each for each in self.session.usage.model_usage}
+        llm, stt, tts = usage["llm_usage"], usage["stt_usage"], usage["tts_usage"]
+        write(
+            {
+                "_event_type": "session_analytics",
+                "_timestamp": now(),
+                "_session_id": self.session_id,
+                "duration_seconds": time.time() - self.started,
+                "turns": self.turns,
+                "interruptions": self.interruptions,
+                "close_reason": self.close_reason,
+                "discovered_signals": self.signals,
+                "tool_calls": self.tool_calls,
+                "metrics_summary": {
+                    "llm_tokens": llm.input_tokens + llm.output_tokens,
+                    "llm_input_tokens": llm.input_tokens,
+                    "llm_output_tokens": llm.output_tokens,
+                    "stt_audio_seconds": stt.audio_duration,
+                    "tts_audio_seconds": tts.audio_duration,
+                    "tts_characters": tts.characters_count,
+                    "llm_model": llm.model,
+                    "stt_model": stt.model,
+                    "tts_model": tts.model,
+                },
+            }
+        )
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat()
+
+
+def write(event: dict[str, Any]) -> None:
+    print(json.dumps(event), flush=True)
+
+
+async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
+    """One call. Imports LiveKit here, so that the recorder itself needs it only in the sessions' processes."""
+    from livekit import rtc
+    from livekit.agents import (
+        Agent,
+        AgentSession,
+        APIConnectionError,
+        LanguageCode,
+        function_tool,
+        llm,
+        stt,
+        tts,
+        utils,
+        vad,
+    )
+    from livekit.agents.testing import fake_job_context
+    from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
+    from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
+
+    speech: list[tuple[float, float, Turn]] = []
+    at = 0.8
+    for turn in turns:
+        speech.append((at, at + SPEECH_SECONDS, turn))
+        at += SPEECH_SECONDS + turn.gap_seconds
+    by_text = {turn.text: turn for turn in turns}
+    current: list[Turn] = [turns[0]]
+
+    class LlmStream(llm.LLMStream):
+        async def _run(self) -> None:
+            last = self._chat_ctx.items[-1]
+            asked = (last.text_content or "") if last.type == "message" else ""
+            if asked in by_text:
+                current[0] = by_text[asked]
+            turn = current[0]
+            await asyncio.sleep(turn.llm_seconds)
+            if turn.fails:
+                raise APIConnectionError("the provider closed the connection")
+            request = f"req-{uuid.uuid4().hex[:6]}"
+
+            def emit(**chunk: Any) -> None:
+                self._event_ch.send_nowait(llm.ChatChunk(id=request, **chunk))
+
+            if asked and turn.tools:
+                calls = [
+                    llm.FunctionToolCall(
+                        name=tool, arguments=json.dumps(arguments), call_id=f"call_{uuid.uuid4().hex[:6]}"
+                    )
+                    for tool, arguments in turn.tools
+                ]
+                emit(delta=llm.ChoiceDelta(role="assistant", tool_calls=calls))
+                written = 18
+            else:
+                for word in turn.answer.split():
+                    emit(delta=llm.ChoiceDelta(role="assistant", content=f"{word} "))
+                written = 2 * len(turn.answer.split())
+            read = 180 + 14 * len(self._chat_ctx.items)
+            usage = llm.CompletionUsage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
+            emit(usage=usage)
+
+    class Llm(llm.LLM):
+        model, provider = LLM_MODEL, "api.openai.com"
+
+        def chat(self, *, chat_ctx: Any, tools: Any = None, conn_options: Any = None, **_: Any) -> LlmStream:
+            once = APIConnectOptions(max_retry=1, retry_interval=0.1)
+            return LlmStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=once)
+
+    class TtsStream(tts.SynthesizeStream):
+        async def _run(self, output_emitter: Any) -> None:
+            output_emitter.initialize(
+                request_id=f"tts-{uuid.uuid4().hex[:6]}",
+                sample_rate=24000,
+                num_channels=1,
+                mime_type="audio/pcm",
+                stream=True,
+            )
+            text = ""
+            async for data in self._input_ch:
+                if isinstance(data, str):
+                    text += data
+                elif text:
+                    self._mark_started()
+                    output_emitter.start_segment(segment_id="s")
+                    await asyncio.sleep(current[0].tts_seconds)
+                    output_emitter.push(b"\0\0" * int(24000 * SECONDS_PER_WORD * len(text.split())))
+                    output_emitter.end_segment()
+                    text = ""
+
+    class Tts(tts.TTS):
+        model, provider = TTS_MODEL, "elevenlabs"
+
+        def __init__(self) -> None:
+            super().__init__(capabilities=tts.TTSCapabilities(streaming=True), sample_rate=24000, num_channels=1)
+
+        def synthesize(self, text: str, *, conn_options: Any = None) -> Any:
+            raise NotImplementedError
+
+        def stream(self, *, conn_options: Any = DEFAULT_API_CONNECT_OPTIONS) -> TtsStream:
+            return TtsStream(tts=self, conn_options=conn_options)
+
+    class SttStream(stt.RecognizeStream):
+        async def _run(self) -> None:
+            await self._input_ch.recv()
+            began = time.perf_counter()
+            for _, end, turn in speech:
+                await asyncio.sleep(max(0.0, end + TRANSCRIPT_SECONDS - (time.perf_counter() - began)))
+                heard = stt.SpeechData(text=turn.text, language=LanguageCode("en"), confidence=0.95)
+                for kind in (stt.SpeechEventType.INTERIM_TRANSCRIPT, stt.SpeechEventType.FINAL_TRANSCRIPT):
+                    self._event_ch.send_nowait(stt.SpeechEvent(type=kind, request_id="stt", alternatives=[heard]))
+                    await asyncio.sleep(0.02)
+                used = stt.RecognitionUsage(audio_duration=SPEECH_SECONDS + turn.gap_seconds)
+                self._event_ch.send_nowait(
+                    stt.SpeechEvent(
+                        type=stt.SpeechEventType.RECOGNITION_USAGE, request_id="stt", recognition_usage=used
+                    )
+                )
+            async for _ in self._input_ch:
+                pass
+
+    class Stt(stt.STT):
+        model, provider = STT_MODEL, "deepgram"
+
+        def __init__(self) -> None:
+            super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
+
+        async def _recognize_impl(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+        def stream(self, *, language: Any = None, conn_options: Any = DEFAULT_API_CONNECT_OPTIONS) -> SttStream:
+            return SttStream(stt=self, conn_options=conn_options)
+
+    class VadStream(vad.VADStream):
+        async def _main_task(self) -> None:
+            await self._input_ch.recv()
+            began = time.perf_counter()
+
+            def seconds() -> float:
+                return time.perf_counter() - began
+
+            def send(kind: Any, start: float, end: float) -> None:
+                at, speaking = seconds(), seconds() <= end
+                self._event_ch.send_nowait(
+                    vad.VADEvent(
+                        type=kind, samples_index=0, timestamp=at, speech_duration=min(at, end) - start,
+                        silence_duration=max(0.0, at - end), speaking=speaking, inference_duration=0.002,
+                        raw_accumulated_speech=at - start if speaking else 0.0,
+                        raw_accumulated_silence=0.0 if speaking else at - end,
+                    )
+                )  # fmt: skip
+
+            for start, end, _ in speech:
+                await asyncio.sleep(max(0.0, start + 0.05 - seconds()))
+                send(vad.VADEventType.START_OF_SPEECH, start, end)
+                while seconds() < end + 0.3:
+                    await asyncio.sleep(0.05)
+                    send(vad.VADEventType.INFERENCE_DONE, start, end)
+                send(vad.VADEventType.END_OF_SPEECH, start, end)
+            async for _ in self._input_ch:
+                pass
+
+    class Vad(vad.VAD):
+        model, provider = "silero", "ONNX"
+
+        def __init__(self) -> None:
+            super().__init__(capabilities=vad.VADCapabilities(update_interval=0.1))
+
+        def stream(self) -> VadStream:
+            return VadStream(self)
+
+    class Microphone(AudioInput):
+        def __init__(self) -> None:
+            super().__init__(label="scripted")
+            self.frames: Any = utils.aio.Chan()
+
+        async def __anext__(self) -> Any:
+            return await self.frames.__anext__()
+
+    class Loudspeaker(AudioOutput):
+        """Plays in real time, into nothing."""
+
+        def __init__(self) -> None:
+            capabilities = AudioOutputCapabilities(pause=False)
+            super().__init__(label="scripted", next_in_chain=None, sample_rate=24000, capabilities=capabilities)
+            self.duration, self.began, self.timer = 0.0, None, None
+
+        async def capture_frame(self, frame: Any) -> None:
+            await super().capture_frame(frame)
+            self.duration += frame.duration
+            if self.began is None:
+                self.began = time.time()
+                self.on_playback_started(created_at=self.began)
+
+        def _finish(self, interrupted: bool) -> None:
+            if self.began is None:
+                return
+            played = min(time.time() - self.began, self.duration) if interrupted else self.duration
+            if self.timer:
+                self.timer.cancel()
+            self.duration, self.began, self.timer = 0.0, None, None
+            self.on_playback_finished(playback_position=played, interrupted=interrupted, synchronized_transcript=None)
+
+        def flush(self) -> None:
+            super().flush()
+            if self.began:
+                left = max(0.0, self.duration - (time.time() - self.began))
+                self.timer = asyncio.get_event_loop().call_later(left, self._finish, False)
+
+        def clear_buffer(self) -> None:
+            self._finish(True)
+
+    class Receptionist(Agent):
+        def __init__(self) -> None:
+            super().__init__(instructions="You answer callers who ask about plans.")
+
+        async def on_enter(self) -> None:
+            self.session.say("Hello there.")
+
+        @function_tool
+        async def note_team_size(self, team_size: int) -> str:
+            """Note how many people the caller's team has."""
+            await asyncio.sleep(0.03)
+            return "noted"
+
+        @function_tool
+        async def note_volume(self, monthly_volume: int) -> str:
+            """Note how many documents the caller sends a month."""
+            await asyncio.sleep(0.04)
+            return "noted"
+
+        @function_tool
+        async def look_up_account(self, email: str) -> str:
+            """Look the caller's account up."""
+            await asyncio.sleep(0.12)
+            if email == "down":
+                raise ConnectionError("crm.example: connection refused")
+            return "active"
+
+        @function_tool
+        async def book_demo(self, day: str) -> str:
+            """Book a demo."""
+            await asyncio.sleep(0.2)
+            raise TimeoutError("calendar.example: no answer within 0.2 s")
+
+    with fake_job_context(job_id=f"AJ_{name}") as context:
+        session: Any = AgentSession(
+            llm=Llm(),
+            stt=Stt(),
+            tts=Tts(),
+            vad=Vad(),
+            turn_handling={"turn_detection": "vad"},
+            aec_warmup_duration=None,
+        )
+        analytics = Analytics(f"call-{name}", session)
+        analytics.attach()
+        microphone = Microphone()
+        session.input.audio, session.output.audio = microphone, Loudspeaker()
+        await session.start(Receptionist())
+        microphone.frames.send_nowait(rtc.AudioFrame(b"\0\0" * 1600, 16000, 1, 1600))
+        await asyncio.sleep(at + 1.0)
+        await session.aclose()
+        analytics.finish()
+        await context._on_session_end()
+
+
+def scrub(line: str) -> str:
+    """A log line without what belongs to the machine that recorded it."""
+    document = json.loads(line)
+    if "pid" in document:
+        document["pid"] = 1
+    text = re.sub(r"(?:/[\w.@+-]+)+/record_agent_log\.py", "agent.py", json.dumps(document))
+    return re.sub(r"(?:/[\w.@+-]+)+/(?:site-packages|lib/python3\.\d+)/", "", text)
+
+
+def main() -> None:
+    if sys.argv[1] == "--session":
+        from livekit.agents.cli.log import setup_logging
+
+        setup_logging("INFO", devmode=False, console=False)
+        asyncio.run(run_session(sys.argv[2], SESSIONS[sys.argv[2]]))
+        return
+    folder = Path(sys.argv[1])
+    running = {
+        name: subprocess.Popen([sys.executable, __file__, "--session", name], stdout=subprocess.PIPE, text=True)
+        for name in SESSIONS
+    }
+    for name, process in running.items():
+        out, _ = process.communicate()
+        if process.returncode:
+            sys.exit(f"session {name} failed")
+        lines = [scrub(line) for line in out.splitlines() if line.startswith("{")]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+        print(f"{name}: {len(lines)} lines")
+
+
+if __name__ == "__main__":
+    main()
