@@ -1,0 +1,141 @@
+"""Plan objects of the SigNoz half: what runs on the Docker host. Frozen, no Pulumi, no I/O.
+
+Names follow Docker's own: health check, ulimit, restart policy. A role is what a container is for; the release
+catalogue says which roles a release has (`signoz.releases`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from cloudwatch.plan.model import SecretRef
+
+
+class Role(StrEnum):
+    """What a container is for; also its name on the stack's network."""
+
+    KEEPER = "keeper"
+    CLICKHOUSE = "clickhouse"
+    MIGRATOR = "migrator"
+    SIGNOZ = "signoz"
+    """Query service, frontend and alertmanager in one, from release 0.76 on."""
+    QUERY_SERVICE = "query-service"
+    FRONTEND = "frontend"
+    ALERTMANAGER = "alertmanager"
+    COLLECTOR = "collector"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image by tag, and by digest where the stack's lock names one. Never `latest`.
+
+    `lab` images are built on this machine and named by the content that they are built from.
+    """
+
+    repository: str
+    tag: str
+    digest: str | None = None
+    lab: bool = False
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in a container. `text` may hold secrets only as `{secret:<name>}` marks, filled at deployment.
+
+    `mode` is in octal digits as text, as Docker takes it.
+    """
+
+    path: str
+    text: str
+    mode: str = "0644"
+    owner: str = "0:0"
+    secrets: tuple[tuple[str, SecretRef], ...] = ()
+    """Mark -> where its value stands in the configuration."""
+
+
+@dataclass(frozen=True)
+class VolumeMount:
+    """A named volume. `keep` volumes hold data: teardown keeps them unless told otherwise."""
+
+    volume: str
+    path: str
+    keep: bool = False
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Port:
+    """A published port; only the gateway has any."""
+
+    internal: int
+    external: int
+    address: str = "0.0.0.0"  # noqa: S104 - the gateway is what faces the network
+    protocol: Literal["tcp", "udp"] = "tcp"
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """A command that succeeds once the role really works (the facts say which does)."""
+
+    command: tuple[str, ...]
+    interval_seconds: int = 10
+    timeout_seconds: int = 5
+    retries: int = 6
+    start_period_seconds: int = 30
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of the stack.
+
+    `after` are the roles that must be healthy (or, for a one-shot role, have succeeded) before this one starts.
+    """
+
+    role: Role
+    name: str
+    image: Image
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    secret_environment: tuple[tuple[str, SecretRef], ...] = ()
+    """Only where the program takes a secret in no other way."""
+    files: tuple[File, ...] = ()
+    volumes: tuple[VolumeMount, ...] = ()
+    tmpfs: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    health: HealthCheck | None = None
+    after: tuple[Role, ...] = ()
+    one_shot: bool = False
+    """Runs to its end and must succeed; what comes after waits for it."""
+    user: str | None = None
+    read_only_root: bool = False
+    memory_mb: int = 0
+    cpus: float = 0
+    open_files: int = 0
+    stop_grace_seconds: int = 30
+
+
+@dataclass(frozen=True)
+class SigNozPlan:
+    """The SigNoz half of a stack."""
+
+    stack: str
+    environment: str
+    release: str
+    network: str
+    containers: tuple[Container, ...]
+    labels: tuple[tuple[str, str], ...]
+
+    def container(self, role: Role) -> Container:
+        """The container of `role`. Raises `KeyError` where the release has none."""
+        for container in self.containers:
+            if container.role == role:
+                return container
+        raise KeyError(role)
