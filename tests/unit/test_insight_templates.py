@@ -207,6 +207,7 @@ def session(llm: str = "gpt-4o", stt: str = "nova-3", tts: str | None = "eleven_
         (session(llm="gpt-4o-mini"), (2 * 0.15 + 0.1 * 0.6, 0.043, 1.5, 0)),
         (session(llm="gpt-4o-2024-08-06"), (0, 0.043, 1.5, 1)),
         (session(stt="nova-2"), (6, 0, 1.5, 1)),
+        (session(tts="sonic-2"), (6, 0.043, 0, 1)),
         (session(tts=None), (6, 0.043, 0, 0)),
     ],
 )
