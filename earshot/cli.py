@@ -27,9 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-lab = typer.Typer(
-    help="The AWS emulator of the local stack.", no_args_is_help=True
-)
+lab = typer.Typer(help="The AWS emulator of the local stack.", no_args_is_help=True)
 app.add_typer(lab, name="lab")
 
 console = Console(highlight=False, soft_wrap=True)

@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    JsonValue,
     PlainSerializer,
     PlainValidator,
     ValidationInfo,
@@ -184,6 +185,9 @@ class LogGroups(Model):
     """`aws` (CloudWatch's own key), `stack-key` (a KMS key made by this stack), or an existing key's ARN."""
 
 
+_MINUTES_OR_HOURS: list[JsonValue] = [{"maximum": 60}, {"multipleOf": 60}]
+
+
 class SavedQueries(Model):
     """Numbers in the saved Logs Insights queries."""
 
@@ -191,12 +195,19 @@ class SavedQueries(Model):
     """A turn whose total latency is above this many seconds counts as slow."""
     row_limit: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 20
     """Rows that an investigation query returns."""
-    bin_minutes: Annotated[int, Field(ge=1, le=1440), NUMBER] = 5
-    """Minutes per point of a query over time."""
+    bin_minutes: Annotated[int, Field(ge=1, le=1440, json_schema_extra={"anyOf": _MINUTES_OR_HOURS}), NUMBER] = 5
+    """Minutes per point of a query over time: up to 60, or whole hours; `bin` takes no other period."""
     lead_team_size_minimum: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 5
     """A session is a qualified lead from this team size on (people)."""
     lead_monthly_volume_minimum: Annotated[int, Field(ge=1, le=1_000_000_000), NUMBER] = 100
     """A session is a qualified lead from this monthly volume on (documents)."""
+
+    @field_validator("bin_minutes")
+    @classmethod
+    def _minutes_or_hours(cls, value: int) -> int:
+        if value > 60 and value % 60:
+            raise problem("allowed: 1 to 60, or whole hours up to 1440")
+        return value
 
 
 class Alarms(Model):

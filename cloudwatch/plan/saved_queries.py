@@ -17,7 +17,6 @@ import jinja2
 
 from cloudwatch.plan import insights
 from cloudwatch.plan.model import SavedQuery
-from earshot.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "insights"
 SUFFIX = ".insights.j2"
@@ -33,8 +32,7 @@ def plan_saved_queries(
 ) -> tuple[SavedQuery, ...]:
     """Every template as a saved query named `<prefix>/<Folder>/<Name>`, in the order of their keys (file names).
 
-    Raises `ValueError` that names the template and the place for one that CloudWatch would refuse, and `UserError`
-    for a setting that no query can carry out.
+    Raises `ValueError` that names the template and the place for one that CloudWatch would refuse.
     """
     environment = _environment(TEMPLATES)
     files = sorted(path.name for path in TEMPLATES.glob(f"*{SUFFIX}"))
@@ -72,7 +70,7 @@ def _plan(
     try:
         insights.parse(text)
     except insights.InsightsError as error:
-        line = (text.splitlines() or [""])[error.line - 1]
+        line = text.split("\n")[error.line - 1]
         raise ValueError(f"{file}, as rendered, {error}\n  {line.strip()}") from error
     return SavedQuery(file.removesuffix(SUFFIX), name, header["description"], log_group_names, text)
 
@@ -108,5 +106,5 @@ def period(minutes: int) -> str:
         return f"{minutes}m"
     hours, rest = divmod(minutes, 60)
     if rest or not 1 <= hours <= 24:
-        raise UserError(f"saved_queries.bin_minutes: {minutes}; allowed: 1 to 60, or whole hours up to 1440")
+        raise ValueError(f"{minutes} minutes are no period; allowed: 1 to 60, or whole hours up to 1440")
     return f"{hours}h"

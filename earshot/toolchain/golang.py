@@ -1,14 +1,13 @@
 """Go: finding one that can build the toolchain, and building a program of a module with it."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from earshot.toolchain import pins
 
@@ -56,7 +55,7 @@ def choose(command: str, version_text: str, gotoolchain: str | None) -> Go | str
 
 
 def debian_package(policies: str) -> str | None:
-    """The package to install, from what `apt-cache policy golang-go golang-1.21-go ...` printed; None if all are old."""
+    """The newest package in what `apt-cache policy golang-go ...` printed; None if all are too old."""
     best: tuple[tuple[int, ...], str] | None = None
     for name, version in re.findall(r"^(golang\S*):\n(?:.*\n)??\s+Candidate: (?:\d+:)?(\S+)", policies, re.M):
         numbers = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
@@ -65,39 +64,33 @@ def debian_package(policies: str) -> str | None:
     return best[1] if best else None
 
 
-def build(  # noqa: PLR0913 (one call describes one program)
-    go: Go,
-    log: IO[str],
-    workspace: Path,
-    output: Path,
-    package: str,
-    *,
-    edits: list[str],
-    go_sum_of: str | None = None,
-    ldflags: str = "",
-) -> None:
-    """Build `package` to `output` in a module of its own, whose go.mod gets `edits` (flags of `go mod edit`).
+@dataclass(frozen=True)
+class Program:
+    """A program to build in a module of its own."""
 
-    `go_sum_of` (module@version) lends its checksums. Raises CalledProcessError; its output is in `log`.
-    """
-    # The module's own flags go on the command line, so that the user's GOFLAGS and proxies stay as they are.
+    package: str
+    edits: tuple[str, ...]
+    """Flags of `go mod edit`: what to require and to replace."""
+    go_sum_of: str | None = None
+    """The module@version whose checksums count for what it needs."""
+    ldflags: str = ""
+
+
+def build(program: Program, go: Go, workspace: Path, output: Path, run: "Run") -> None:
+    """Build a program in the new folder `workspace`. Flags of its own go on the command line, so that the user's
+    GOFLAGS, GOPROXY and caches stay as they are."""
     workspace.mkdir(parents=True)
     (workspace / "go.mod").write_text(f"module toolchain/{workspace.name}\n\ngo {pins.GO}\n")
-    env = {**os.environ, **go.env}
-
-    def run(*arguments: str) -> None:
-        log.write(f"$ go {' '.join(arguments)}\n")
-        log.flush()
-        subprocess.run([go.command, *arguments], cwd=workspace, env=env, stdout=log, stderr=log, check=True)
-
-    if go_sum_of:
-        log.write(f"$ go mod download -json {go_sum_of}\n")
-        log.flush()
-        done = subprocess.run(
-            [go.command, "mod", "download", "-json", go_sum_of],
-            cwd=workspace, env=env, stdout=subprocess.PIPE, stderr=log, check=True,
-        )  # fmt: skip
-        source = Path(json.loads(done.stdout)["Dir"])
+    if program.go_sum_of:
+        answer = run([go.command, "mod", "download", "-json", program.go_sum_of], workspace, go.env)
+        source = Path(json.loads(answer[answer.index("{") :])["Dir"])
         (workspace / "go.sum").write_bytes((source / "go.sum").read_bytes())
-    run("mod", "edit", *edits)
-    run("build", "-mod=mod", "-buildvcs=false", f"-ldflags=-s -w {ldflags}", "-o", str(output), package)
+    run([go.command, "mod", "edit", *program.edits], workspace, go.env)
+    flags = ["-mod=mod", "-buildvcs=false", f"-ldflags=-s -w {program.ldflags}".rstrip()]
+    run([go.command, "build", *flags, "-o", str(output), program.package], workspace, go.env)
+
+
+class Run(Protocol):
+    """Runs a command in a folder with these variables added; returns its standard output."""
+
+    def __call__(self, command: list[str], folder: Path, env: Mapping[str, str]) -> str: ...

@@ -29,7 +29,7 @@ def main() -> None:
     from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
     class Host(LanguageServer):
-        def Run(self, request: Any, context: Any) -> Any:  # noqa: N802 (names of the protocol)
+        def Run(self, request: Any, context: Any) -> Any:
             folder = request.info.program_directory or request.pwd or str(Path.cwd())
             entry = request.info.entry_point or "."
             os.chdir(folder)
@@ -45,10 +45,10 @@ def main() -> None:
             self.program = run
             return super().Run(request, context)
 
-        def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def Handshake(self, request: Any, context: Any) -> Any:
             return language_pb2.LanguageHandshakeResponse()
 
-        def RuntimeOptionsPrompts(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def RuntimeOptionsPrompts(self, request: Any, context: Any) -> Any:
             return language_pb2.RuntimeOptionsResponse()
 
     options = [("grpc.max_receive_message_length", 400 << 20)]

@@ -34,8 +34,8 @@ class PartStatus:
     state: Literal["present", "missing"]
     where: str
     """What serves it, when present."""
-    how: str
-    """How to get it, when missing."""
+    how_to_get: str
+    """What to do about it, when missing."""
 
 
 @dataclass(frozen=True)

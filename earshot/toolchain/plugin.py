@@ -14,10 +14,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+
+def skip_packages(*names: str) -> None:
+    """Let modules inside these packages be imported without running the packages' own code.
+
+    The messages of the protocol need nothing of the SDK, whose import takes longer than all the others here.
+    """
+    for name in names:
+        spec = find_spec(name)
+        package = ModuleType(name)
+        package.__path__ = list(spec.submodule_search_locations or ()) if spec else []
+        sys.modules[name] = package
+
+
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
+    skip_packages("earshot.toolchain", "pulumi", "pulumi.runtime")
 
-from earshot.toolchain import processes
+from earshot.toolchain import processes  # noqa: E402
 
 MAX_MESSAGE_BYTES = 400 << 20
 OPTIONS = [
@@ -32,21 +46,8 @@ def main(name: str, bridge: str, provider: str, archives: str, engine: str = "")
     # The provider's schema is large and short-lived: collecting garbage less often halves the start.
     environment = {"GOGC": "400", **os.environ}
     child = subprocess.Popen([bridge, *filter(None, [engine])], stdout=subprocess.PIPE, env=environment)
-    skip_packages("pulumi", "pulumi.runtime")
     _server = serve(name, child, provider, Path(archives))
     processes.wait_for_parent(parent)
-
-
-def skip_packages(*names: str) -> None:
-    """Let modules inside these packages be imported without running the packages' own code.
-
-    The messages of the protocol need nothing of the SDK, whose import takes longer than everything else here.
-    """
-    for name in names:
-        spec = find_spec(name)
-        package = ModuleType(name)
-        package.__path__ = list(spec.submodule_search_locations or ()) if spec else []
-        sys.modules[name] = package
 
 
 def serve(name: str, child: "subprocess.Popen[bytes]", provider: str, archives: Path) -> object:
@@ -70,9 +71,7 @@ def serve(name: str, child: "subprocess.Popen[bytes]", provider: str, archives: 
         port = child.stdout.readline().decode().strip()
         if not port:
             raise RuntimeError(f"{child.args} ended with code {child.wait()} before it served anything")
-        bridge = provider_pb2_grpc.ResourceProviderStub(
-            grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
-        )
+        bridge = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS))
         args = provider_pb2.ParameterizeRequest.ParametersArgs(args=[provider])
         bridge.Parameterize(provider_pb2.ParameterizeRequest(args=args))
         return bridge

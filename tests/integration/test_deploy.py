@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+from rich.console import Console
+
 from cloudwatch.plan.build import plan_cloudwatch
 from earshot import toolchain
 from earshot.aws import client_factory
@@ -198,7 +200,7 @@ def test_teardown_without_an_answer_deletes_nothing(checkout: Checkout) -> None:
 
 def test_teardown_leaves_nothing(checkout: Checkout) -> None:
     settings = checkout.settings
-    tools = toolchain.ensure(toolchain.AWS_PARTS, assume_yes=True, console=None)
+    tools = toolchain.ensure(toolchain.AWS_PARTS, assume_yes=True, console=Console())
     environment = engine_environment(Project(checkout.root), settings, tools.env)
     assert environment["PULUMI_BACKEND_URL"].startswith("file://")
     plan = plan_cloudwatch("local", settings)

@@ -141,7 +141,8 @@ class ExpressionParser(Reader):
                     break
             self._expect_mark(")", f"after the arguments of {function.name}")
         if not function.minimum <= len(arguments) <= (function.maximum or len(arguments)):
-            raise Refused(f"{function.name} takes {function.arity}, not {len(arguments)}", at)
+            page = f"{language.DOCUMENTATION}{function.documentation}"
+            raise Refused(f"{function.name} takes {function.arity}, not {len(arguments)}; see {page}", at)
         call = syntax.Call(function.name, tuple(arguments), at=at)
         return self._member(call)
 

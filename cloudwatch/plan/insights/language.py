@@ -1,7 +1,7 @@
 """What the Logs Insights query language (Logs Insights QL) knows, as tables, each with its documentation.
 
-Addresses are below https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/ (as of autumn 2026); limits that the
-API sets are from API_PutQueryDefinition.html and API_StartQuery.html in its reference.
+Pages are below `DOCUMENTATION`, as of autumn 2026; limits that the API sets are from API_PutQueryDefinition.html and
+API_StartQuery.html in its reference.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+DOCUMENTATION = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/"
 
 QUERY_MAXIMUM_CHARACTERS = 10_000
 """API_PutQueryDefinition.html and API_StartQuery.html, `queryString`."""
@@ -83,7 +85,7 @@ FUNCTIONS: dict[str, Function] = {
                 replace/3 regexReplace/3 strcontains/2-3 startsWith/2 endsWith/2 urlencode/1 urldecode/1
                 base64encode/1 base64decode/1 split/2 hexToAscii/1 hexToDec/1 decToHex/1""",
             "CWL_QuerySyntax-hash-functions.html": "md5/1 sha256/1",
-            "mask-sensitive-log-data-viewunmasked.html": "unmask/1",
+            "CWL_QuerySyntax-Unmask.html": "unmask/1",
         }
     ),
     **_functions(
