@@ -75,7 +75,7 @@ class Deployment:
 
     @cached_property
     def engine(self) -> Engine:
-        return Engine(self.tools.pulumi)
+        return Engine(self.tools.pulumi, self.tools.version)
 
     @cached_property
     def environment(self) -> dict[str, str]:

@@ -16,15 +16,16 @@ from typing import IO
 
 from pulumi.automation import CommandResult, OnOutput, PulumiCommand
 from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
 
 
 class Engine(PulumiCommand):
     """The Pulumi CLI at a given place. `interrupted` tells whether a Ctrl-C stopped it."""
 
-    def __init__(self, executable: Path) -> None:
+    def __init__(self, executable: Path, version: str) -> None:
         # The parent class runs `pulumi version` here; the toolchain did so already.
         self.command = str(executable)
-        self.version = None
+        self.version = VersionInfo.parse(version)
         self.interrupted = False
 
     def run(

@@ -176,7 +176,8 @@ def _alarms(client: ClientFactory, agent: AgentPlan) -> list[dict[str, Any]]:
             "title": each.title,
             "severity": str(each.severity),
             "state": described[each.name]["StateValue"],
-            "reason": described[each.name].get("StateReason", ""),
+            # Every name begins with stack and agent, which the reader knows.
+            "reason": described[each.name].get("StateReason", "").replace(each.name.removesuffix(each.key), ""),
             "runbook": each.runbook_url,
         }
         for each in planned

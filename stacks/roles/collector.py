@@ -154,15 +154,3 @@ class CollectorSettings(Model):
         if len(set(value)) < len(value):
             raise problem("allowed: each token once")
         return value
-
-    @field_validator("queue")
-    @classmethod
-    def _batches_fit_in_memory(cls, value: Queue, info: ValidationInfo) -> Queue:
-        memory_mib = info.data.get("memory_mib")
-        if memory_mib and value.batch_items > memory_mib * ITEMS_PER_MIB:
-            raise problem(f"allowed: batch_items up to {memory_mib * ITEMS_PER_MIB} with memory_mib {memory_mib}")
-        return value
-
-
-ITEMS_PER_MIB = 40
-"""Spans with LLM messages are tens of KiB each, and several batches are in memory at once."""

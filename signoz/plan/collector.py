@@ -1,0 +1,277 @@
+"""The collector role: its configuration, how it is started and proved ready, and its secret files. Pure.
+
+Two generations of SigNoz' collector are served by one template: `CURRENT` (0.144, with SigNoz 0.138) and
+`CLASSIC` (0.111.29, with SigNoz 0.75.0). What differs between them is in github.com/SigNoz/signoz
+(`deploy/docker/otel-collector-config.yaml` at those tags) and in the component lists of
+github.com/SigNoz/signoz-otel-collector (`components/components.go`).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import jinja2
+
+from earshot.errors import UserError
+from stacks.roles.collector import CollectorSettings
+from stacks.settings import Prices
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+CONFIG_FILE = "/etc/earshot/collector.yaml"
+MANAGER_FILE = "/etc/earshot/opamp.yaml"
+SECRETS_FOLDER = "/etc/earshot/secrets"
+"""Mounted as a folder: tokens are replaced by renaming, which a mount of the single file would not follow."""
+QUEUE_FOLDER = "/var/lib/earshot/queue"
+RUNNING_COPY = "/var/tmp/collector.yaml"  # noqa: S108 (inside the container)
+"""With OpAMP the collector works on a copy of its configuration, which SigNoz edits."""
+
+OTLP_GRPC_PORT = 4317
+OTLP_HTTP_PORT = 4318
+FIREHOSE_LOGS_PORT = 4433
+FIREHOSE_METRICS_PORT = 4434
+HEALTH_PORT = 13133
+METRICS_PORT = 8888
+
+TOKENS = "otlp_tokens"
+CLICKHOUSE_PASSWORD = "clickhouse_password"  # noqa: S105 (a file's name)
+FIREHOSE_ACCESS_KEY = "firehose_access_key"
+LANGFUSE_CREDENTIALS = "langfuse_credentials"
+
+MINIMUM_TOKEN_CHARACTERS = 16
+
+
+class Generation(StrEnum):
+    """SigNoz' collector, by what its configuration may say."""
+
+    CURRENT = "0.144"
+    CLASSIC = "0.111"
+
+
+@dataclass(frozen=True)
+class CollectorContext:
+    """What the configuration takes from the rest of the stack."""
+
+    environment: str
+    """Resource attribute `deployment.environment`, where the sender has none."""
+    prices: Prices
+    generation: Generation = Generation.CURRENT
+    clickhouse_host: str = "clickhouse"
+    clickhouse_port: int = 9000
+    clickhouse_user: str = "earshot"
+    opamp_host: str = "signoz"
+    """The container that serves OpAMP on 4320: `signoz`, in classic releases `query-service`."""
+
+
+@dataclass(frozen=True)
+class DerivedMetric:
+    """A metric made from spans: a count of those that meet `condition` (OTTL), or of `value` where there is one.
+
+    `attributes` are span attributes it is split by; a span without one counts under `unknown`.
+    """
+
+    name: str
+    description: str
+    condition: str
+    attributes: tuple[str, ...] = ()
+    unit: str = "1"
+    sum_of: str | None = None
+    """A span attribute to sum up instead of counting."""
+    histogram_of: str | None = None
+    """A span attribute whose values are counted in `BUCKETS_SECONDS`."""
+
+
+BUCKETS_SECONDS = (
+    0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0,
+)  # fmt: skip
+"""Fine where people notice the wait; the thresholds people set (0.6, 0.8, 1.5, 2 s) are bounds of buckets."""
+
+_TURN = 'name == "agent_turn"'
+_TOOL = 'attributes["gen_ai.operation.name"] == "execute_tool"'
+_FAILED = "status.code == STATUS_CODE_ERROR"
+DERIVED_METRICS = (
+    DerivedMetric("earshot.calls", "Calls that ended.", 'name == "agent_session"'),
+    DerivedMetric("earshot.turns", "Turns of the agent.", _TURN, ("gen_ai.agent.name",)),
+    DerivedMetric(
+        "earshot.turn.errors", "Turns that failed.", f"{_TURN} and {_FAILED}", ("gen_ai.agent.name", "error.type")
+    ),
+    DerivedMetric(
+        "earshot.turn.interruptions",
+        "Turns that were cut short, by what did it (audio_activity: the caller spoke).",
+        f'{_TURN} and attributes["lk.interrupted"] == true',
+        ("gen_ai.agent.name", "lk.interruption.source"),
+    ),
+    DerivedMetric(
+        "earshot.turn.e2e_latency",
+        "What callers waited, from the end of their speech to the first sound.",
+        f'{_TURN} and attributes["lk.e2e_latency"] != nil',
+        ("gen_ai.agent.name",),
+        unit="s",
+        histogram_of="lk.e2e_latency",
+    ),
+    DerivedMetric(
+        "earshot.llm.errors",
+        "LLM requests that failed for good.",
+        f'name == "llm_request" and {_FAILED}',
+        ("gen_ai.request.model", "error.type"),
+    ),
+    DerivedMetric("earshot.tool.calls", "Tool calls.", _TOOL, ("gen_ai.tool.name",)),
+    DerivedMetric(
+        "earshot.tool.errors",
+        "Tool calls that failed.",
+        f'{_TOOL} and attributes["lk.function_tool.is_error"] == true',
+        ("gen_ai.tool.name",),
+    ),
+    DerivedMetric(
+        "earshot.cost",
+        "What models cost, by the stack's price table.",
+        'attributes["gen_ai.usage.cost"] != nil',
+        ("gen_ai.request.model",),
+        unit="{USD}",
+        sum_of="gen_ai.usage.cost",
+    ),
+)
+
+CONTENT_KEYS = (
+    # LiveKit marks what it knows to be personal with a segment `pii` (livekit-agents 1.7 and newer).
+    r"(^|\.)pii(\.|$)",
+    # The same before 1.7, and what 1.8.9 does not mark.
+    r"^lk\.(user_transcript|user_input|instructions|chat_ctx|response\.(text|function_calls)|input_text)$",
+    r"^lk\.(function_tool\.(arguments|output)|room_name|participant_identity|stt\.events|input\.delta)$",
+    r"^lk\.(amd\.(reason|transcript)|keyterms\.(added|removed)|rpc\.(payload|response|(caller|destination)_identity))$",
+    r"^lk\.sip\..*([Pp]hone|[Nn]umber|[Uu]ser)",
+    # github.com/open-telemetry/semantic-conventions-genai: attributes that hold content.
+    r"^gen_ai\.((input|output)\.messages|system_instructions|prompt(\..*)?|completion(\..*)?)$",
+    r"^gen_ai\.(tool\.(call\.(arguments|result)|definitions|description)|evaluation\.explanation)$",
+    r"^gen_ai\.(retrieval\.(query\.text|documents)|memory\.(query\.text|records))$",
+    r"^langfuse\.((trace|observation)\.(input|output|metadata\..*)|user\.id)$",
+    r"^(user|enduser)\.",
+    r"^exception\.(message|stacktrace)$",
+    r"^db\.(statement|query\.text)$",
+    # livekit-agents' session report as log records (scopes chat_history and evaluations).
+    r"^(chat\.item|evaluation|outcome|session\.options)(\.|$)",
+    # Fields of structured logs, at any depth.
+    r"(^|\.)(transcript|transcription|user_transcript|user_input|utterance|speech_text|text|content|messages)(\.|$)",
+    r"(^|\.)(chat_ctx|chat_history|conversation|arguments|output|phone|phone_number|email|exc_info)(\.|$)",
+)
+"""Attribute keys, and paths in structured log bodies, that `redact_content` removes."""
+
+CONTENT_EVENTS = r"^gen_ai\.((system|user|assistant|tool)\.message|choice|client\.inference\.operation\.details)$"
+"""Span events and log events whose attributes and body are the content itself."""
+
+
+@dataclass(frozen=True)
+class CollectorPlan:
+    """The collector's container, as far as it is the collector's own affair."""
+
+    config: str
+    manager_config: str | None
+    """The OpAMP client's configuration; None without OpAMP."""
+    command: tuple[str, ...]
+    """Arguments for the image's entry point, once its migrations are checked."""
+    ready_command: tuple[str, ...]
+    """Succeeds once data is accepted. The image has bash and no HTTP client; with OpAMP, `health_check` answers long
+    before the ports are open, so the ports themselves are asked."""
+
+
+def plan_collector(settings: CollectorSettings, context: CollectorContext) -> CollectorPlan:
+    """Everything of the collector that does not depend on Docker."""
+    command = [f"--config={CONFIG_FILE}"]
+    if settings.opamp:
+        command += [f"--manager-config={MANAGER_FILE}", f"--copy-path={RUNNING_COPY}"]
+    if context.generation is Generation.CLASSIC:
+        # As SigNoz 0.75.0 starts it: its pages expect the names that this leaves as they are.
+        command.append("--feature-gates=-pkg.translator.prometheus.NormalizeName")
+    ports = (OTLP_GRPC_PORT, OTLP_HTTP_PORT)
+    return CollectorPlan(
+        config=render_collector(settings, context),
+        manager_config=f"server_endpoint: ws://{context.opamp_host}:4320/v1/opamp\n" if settings.opamp else None,
+        command=tuple(command),
+        ready_command=("bash", "-c", " && ".join(f"</dev/tcp/127.0.0.1/{port}" for port in ports)),
+    )
+
+
+def render_collector(settings: CollectorSettings, context: CollectorContext) -> str:
+    """The collector's configuration as YAML. Holds no secret, only the paths of secret files."""
+    environment = jinja2.Environment(  # noqa: S701 (YAML, not HTML)
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["ottl"] = ottl_string
+    return environment.get_template("collector.yaml.j2").render(
+        settings=settings,
+        context=context,
+        current=context.generation is Generation.CURRENT,
+        priced_llms=context.prices.llm,
+        priced_stt=context.prices.stt,
+        priced_tts=context.prices.tts,
+        derived_metrics=DERIVED_METRICS,
+        latency_buckets_seconds=list(BUCKETS_SECONDS),
+        content_keys="|".join(CONTENT_KEYS),
+        content_events=CONTENT_EVENTS,
+        langfuse=settings.langfuse if settings.langfuse and settings.langfuse.enabled else None,
+        secrets_folder=SECRETS_FOLDER,
+        queue_folder=QUEUE_FOLDER,
+    )
+
+
+def ottl_string(text: str) -> str:
+    """A string literal of OTTL, inside the collector's configuration, which takes `$$` for `$`."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{escaped}"'
+
+
+def token_file(tokens: Sequence[str], generation: Generation = Generation.CURRENT) -> str:
+    """The content of the token file: one token a line, no line end after the last.
+
+    The collector takes every line for a token, an empty one too: a final line end, or an empty token, would let in
+    whoever sends `Authorization: Bearer ` with nothing behind it. Raises UserError, which shows no token.
+    """
+    if not tokens:
+        raise UserError("collector tokens: none; allowed: at least one")
+    for number, token in enumerate(tokens, 1):
+        if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token) or len(token) < MINIMUM_TOKEN_CHARACTERS:
+            raise UserError(
+                f"collector token {number} of {len(tokens)}: {'empty' if not token else 'not usable'}; allowed: "
+                f"{MINIMUM_TOKEN_CHARACTERS} or more letters, digits and . _ ~ + / - with = at the end"
+            )
+    if generation is Generation.CLASSIC and len(tokens) > 1:
+        raise UserError("collector tokens: the collector of SigNoz 0.75 takes one token; allowed: one")
+    return "\n".join(tokens)
+
+
+def secret_files(
+    tokens: Sequence[str],
+    clickhouse_password: str,
+    *,
+    langfuse_keys: tuple[str, str] | None = None,
+    firehose_access_key: str | None = None,
+    generation: Generation = Generation.CURRENT,
+) -> Mapping[str, str]:
+    """File name -> content, for SECRETS_FOLDER. Empty secrets are refused with a UserError: an empty ClickHouse
+    password or Firehose key is no protection at all, and the collector would not mind."""
+    files = {
+        TOKENS: token_file(tokens, generation),
+        CLICKHOUSE_PASSWORD: urllib.parse.quote(_filled("ClickHouse password", clickhouse_password), safe=""),
+    }
+    if langfuse_keys:
+        public, secret = (_filled("Langfuse key", key) for key in langfuse_keys)
+        files[LANGFUSE_CREDENTIALS] = base64.b64encode(f"{public}:{secret}".encode()).decode()
+    if firehose_access_key is not None:
+        files[FIREHOSE_ACCESS_KEY] = _filled("Firehose access key", firehose_access_key)
+    return files
+
+
+def _filled(name: str, value: str) -> str:
+    if not value or value != value.strip() or not value.isprintable():
+        raise UserError(f"{name}: empty or with blanks around it; allowed: printable text")
+    return value
