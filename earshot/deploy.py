@@ -75,7 +75,8 @@ class Deployment:
 
     @cached_property
     def engine(self) -> Engine:
-        return Engine(self.tools.pulumi, self.tools.version)
+        tracked = stack_file(self.stack, self.project.root) if self.is_local else None
+        return Engine(self.tools.pulumi, self.tools.version, unchanged=tracked)
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -151,8 +152,6 @@ class Deployment:
     def _select(self, *, create: bool) -> automation.Stack:
         options = automation.LocalWorkspaceOptions(env_vars=self.environment, pulumi_command=self.engine)
         where = str(self.project.root)
-        tracked = stack_file(self.stack, self.project.root)
-        before = tracked.read_bytes()
         try:
             if create:
                 return automation.create_or_select_stack(self.stack, work_dir=where, opts=options)
@@ -161,11 +160,6 @@ class Deployment:
             raise UserError(f"Stack {self.stack} is not deployed: run `earshot up {self.stack}` first.") from None
         except CommandError as error:
             raise UserError(_engine_words(error), exit_code=1) from None
-        finally:
-            # `pulumi stack init` adds the passphrase's salt to the stack file. A local stack's salt belongs to this
-            # machine and is kept beside its state; the file in version control stays as it is.
-            if self.is_local and tracked.read_bytes() != before:
-                tracked.write_bytes(before)
 
     def _config_file(self) -> str | None:
         """A local stack's configuration with its salt, apart from the file in version control."""

@@ -20,9 +20,14 @@ from semver import VersionInfo
 
 
 class Engine(PulumiCommand):
-    """The Pulumi CLI at a given place. `interrupted` tells whether a Ctrl-C stopped it."""
+    """The Pulumi CLI at a given place. `interrupted` tells whether a Ctrl-C stopped it.
 
-    def __init__(self, executable: Path, version: str) -> None:
+    `unchanged` is a file that the CLI must leave as it is: it writes a passphrase's salt into a stack's file on
+    many occasions, and a local stack's salt belongs to this machine, not into version control.
+    """
+
+    def __init__(self, executable: Path, version: str, unchanged: Path | None = None) -> None:
+        self._unchanged = unchanged
         # The parent class runs `pulumi version` here; the toolchain did so already.
         self.command = str(executable)
         self.version = VersionInfo.parse(version)
@@ -37,6 +42,21 @@ class Engine(PulumiCommand):
         on_error: OnOutput | None = None,
     ) -> CommandResult:
         """As the parent class does: `CommandError` where the CLI fails."""
+        before = self._unchanged.read_bytes() if self._unchanged else b""
+        try:
+            return self._run(args, cwd, additional_env, on_output, on_error)
+        finally:
+            if self._unchanged and self._unchanged.read_bytes() != before:
+                self._unchanged.write_bytes(before)
+
+    def _run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None,
+        on_error: OnOutput | None,
+    ) -> CommandResult:
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         if "PULUMI_CONFIG_PASSPHRASE_FILE" in additional_env:
             # One in the user's shell is for another backend, and would win over the file.

@@ -95,113 +95,9 @@ SESSIONS: dict[str, tuple[Turn, ...]] = {
 }  # fmt: skip
 
 
-@dataclass
-class Analytics:
-    """Collects a session's figures from LiveKit's own events and writes the two JSON events."""
-
-    session_id: str
-    session: Any
-    started: float = field(default_factory=time.time)
-    user_metrics: dict[str, Any] = field(default_factory=dict)
-    speeches: list[Any] = field(default_factory=list)
-    tool_calls: list[dict[str, Any]] = field(default_factory=list)
-    signals: dict[str, int] = field(default_factory=dict)
-    turns: int = 0
-    interruptions: int = 0
-    close_reason: str = ""
-
-    def attach(self) -> None:
-        self.session.on("conversation_item_added", self._on_item)
-        self.session.on("speech_created", lambda event: self.speeches.append(event.speech_handle))
-        self.session.on("function_tools_executed", self._on_tools)
-        self.session.on("close", lambda event: setattr(self, "close_reason", event.reason.value))
-
-    def _on_item(self, event: Any) -> None:
-        item = event.item
-        if item.type != "message":
-            return
-        if item.role == "user":
-            self.user_metrics = dict(item.metrics)
-        elif "e2e_latency" in item.metrics:
-            self.turns += 1
-            self.interruptions += item.interrupted
-            answered, heard = item.metrics, self.user_metrics
-            write(
-                {
-                    "_event_type": "voice_metrics",
-                    "_timestamp": now(),
-                    "_session_id": self.session_id,
-                    "speech_id": self._speech_id(item),
-                    "total_latency": answered["e2e_latency"],
-                    "eou": {"delay": heard["end_of_turn_delay"]},
-                    "llm": {"ttft": answered["llm_node_ttft"], "model": answered["llm_metadata"]["model_name"]},
-                    "tts": {"ttfb": answered["tts_node_ttfb"], "model": answered["tts_metadata"]["model_name"]},
-                    "stt": {
-                        "model": heard["stt_metadata"]["model_name"],
-                        "transcription_delay": heard["transcription_delay"],
-                    },
-                    "interrupted": item.interrupted,
-                }
-            )
-
-    def _speech_id(self, item: Any) -> str:
-        for speech in reversed(self.speeches):
-            if any(each.id == item.id for each in speech.chat_items):
-                return speech.id
-        return self.speeches[-1].id
-
-    def _on_tools(self, event: Any) -> None:
-        for call, output in event.zipped():
-            success = output is not None and not output.is_error
-            if success and call.name.startswith("note_"):
-                self.signals |= json.loads(call.arguments)
-            self.tool_calls.append(
-                {
-                    "tool": call.name,
-                    "success": success,
-                    "duration_seconds": max(0.0, output.created_at - call.created_at) if output else 0.0,
-                }
-            )
-
-    def finish(self) -> None:
-        usage = {each.type: each for each in self.session.usage.model_usage}
-        llm, stt, tts = usage["llm_usage"], usage["stt_usage"], usage["tts_usage"]
-        write(
-            {
-                "_event_type": "session_analytics",
-                "_timestamp": now(),
-                "_session_id": self.session_id,
-                "duration_seconds": time.time() - self.started,
-                "turns": self.turns,
-                "interruptions": self.interruptions,
-                "close_reason": self.close_reason,
-                "discovered_signals": self.signals,
-                "tool_calls": self.tool_calls,
-                "metrics_summary": {
-                    "llm_tokens": llm.input_tokens + llm.output_tokens,
-                    "llm_input_tokens": llm.input_tokens,
-                    "llm_output_tokens": llm.output_tokens,
-                    "stt_audio_seconds": stt.audio_duration,
-                    "tts_audio_seconds": tts.audio_duration,
-                    "tts_characters": tts.characters_count,
-                    "llm_model": llm.model,
-                    "stt_model": stt.model,
-                    "tts_model": tts.model,
-                },
-            }
-        )
-
-
-def now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat()
-
-
-def write(event: dict[str, Any]) -> None:
-    print(json.dumps(event), flush=True)
-
-
 async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
     """One call. Imports LiveKit here, so that the recorder itself needs it only in the sessions' processes."""
+    from earshot import agent as earshot
     from livekit import rtc
     from livekit.agents import (
         Agent,
@@ -419,12 +315,14 @@ async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
         @function_tool
         async def note_team_size(self, team_size: int) -> str:
             """Note how many people the caller's team has."""
+            earshot.signals.note(team_size=team_size)
             await asyncio.sleep(0.03)
             return "noted"
 
         @function_tool
         async def note_volume(self, monthly_volume: int) -> str:
             """Note how many documents the caller sends a month."""
+            earshot.signals.note(monthly_volume=monthly_volume)
             await asyncio.sleep(0.04)
             return "noted"
 
@@ -451,15 +349,13 @@ async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
             turn_handling={"turn_detection": "vad"},
             aec_warmup_duration=None,
         )
-        analytics = Analytics(f"call-{name}", session)
-        analytics.attach()
+        earshot.observe(session, session_id=f"call-{name}")
         microphone = Microphone()
         session.input.audio, session.output.audio = microphone, Loudspeaker()
         await session.start(Receptionist())
         microphone.frames.send_nowait(rtc.AudioFrame(b"\0\0" * 1600, 16000, 1, 1600))
         await asyncio.sleep(at + 1.0)
         await session.aclose()
-        analytics.finish()
         await context._on_session_end()
 
 

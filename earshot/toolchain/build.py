@@ -1,6 +1,7 @@
 """Making parts: independent ones side by side, with progress, logs and times."""
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -42,7 +43,7 @@ class Progress:
             SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
-        self.seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "Progress":
         self._bars.__enter__()
@@ -62,13 +63,10 @@ class Progress:
             yield
         finally:
             self._bars.remove_task(task)
-        self.seconds[name] = round(time.monotonic() - started, 1)
-        self._console.print(f"{name}: done in {duration(self.seconds[name])}")
-
-    def save(self) -> None:
-        """Add the times to toolchain.json; those of other runs stay."""
-        recorded = self._store.record().get("seconds", {})
-        self._store.add_record("seconds", {**recorded, **self.seconds})
+        seconds = round(time.monotonic() - started, 1)
+        self._console.print(f"{name}: done in {duration(seconds)}")
+        with self._lock:  # at once, so that an interrupted run's times are known too
+            self._store.add_record("seconds", {**self._store.record().get("seconds", {}), name: seconds})
 
 
 def make(parts: list[Part], context: Context, progress: Progress) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from earshot.errors import UserError
+from earshot.toolchain.golang import Go
 
 Source = Literal["path", "cache", "release", "registries"]
 
@@ -52,6 +53,8 @@ class Requirements:
 
     missing: list[Missing] = field(default_factory=list)
     packages: list[str] = field(default_factory=list)
+    go: Go | None = None
+    """The Go to build with, where one is needed and there."""
 
 
 def missing_error(missing: list[Missing]) -> UserError:

@@ -45,7 +45,6 @@ class Part:
     uses_go: bool = False
     missing: Callable[[Context], list[Missing]] = lambda _: []
     """What only the user can provide before it can be made."""
-    how: str = "earshot toolchain makes it"
 
     def folder(self, context: Context) -> Path:
         """Where it is when it is finished."""

@@ -44,10 +44,11 @@ def ensure(parts: Collection[str] | None = None, *, assume_yes: bool, console: "
     checksum = None
     if source == "registries" and (checksum := release.checksum()):
         source, todo = "release", []
-    context, packages = _prepare(todo, engine, context)
-    _install(packages, todo, engine, context, assume_yes=assume_yes, console=console)
-    if packages:
-        context, _ = _prepare(todo, engine, context)
+    need = _checked(todo, engine, context)
+    if need.packages:
+        _install(need.packages, context.store, assume_yes=assume_yes, console=console)
+        need = _checked(todo, engine, context)
+    context = replace(context, go=need.go)
 
     from earshot.toolchain import build
 
@@ -59,33 +60,37 @@ def ensure(parts: Collection[str] | None = None, *, assume_yes: bool, console: "
         if engine:
             with progress.step("docker-engine", "starting Docker Engine"):
                 docker_engine.start(context.store.log("docker-engine"))
-        progress.save()
     return _found(source, context)
 
 
 def status() -> list[PartStatus]:
     """Every part, and where it is or how to get it. Changes nothing and asks no other machine."""
     context = Context(Store(default_directory(os.environ)), os.environ)
-    found = installed.find(os.environ.get("PATH", ""), context.store.directory)
-    rows = []
-    for part in PARTS.values():
-        if part.name == "docker-engine":
-            there, where = docker_engine.answers(), os.environ.get("DOCKER_HOST", "the local engine")
-            need = docker_engine.requirements() if not there else Requirements()
-            how = "; ".join(item.how for item in need.missing) or part.how
-        elif found and not found.unusable:
-            there, where, how = True, str(found.pulumi), ""
-            if part.name != "pulumi":
-                where = "not needed: the installed Pulumi fetches its own plugins"
-        elif _release_folder(context).is_dir():
-            there, where, how = True, "not needed: the released Pulumi fetches its own plugins", ""
-            if part.name == "pulumi":
-                where = str(_release_folder(context) / "bin" / "pulumi")
-        else:
-            there, where, how = part.finished(context), str(part.path(context)), part.how
-        state = "present" if there else "missing"
-        rows.append(PartStatus(part.name, part.description, state, where if there else "", "" if there else how))
-    return rows
+    return [_status(part, context) for part in PARTS.values()]
+
+
+def _status(part: Part, context: Context) -> PartStatus:
+    def present(where: str) -> PartStatus:
+        return PartStatus(part.name, part.description, "present", where, "")
+
+    if part.name == "docker-engine":
+        if docker_engine.answers():
+            return present(os.environ.get("DOCKER_HOST", "the local engine"))
+        need = docker_engine.requirements()
+    else:
+        found = installed.find(context.environ.get("PATH", ""), context.store.directory)
+        ready = found.pulumi if found and not found.unusable else None
+        if ready is None and _release_folder(context).is_dir():
+            ready = _release_folder(context) / "bin" / "pulumi"
+        if ready:
+            return present(str(ready) if part.name == "pulumi" else "not needed: a released Pulumi fetches its plugins")
+        if part.finished(context):
+            return present(str(part.path(context)))
+        need = _requirements([part], False, context)
+    if need.packages:
+        need.missing.append(_as_missing(need.packages))
+    how = "; ".join(item.how for item in need.missing) or f"earshot toolchain gets it ({part.name})"
+    return PartStatus(part.name, part.description, "missing", "", how)
 
 
 def _plan(wanted: list[Part], context: Context, console: "Console") -> tuple[Source, list[Part]]:
@@ -103,22 +108,28 @@ def _plan(wanted: list[Part], context: Context, console: "Console") -> tuple[Sou
     return ("registries" if todo else "cache"), todo
 
 
-def _prepare(todo: list[Part], engine: bool, context: Context) -> tuple[Context, list[str]]:
-    """The context with Go, and the Debian packages to install first. Raises UserError with all that is missing."""
+def _requirements(todo: list[Part], engine: bool, context: Context) -> Requirements:
+    """What has to be there before these parts can be made and, if `engine`, Docker be started."""
     need = docker_engine.requirements() if engine else Requirements()
     for part in todo:
         need.missing += part.missing(context)
     if any(part.uses_go for part in todo):
         go = golang.find(context.environ)
         if isinstance(go, golang.Go):
-            context = replace(context, go=go)
+            need.go = go
         else:
             _require_go(go, need)
+    return need
+
+
+def _checked(todo: list[Part], engine: bool, context: Context) -> Requirements:
+    """The same, once it is sure that nothing but Debian packages is missing. Raises UserError with all that is."""
+    need = _requirements(todo, engine, context)
     if need.missing:
         if need.packages:
             need.missing.append(_as_missing(need.packages))
         raise missing_error(need.missing)
-    return context, need.packages
+    return need
 
 
 def _require_go(problem: str, need: Requirements) -> None:
@@ -137,19 +148,17 @@ def _require_go(problem: str, need: Requirements) -> None:
     need.missing.append(Missing(f"Go, to build Pulumi with: {problem}", how))
 
 
-def _install(
-    packages: list[str], todo: list[Part], engine: bool, context: Context, *, assume_yes: bool, console: "Console"
-) -> None:
-    if not packages:
-        return
+def _install(packages: list[str], store: Store, *, assume_yes: bool, console: "Console") -> None:
     if not (system.can_install() and system.may_install(packages, assume_yes=assume_yes, console=console)):
         raise missing_error([_as_missing(packages)])
     from earshot.toolchain import build
 
-    with _alone(context.store, console), build.Progress(console, context.store) as progress:
-        with progress.step("packages", f"apt-get install {' '.join(packages)}"):
-            system.install(packages, context.store.log("packages"))
-        progress.save()
+    with (
+        _alone(store, console),
+        build.Progress(console, store) as progress,
+        progress.step("packages", f"apt-get install {' '.join(packages)}"),
+    ):
+        system.install(packages, store.log("packages"))
 
 
 def _as_missing(packages: list[str]) -> Missing:

@@ -9,6 +9,8 @@ github.com/SigNoz/signoz-otel-collector (`components/components.go`).
 from __future__ import annotations
 
 import base64
+import functools
+import json
 import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -138,6 +140,10 @@ DERIVED_METRICS = (
     ),
 )
 
+_FIELDS = (
+    "(transcript|transcription|user_transcript|user_input|utterance|speech_text|text|content|messages|chat_ctx|"
+    "chat_history|conversation|arguments|output|phone|phone_number|email|exc_info)"
+)
 CONTENT_KEYS = (
     # LiveKit marks what it knows to be personal with a segment `pii` (livekit-agents 1.7 and newer).
     r"(^|\.)pii(\.|$)",
@@ -156,11 +162,13 @@ CONTENT_KEYS = (
     r"^db\.(statement|query\.text)$",
     # livekit-agents' session report as log records (scopes chat_history and evaluations).
     r"^(chat\.item|evaluation|outcome|session\.options)(\.|$)",
-    # Fields of structured logs, at any depth.
-    r"(^|\.)(transcript|transcription|user_transcript|user_input|utterance|speech_text|text|content|messages)(\.|$)",
-    r"(^|\.)(chat_ctx|chat_history|conversation|arguments|output|phone|phone_number|email|exc_info)(\.|$)",
+    # What applications tend to call such attributes of their log records.
+    rf"^{_FIELDS}$",
 )
-"""Attribute keys, and paths in structured log bodies, that `redact_content` removes."""
+"""Attribute keys that `redact_content` removes."""
+
+BODY_KEYS = (rf"(^|\.){_FIELDS}(\.|$)", *CONTENT_KEYS)
+"""The same for structured log bodies, by path: at any depth, with all below."""
 
 CONTENT_EVENTS = r"^gen_ai\.((system|user|assistant|tool)\.message|choice|client\.inference\.operation\.details)$"
 """Span events and log events whose attributes and body are the content itself."""
@@ -199,15 +207,7 @@ def plan_collector(settings: CollectorSettings, context: CollectorContext) -> Co
 
 def render_collector(settings: CollectorSettings, context: CollectorContext) -> str:
     """The collector's configuration as YAML. Holds no secret, only the paths of secret files."""
-    environment = jinja2.Environment(  # noqa: S701 (YAML, not HTML)
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["ottl"] = ottl_string
-    return environment.get_template("collector.yaml.j2").render(
+    return _template().render(
         settings=settings,
         context=context,
         current=context.generation is Generation.CURRENT,
@@ -217,11 +217,26 @@ def render_collector(settings: CollectorSettings, context: CollectorContext) -> 
         derived_metrics=DERIVED_METRICS,
         latency_buckets_seconds=list(BUCKETS_SECONDS),
         content_keys="|".join(CONTENT_KEYS),
+        body_keys="|".join(BODY_KEYS),
         content_events=CONTENT_EVENTS,
         langfuse=settings.langfuse if settings.langfuse and settings.langfuse.enabled else None,
         secrets_folder=SECRETS_FOLDER,
         queue_folder=QUEUE_FOLDER,
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(  # noqa: S701 (YAML, not HTML)
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["ottl"] = ottl_string
+    environment.filters["yaml"] = json.dumps  # quoted as JSON, which is YAML
+    return environment.get_template("collector.yaml.j2")
 
 
 def ottl_string(text: str) -> str:

@@ -6,6 +6,7 @@ catalogue says which roles a release has (`signoz.releases`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -16,6 +17,8 @@ from cloudwatch.plan.model import SecretRef
 class Role(StrEnum):
     """What a container is for; also its name on the stack's network."""
 
+    SETUP = "setup"
+    """Fills the volumes: files, and who may write; runs to its end before anything else starts."""
     KEEPER = "keeper"
     CLICKHOUSE = "clickhouse"
     MIGRATOR = "migrator"
@@ -45,19 +48,35 @@ class Image:
         return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
 
 
+Secrets = tuple[tuple[str, SecretRef], ...]
+"""Mark -> where its value stands in the configuration."""
+
+
+@dataclass(frozen=True)
+class SecretText:
+    """A text that holds secrets, as `{secret:<mark>}`, filled at deployment."""
+
+    text: str
+    secrets: Secrets
+
+
 @dataclass(frozen=True)
 class File:
-    """A file in a container. `text` may hold secrets only as `{secret:<name>}` marks, filled at deployment.
+    """A file in a container. `text` may hold secrets only as `{secret:<mark>}` marks, filled at deployment.
 
-    `mode` is in octal digits as text, as Docker takes it.
+    `mode` is in octal digits as text, `owner` as UID:GID, as Docker takes them.
     """
 
     path: str
     text: str
     mode: str = "0644"
     owner: str = "0:0"
-    secrets: tuple[tuple[str, SecretRef], ...] = ()
-    """Mark -> where its value stands in the configuration."""
+    secrets: Secrets = ()
+    compose: Callable[[Mapping[str, str]], str] | None = None
+    """Makes the text out of the secrets by mark, where filling marks does not do; raises `UserError` for a secret
+    that cannot be used. `text` is then empty."""
+    watched: bool = False
+    """The program reads it again when it changes, so a change does not replace the container."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +123,12 @@ class Container:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
-    secret_environment: tuple[tuple[str, SecretRef], ...] = ()
+    secret_environment: tuple[tuple[str, SecretRef | SecretText], ...] = ()
     """Only where the program takes a secret in no other way."""
     files: tuple[File, ...] = ()
+    """What it reads, in volumes that the setup container fills (`signoz.plan.volumes`)."""
+    uploads: tuple[File, ...] = ()
+    """Put into the container itself before it starts; the setup container's way of getting everybody's files."""
     volumes: tuple[VolumeMount, ...] = ()
     tmpfs: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
@@ -114,8 +136,14 @@ class Container:
     after: tuple[Role, ...] = ()
     one_shot: bool = False
     """Runs to its end and must succeed; what comes after waits for it."""
+    start_timeout_seconds: int = 300
+    """Healthy (or, for a one-shot role, done) within this time, or the deployment fails."""
     user: str | None = None
+    """UID:GID; None is the image's own."""
+    capabilities: tuple[str, ...] = ()
+    """Linux capabilities, with CAP_; all others are dropped."""
     read_only_root: bool = False
+    networked: bool = True
     memory_mb: int = 0
     cpus: float = 0
     open_files: int = 0

@@ -58,6 +58,9 @@ import (
 	"go.uber.org/zap"
 )
 
+// Set when it is built: that of SigNoz' collector.
+var version string
+
 func factories() (otelcol.Factories, error) {
 	f := otelcol.Factories{Telemetry: otelconftelemetry.NewFactory()}
 	var err error
@@ -126,7 +129,7 @@ func flagsFromEnvironment(command *cobra.Command, _ []string) (err error) {
 
 func main() {
 	command := otelcol.NewCommand(otelcol.CollectorSettings{
-		BuildInfo: component.BuildInfo{Command: "signoz-otelcol", Description: "SigNoz' collector components", Version: "0.144.15"},
+		BuildInfo: component.BuildInfo{Command: "signoz-otelcol", Description: "SigNoz' collector components", Version: version},
 		Factories: factories,
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{ResolverSettings: confmap.ResolverSettings{
 			ProviderFactories: []confmap.ProviderFactory{envprovider.NewFactory(), fileprovider.NewFactory(), yamlprovider.NewFactory()},

@@ -1,0 +1,27 @@
+"""What is in a file or variable once its secrets are known, and what a reader may see of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from earshot.errors import UserError
+from signoz.plan import marks
+from signoz.plan.model import File, SecretText
+
+MASK = "[secret]\n"
+
+
+def content(holder: File | SecretText, values: Mapping[str, str]) -> str:
+    """The text with its secrets in it; `values` are those by mark. Raises `UserError`, which shows no value, for a
+    secret that is empty: no protection at all, and most programs would not mind."""
+    for name, value in values.items():
+        if not value.strip():
+            raise UserError(f"Secret {name} is empty; allowed: a value. Set it: pulumi config set --secret --path ...")
+    if isinstance(holder, File) and holder.compose:
+        return holder.compose(values)
+    return marks.fill(holder.text, values)
+
+
+def masked(holder: File | SecretText) -> str:
+    """The text with its marks left in."""
+    return MASK if isinstance(holder, File) and holder.compose else holder.text
