@@ -31,7 +31,8 @@ lab = typer.Typer(help="The AWS emulator of the local stack.", no_args_is_help=T
 app.add_typer(lab, name="lab")
 
 # Where nothing tells a width (a pipe, a CI log), the 80 columns that rich assumes would fold every table.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160)
+_width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+console = Console(highlight=False, soft_wrap=True, width=_width)
 
 Stack = Annotated[
     str, typer.Argument(help="The stack: local, dev, staging, prod, or a file stacks/Pulumi.<stack>.yaml.")

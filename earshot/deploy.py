@@ -71,7 +71,9 @@ class Deployment:
 
     @cached_property
     def tools(self) -> toolchain.Toolchain:
-        return toolchain.ensure(toolchain.AWS_PARTS, assume_yes=self.assume_yes, console=self.console)
+        # On the error stream: what `earshot shell` and `outputs --json` print is for other programs.
+        progress = Console(stderr=True, highlight=False, soft_wrap=True)
+        return toolchain.ensure(toolchain.AWS_PARTS, assume_yes=self.assume_yes, console=progress)
 
     @cached_property
     def engine(self) -> Engine:

@@ -121,7 +121,9 @@ def _images(
     else:
         images[Role.QUERY_SERVICE] = ("signoz/query-service", version)
         images[Role.FRONTEND] = ("signoz/frontend", version)
-        images[Role.ALERTMANAGER] = ("signoz/alertmanager", "0.23.7")
+        # SigNoz' own (0.23.7) takes receivers from the query service alone; this one reads alertmanager.yml and still
+        # has the API that the query service sends alerts to.
+        images[Role.ALERTMANAGER] = ("prom/alertmanager", "v0.26.0")
     return MappingProxyType(images)
 
 

@@ -5,12 +5,8 @@
 
 Runs livekit-agents in voice mode, offline: its own turn taking, interruptions, tool calls, retries, metrics and
 production JSON logging over scripted speech, language and voice models. One file per session; a line is one line of
-the agent's standard output, so one event of CloudWatch Logs: LiveKit's own log lines, a `voice_metrics` line per
-answered turn and a `session_analytics` line at the end.
-
-Numbers are LiveKit's: `total_latency` is the measured `e2e_latency` of the answer, what the caller waits. (Seed 002
-adds up end of utterance, LLM and TTS, which leaves out the work between the end of the turn and the LLM call, and it
-takes all three from one metrics event, which never carries them together.) A greeting has no such latency, so no line.
+the agent's standard output, so one event of CloudWatch Logs: LiveKit's own log lines, and the `voice_metrics` and
+`session_analytics` lines of `earshot.agent.observe`, as any agent that uses it writes them.
 
 Scrubbed, so that a recording is the same wherever it is made: folders in `code.file.path`, process ids, and tracebacks'
 folders.
@@ -19,14 +15,14 @@ folders.
 from __future__ import annotations
 
 import asyncio
-import datetime
 import json
+import os
 import re
 import subprocess
 import sys
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +91,25 @@ SESSIONS: dict[str, tuple[Turn, ...]] = {
 }  # fmt: skip
 
 
-async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
-    """One call. Imports LiveKit here, so that the recorder itself needs it only in the sessions' processes."""
-    from earshot import agent as earshot
+@dataclass(frozen=True)
+class ScriptedCall:
+    """A session whose caller and providers follow a script, and how to run it inside a job."""
+
+    session: Any
+    agent: Any
+    microphone: Any
+    frame: Any
+    length_seconds: float
+
+    async def run(self) -> None:
+        """From the start of the session until the caller has said everything and heard the answers."""
+        await self.session.start(self.agent)
+        self.microphone.frames.send_nowait(self.frame)
+        await asyncio.sleep(self.length_seconds)
+
+
+def scripted_call(turns: tuple[Turn, ...]) -> ScriptedCall:
+    """A call of `turns`. Imports LiveKit here, so that the recorder itself needs it only in the sessions' processes."""
     from livekit import rtc
     from livekit.agents import (
         Agent,
@@ -111,9 +123,10 @@ async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
         utils,
         vad,
     )
-    from livekit.agents.testing import fake_job_context
     from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
     from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
+
+    from earshot import agent as earshot
 
     speech: list[tuple[float, float, Turn]] = []
     at = 0.8
@@ -340,22 +353,30 @@ async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
             await asyncio.sleep(0.2)
             raise TimeoutError("calendar.example: no answer within 0.2 s")
 
+    session: Any = AgentSession(
+        llm=Llm(),
+        stt=Stt(),
+        tts=Tts(),
+        vad=Vad(),
+        turn_handling={"turn_detection": "vad"},
+        aec_warmup_duration=None,
+    )
+    microphone = Microphone()
+    session.input.audio, session.output.audio = microphone, Loudspeaker()
+    frame = rtc.AudioFrame(b"\0\0" * 1600, 16000, 1, 1600)
+    return ScriptedCall(session, Receptionist(), microphone, frame, at + 1.0)
+
+
+async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
+    from livekit.agents.testing import fake_job_context
+
+    from earshot import agent as earshot
+
     with fake_job_context(job_id=f"AJ_{name}") as context:
-        session: Any = AgentSession(
-            llm=Llm(),
-            stt=Stt(),
-            tts=Tts(),
-            vad=Vad(),
-            turn_handling={"turn_detection": "vad"},
-            aec_warmup_duration=None,
-        )
-        earshot.observe(session, session_id=f"call-{name}")
-        microphone = Microphone()
-        session.input.audio, session.output.audio = microphone, Loudspeaker()
-        await session.start(Receptionist())
-        microphone.frames.send_nowait(rtc.AudioFrame(b"\0\0" * 1600, 16000, 1, 1600))
-        await asyncio.sleep(at + 1.0)
-        await session.aclose()
+        call = scripted_call(turns)
+        earshot.observe(call.session, session_id=f"call-{name}")
+        await call.run()
+        await call.session.aclose()
         await context._on_session_end()
 
 
@@ -376,8 +397,11 @@ def main() -> None:
         asyncio.run(run_session(sys.argv[2], SESSIONS[sys.argv[2]]))
         return
     folder = Path(sys.argv[1])
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OTEL_SDK_DISABLED": "true"}
     running = {
-        name: subprocess.Popen([sys.executable, __file__, "--session", name], stdout=subprocess.PIPE, text=True)
+        name: subprocess.Popen(
+            [sys.executable, __file__, "--session", name], stdout=subprocess.PIPE, text=True, env=environment
+        )
         for name in SESSIONS
     }
     for name, process in running.items():

@@ -20,16 +20,13 @@ import yaml
 from cloudwatch.plan.model import SecretRef
 from signoz.plan import marks, templating
 from signoz.plan.model import File
-from stacks.roles.alertmanager import AlertmanagerSettings, Receiver, Smtp
+from stacks.roles.alertmanager import NOBODY, AlertmanagerSettings, Receiver, Smtp
 
 CONFIG_PATH = "/etc/alertmanager/alertmanager.yml"
 SECRETS_PATH = "/etc/alertmanager/secrets"
 PORT = 9093
 
-NOBODY = "nobody"
-"""Receiver without any place: Alertmanager wants one at the root of its routes."""
-
-TITLE = '[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}{{ with .CommonLabels.severity }} ({{ . }}){{ end }}'
+TITLE = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}{{ with .CommonLabels.severity }} ({{ . }}){{ end }}"
 TEXT = (
     "{{ range .Alerts }}*{{ .Annotations.summary }}*\n"
     "{{ with .Annotations.description }}{{ . }}\n{{ end }}"
@@ -44,7 +41,7 @@ SecretEnvironment = tuple[tuple[str, SecretRef], ...]
 
 @dataclass(frozen=True)
 class _Block:
-    """A text that YAML holds as a literal block: whatever a secret consists of, it needs no quoting there."""
+    """A text that YAML is to hold as a literal block, where nothing is quoted: a secret may consist of anything."""
 
     text: str
 
@@ -141,7 +138,7 @@ def _receiver(name: str, receiver: Receiver) -> dict[str, Any]:
     if receiver.slack_webhook_url:
         channel = {"channel": receiver.slack_channel} if receiver.slack_channel else {}
         slack = {"api_url_file": _secret_path(receiver.slack_webhook_url), **channel, **resolved}
-        kinds["slack_configs"] = [{**slack, "title": TITLE, "text": TEXT}]
+        kinds["slack_configs"] = [{**slack, "title": TITLE, "text": _Block(TEXT)}]
     if receiver.pagerduty_routing_key:
         key_file = _secret_path(receiver.pagerduty_routing_key)
         kinds["pagerduty_configs"] = [{"routing_key_file": key_file, **resolved, "description": TITLE}]

@@ -1,14 +1,14 @@
-"""The gateway role: Caddy's configuration, the files beside it, the ports it publishes and how it is proved alive. Pure.
+"""The gateway role: Caddy's configuration, the files beside it and the ports that it publishes. Pure.
 
 Facts: caddyserver.com/docs/caddyfile, caddyserver.com/docs/automatic-https. Tested with Caddy 2.6.2 and 2.11.9.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from signoz.plan import marks, templating
-from signoz.plan.model import File, Port
+from signoz.plan import collector, marks, templating
+from signoz.plan.model import File, Port, Role
+from signoz.releases import Release
+from stacks.roles.collector import Firehose
 from stacks.roles.gateway import GatewaySettings
 
 CONFIG_PATH = "/etc/caddy/Caddyfile"
@@ -31,32 +31,27 @@ HEALTH_URL = f"http://127.0.0.1:{HEALTH_PORT}/healthz"
 
 FIREHOSE_LOGS_PATH = "/firehose/logs"
 FIREHOSE_METRICS_PATH = "/firehose/metrics"
+"""Amazon Data Firehose delivers to port 443 alone, so its endpoints are paths of the pages' port."""
 
 
-@dataclass(frozen=True)
-class Upstreams:
-    """What stands behind the gateway, each as host:port. Nothing else can be reached through it."""
-
-    ui: str
-    otlp_grpc: str
-    otlp_http: str
-    firehose_logs: str | None = None
-    """Amazon Data Firehose delivers to port 443 alone, so these are paths of the pages' port."""
-    firehose_metrics: str | None = None
-
-
-def render_caddyfile(settings: GatewaySettings, upstreams: Upstreams) -> str:
-    """The Caddyfile."""
-    firehose = ((FIREHOSE_LOGS_PATH, upstreams.firehose_logs), (FIREHOSE_METRICS_PATH, upstreams.firehose_metrics))
+def render_caddyfile(settings: GatewaySettings, release: Release, firehose: Firehose | None = None) -> str:
+    """The Caddyfile. Behind the gateway are the release's pages and the collector's receivers, nothing else."""
+    pages, pages_port = release.pages
+    receivers: list[tuple[str, int]] = []
+    if firehose and firehose.logs:
+        receivers.append((FIREHOSE_LOGS_PATH, collector.FIREHOSE_LOGS_PORT))
+    if firehose and firehose.metrics:
+        receivers.append((FIREHOSE_METRICS_PATH, collector.FIREHOSE_METRICS_PORT))
     hsts = settings.certificates != "internal" and settings.hsts_days > 0
-    external = "" if settings.ui_port == 443 else f":{settings.ui_port}"
     return templating.render(
         "Caddyfile.j2",
         settings=settings,
-        upstreams=upstreams,
-        firehose=[(path, upstream) for path, upstream in firehose if upstream],
+        pages=f"{pages}:{pages_port}",
+        otlp_grpc=f"{Role.COLLECTOR}:{collector.OTLP_GRPC_PORT}",
+        otlp_http=f"{Role.COLLECTOR}:{collector.OTLP_HTTP_PORT}",
+        firehose=[(path, f"{Role.COLLECTOR}:{port}") for path, port in receivers],
         hsts_seconds=settings.hsts_days * 86_400 if hsts else None,
-        redirect_port=external,
+        redirect_port="" if settings.ui_port == 443 else f":{settings.ui_port}",
         dns_token=marks.value_of(settings.acme.dns_token) if settings.acme and settings.acme.dns_token else None,
         data_path=DATA_PATH,
         certificate_path=CERTIFICATE_PATH,
@@ -69,9 +64,11 @@ def render_caddyfile(settings: GatewaySettings, upstreams: Upstreams) -> str:
     )
 
 
-def gateway_files(settings: GatewaySettings, upstreams: Upstreams, *, owner: str = "0:0") -> tuple[File, ...]:
+def gateway_files(
+    settings: GatewaySettings, release: Release, firehose: Firehose | None = None, *, owner: str = "0:0"
+) -> tuple[File, ...]:
     """The Caddyfile and, with a certificate of one's own, that and its key."""
-    files = [marks.marked_file(CONFIG_PATH, render_caddyfile(settings, upstreams), owner=owner)]
+    files = [marks.marked_file(CONFIG_PATH, render_caddyfile(settings, release, firehose), owner=owner)]
     if own := settings.own_certificate:
         files.append(marks.marked_file(CERTIFICATE_PATH, own.certificate_pem.strip() + "\n", owner=owner))
         key = marks.value_of(own.private_key_pem) + "\n"

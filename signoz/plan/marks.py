@@ -1,22 +1,22 @@
 """Marks that stand for secrets in rendered text until it is deployed.
 
 `{secret:<path>}` becomes the secret's value, `{sha256:<path>}` the hex SHA-256 of it, `{url:<path>}` the value as a
-part of a URL, `{json:<path>}` as the inside of a JSON (or YAML) string; the path says where the value stands in the
-stack's configuration. A text with its marks left in is the masked text.
+part of a URL, `{shell:<path>}` as one quoted word of a shell; the path says where the value stands in the stack's
+configuration. A text with its marks left in is the masked text.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
+import shlex
 import urllib.parse
 from collections.abc import Mapping
 
 from cloudwatch.plan.model import SecretRef
 from signoz.plan.model import File
 
-_MARK = re.compile(r"\{(?P<form>secret|sha256|url|json):(?P<path>[A-Za-z0-9_./-]+)\}")
+_MARK = re.compile(r"\{(?P<form>secret|sha256|url|shell):(?P<path>[A-Za-z0-9_./-]+)\}")
 
 
 def value_of(reference: SecretRef) -> str:
@@ -34,9 +34,9 @@ def url_part(reference: SecretRef) -> str:
     return f"{{url:{reference.path}}}"
 
 
-def json_part(reference: SecretRef) -> str:
-    """The mark that becomes the secret's value as the inside of a JSON string."""
-    return f"{{json:{reference.path}}}"
+def shell_word(reference: SecretRef) -> str:
+    """The mark that becomes the secret's value as one quoted word of a shell."""
+    return f"{{shell:{reference.path}}}"
 
 
 def secrets_in(text: str) -> tuple[tuple[str, SecretRef], ...]:
@@ -55,8 +55,8 @@ def fill(text: str, values: Mapping[str, str]) -> str:
                 return hashlib.sha256(value.encode()).hexdigest()
             case "url":
                 return urllib.parse.quote(value, safe="")
-            case "json":
-                return json.dumps(value)[1:-1]
+            case "shell":
+                return shlex.quote(value)
             case _:
                 return value
 

@@ -11,8 +11,15 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stacks.settings import NUMBER, Email, Flag, Matching, Model, Secret, problem
 
+NOBODY = "nobody"
+"""The receiver without any place, which Alertmanager wants at the root of its routes where there is no default."""
+
 ReceiverName = Annotated[
-    str, Matching("[A-Za-z0-9][A-Za-z0-9_-]{0,62}", "1 to 63 letters, digits, - and _, starting with a letter or digit")
+    str,
+    Matching(
+        f"(?!{NOBODY}$)[A-Za-z0-9][A-Za-z0-9_-]{{0,62}}",
+        f"1 to 63 letters, digits, - and _, starting with a letter or digit, other than {NOBODY}",
+    ),
 ]
 LabelName = Annotated[
     str, Matching("[A-Za-z_][A-Za-z0-9_]{0,99}", "1 to 100 letters, digits and _, not starting with a digit")
@@ -95,7 +102,7 @@ class Smtp(Model):
 class AlertmanagerSettings(Model):
     """Notifications of SigNoz' alerts."""
 
-    receivers: Annotated[dict[ReceiverName, Receiver], Field(max_length=50)] = {}
+    receivers: Annotated[dict[ReceiverName, Receiver], Field(default={}, max_length=50)]
     """Places that can be told, by name."""
     default_receiver: ReceiverName | None = None
     """Who hears of alerts that no route takes; null for nobody, they are then seen in SigNoz alone."""

@@ -30,6 +30,13 @@ TcpPort = Annotated[int, Field(ge=1, le=65_535), NUMBER]
 Address = Annotated[
     str, Matching(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*", "an IP address of the host")
 ]
+ImageReference = Annotated[
+    str,
+    Matching(
+        r"[a-z0-9][A-Za-z0-9._:/-]*:(?!latest(@|$))[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?",
+        "an image with its tag, other than latest",
+    ),
+]
 
 
 class Acme(Model):
@@ -95,9 +102,7 @@ class GatewaySettings(Model):
     """With `certificates: acme`."""
     own_certificate: OwnCertificate | None = None
     """With `certificates: own`."""
-    image: Annotated[
-        str, Matching(r"[a-z0-9][A-Za-z0-9._:/-]*:[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?", "an image with its tag")
-    ] | None = None
+    image: ImageReference | None = None
     """An image of Caddy 2 with plugins, such as a DNS provider's, instead of the release's (docs/how-to/tls.md)."""
     listen_address: Address = "0.0.0.0"  # noqa: S104 (the gateway is what faces the network)
     """Address of the Docker host on which ports are published; 127.0.0.1 keeps them to that machine."""

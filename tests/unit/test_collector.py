@@ -102,7 +102,9 @@ def test_secrets_are_paths_of_files(generation: Generation) -> None:
     file = r"\$\{file:/etc/earshot/secrets/[a-z_]+\}"
     assert re.fullmatch(file, config["receivers"]["awsfirehose/logs"]["access_key"])
     assert re.fullmatch(f"Basic {file}", config["exporters"]["otlphttp/langfuse"]["headers"]["Authorization"])
-    assert re.fullmatch(f"tcp://earshot:{file}@clickhouse:9000/.+", config["exporters"]["clickhousetraces"]["datasource"])
+    assert re.fullmatch(
+        f"tcp://earshot:{file}@clickhouse:9000/.+", config["exporters"]["clickhousetraces"]["datasource"]
+    )
     assert set(config["extensions"]["bearertokenauth"]) == {"filename"}
 
 
@@ -171,7 +173,9 @@ def test_the_token_file_has_a_line_for_each_token_and_no_other(tokens: list[str]
     assert token_file(tokens).split("\n") == tokens
 
 
-@pytest.mark.parametrize("tokens", [[], [""], [TOKEN, ""], [" " * 20], [f"{TOKEN}\n"], [f"{TOKEN}\n{TOKEN}"], ["short"]])
+@pytest.mark.parametrize(
+    "tokens", [[], [""], [TOKEN, ""], [" " * 20], [f"{TOKEN}\n"], [f"{TOKEN}\n{TOKEN}"], ["short"]]
+)
 def test_tokens_that_open_a_hole_are_refused_without_being_shown(tokens: list[str]) -> None:
     with pytest.raises(UserError) as raised:
         token_file(tokens)

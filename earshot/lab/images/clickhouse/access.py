@@ -49,6 +49,8 @@ class Configuration:
     users: Mapping[str, User]
     tcp_port: int = 9000
     http_port: int = 8123
+    metrics_port: int | None = None
+    """Prometheus' endpoint `/metrics`; None without one."""
     data: Path = Path("/var/lib/clickhouse")
 
     def authenticated(self, name: str, password: str, address: str) -> bool:
@@ -76,13 +78,14 @@ def read(folder: Path, environ: Mapping[str, str]) -> Configuration:
         users["default"] = User("default", networks=_LOOPBACK)
     found: dict[str, str] = {}
     for root in _roots(folder, "config", environ):
-        for key in ("tcp_port", "http_port", "path"):
+        for key in ("tcp_port", "http_port", "prometheus/port", "path"):
             if (element := root.find(key)) is not None:
                 found[key] = _text(element, environ)
     return Configuration(
         users=users,
         tcp_port=int(found.get("tcp_port", 9000)),
         http_port=int(found.get("http_port", 8123)),
+        metrics_port=int(found["prometheus/port"]) if "prometheus/port" in found else None,
         data=Path(found.get("path", "/var/lib/clickhouse")),
     )
 

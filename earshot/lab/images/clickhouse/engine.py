@@ -15,6 +15,17 @@ SETTINGS = (
     "max_threads = 1",
     "allow_suspicious_low_cardinality_types = 1",
 )
+HISTOGRAM_QUANTILE = """\
+CREATE OR REPLACE FUNCTION histogramQuantile AS (buckets, counts, quantile) -> arrayMap(
+    (bucket, rank) -> multiIf(
+        length(buckets) < 2, nan,
+        bucket IN (0, length(buckets)), buckets[length(buckets) - 1],
+        bucket = 1 AND buckets[1] <= 0, buckets[1],
+        arrayPushFront(buckets, 0)[bucket] + (buckets[bucket] - arrayPushFront(buckets, 0)[bucket])
+            * (rank - arrayPushFront(counts, 0)[bucket]) / (counts[bucket] - arrayPushFront(counts, 0)[bucket])),
+    [arrayFirstIndex(count -> count >= quantile * counts[-1], counts)], [quantile * counts[-1]])[1]"""
+"""What SigNoz' executable of this name computes: Prometheus' histogram_quantile, from upper bounds in rising order and
+cumulative counts. An embedded engine runs no executables."""
 Column = tuple[str, str]
 """Name and type."""
 
@@ -33,6 +44,7 @@ class Engine:
         self._session: Any = Session(str(folder / "engine"))
         for setting in SETTINGS:
             self._session.query(f"SET {setting}")
+        self._session.query(HISTOGRAM_QUANTILE)
 
     def close(self) -> None:
         """End the session when the statement under way is done; no other one can start."""

@@ -22,10 +22,12 @@ def main() -> int:
     configuration = from_environment()
     engine = Engine(configuration.data)
     everywhere = "0.0.0.0"  # noqa: S104 - in a container; the stack's network decides who comes
-    servers = (
+    servers: list[native.Server | web.Server] = [
         native.Server((everywhere, configuration.tcp_port), engine, configuration),
         web.Server((everywhere, configuration.http_port), engine, configuration),
-    )
+    ]
+    if configuration.metrics_port:
+        servers.append(web.Server((everywhere, configuration.metrics_port), engine, configuration, metrics=True))
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     version = engine.run("SELECT version()").decode().strip()

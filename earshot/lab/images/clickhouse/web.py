@@ -14,11 +14,24 @@ from .engine import Engine, error_code
 log = logging.getLogger("clickhouse")
 
 
+METRICS = """\
+SELECT 'ClickHouseMetrics_' || metric, toString(value) FROM system.metrics
+UNION ALL SELECT 'ClickHouseProfileEvents_' || event, toString(value) FROM system.events
+UNION ALL SELECT 'ClickHouseAsyncMetrics_' || replaceAll(metric, '.', '_'), toString(value)
+FROM system.asynchronous_metrics
+FORMAT CustomSeparated SETTINGS format_custom_escaping_rule = 'Raw', format_custom_field_delimiter = ' '"""
+
+
 class Server(ThreadingHTTPServer):
+    """Serves statements, or with `metrics` Prometheus alone."""
+
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], engine: Engine, configuration: Configuration) -> None:
+    def __init__(
+        self, address: tuple[str, int], engine: Engine, configuration: Configuration, *, metrics: bool = False
+    ) -> None:
         super().__init__(address, Request)
+        self.metrics = metrics
         self.engine = engine
         self.configuration = configuration
 
@@ -29,7 +42,10 @@ class Request(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        if path in ("/ping", "/replicas_status"):
+        if self.server.metrics:
+            found = path == "/metrics"
+            self._answer(200 if found else 404, self.server.engine.run(METRICS) if found else b"")
+        elif path in ("/ping", "/replicas_status"):
             # A statement, so that the answer says that the engine works and not only that the port is open.
             self.server.engine.run("SELECT 1")
             self._answer(200, b"Ok.\n")
@@ -41,6 +57,9 @@ class Request(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
+        if self.server.metrics:
+            self._answer(405, b"")
+            return
         length = int(self.headers.get("Content-Length") or 0)
         self._statement(self.rfile.read(length).decode())
 

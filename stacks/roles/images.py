@@ -1,0 +1,36 @@
+"""Settings of the images that containers are made from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ValidationInfo, field_validator
+
+from stacks.settings import Matching, Model, problem
+
+RegistryPrefix = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9._-]+)*",
+        "a registry's host, with a path where it has one, such as registry.example.com/mirror",
+    ),
+]
+
+
+class Images(Model):
+    """Where images come from. Their digests are pinned in `stacks/<stack>.lock.yaml` (`earshot lock <stack>`)."""
+
+    source: Literal["registry", "lab"] = "registry"
+    """`registry`; or `lab`: images built on this machine from package registries, only in environment local."""
+    registry: RegistryPrefix | None = None
+    """A mirror whose paths are Docker Hub's (`<registry>/signoz/signoz`); null for Docker Hub itself."""
+    edition: Literal["default", "community"] = "default"
+    """`default`: the image that SigNoz recommends, whose parts under `ee/` need a subscription in production;
+    `community`: built from the MIT-licensed parts alone, from release 0.76 on."""
+
+    @field_validator("registry")
+    @classmethod
+    def _none_in_the_lab(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("source") == "lab":
+            raise problem("allowed: null with source lab")
+        return value

@@ -1,0 +1,111 @@
+"""Settings of SigNoz on a Docker host: the release, the host, who administers it, and each role's own settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from signoz.releases import CURRENT, VERSIONS, Coordination, Split, find_release
+from stacks.roles.alertmanager import AlertmanagerSettings
+from stacks.roles.clickhouse import ClickHouseSettings
+from stacks.roles.collector import CollectorSettings
+from stacks.roles.gateway import GatewaySettings
+from stacks.roles.images import Images
+from stacks.settings import NUMBER, Email, Flag, Matching, Model, OneOf, Secret, problem
+
+Cpus = Annotated[float, Field(ge=0.1, le=128), NUMBER]
+MemoryMib = Annotated[int, Field(ge=64, le=1_048_576), NUMBER]
+
+
+class RootUser(Model):
+    """SigNoz' first administrator, made when it starts; its password is set again at every start."""
+
+    email: Email
+    """The address to sign in with."""
+    password: Secret
+    """Password (secret): 12 or more characters, with upper and lower case, a digit and one of ~!@#$%^&*()_+`-={}|."""
+    organisation: Annotated[str, Matching("[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}", "1 to 63 letters, digits, ., _ and -")] = (
+        "default"
+    )
+    """The organisation that it makes; there is one."""
+
+
+class Limits(Model):
+    """Limits of the containers that have no settings of their own; Docker refuses more CPUs than its host has."""
+
+    server_memory_mib: MemoryMib = 1024
+    """MiB of memory of SigNoz' server (query service)."""
+    keeper_memory_mib: MemoryMib = 512
+    """MiB of memory of Keeper (or ZooKeeper)."""
+    gateway_memory_mib: MemoryMib = 256
+    """MiB of memory of the gateway."""
+    clickhouse_cpus: Cpus = 2
+    """CPUs of ClickHouse."""
+    server_cpus: Cpus = 1
+    """CPUs of SigNoz' server."""
+    collector_cpus: Cpus = 1
+    """CPUs of the collector."""
+
+
+class SigNozSettings(Model):
+    """SigNoz on a Docker host."""
+
+    release: Annotated[str, OneOf(VERSIONS)] = CURRENT.version
+    """The release: a tested set of versions (docs/how-to/signoz.md)."""
+    coordination: Literal["keeper", "zookeeper"] | None = None
+    """What keeps the state of ClickHouse's tables; null for the release's own. A stack that was made with ZooKeeper
+    stays with it when it is upgraded: tables do not find their state in the other."""
+    docker_host: Annotated[
+        str,
+        Matching(
+            r"unix:///\S+|ssh://([A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(:[0-9]{1,5})?",
+            "unix:///var/run/docker.sock, or ssh://USER@HOST",
+        ),
+    ] = "unix:///var/run/docker.sock"
+    """The Docker engine; over ssh the keys are those of the shell that deploys."""
+    keep_volumes: Flag = True
+    """Teardown leaves ClickHouse's, Keeper's, SigNoz' and the gateway's data; the next deployment takes it up again."""
+    images: Images = Images()
+    """Where images come from."""
+    root_user: RootUser | None = None
+    """SigNoz' first administrator; from release 0.112 on required."""
+    jwt_secret: Secret
+    """What sessions are signed with (secret); a new one signs everybody out."""
+    clickhouse: ClickHouseSettings
+    """Where telemetry is stored."""
+    collector: CollectorSettings
+    """What takes telemetry in."""
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    """Who is told of alerts."""
+    gateway: GatewaySettings = GatewaySettings()
+    """What faces the network."""
+    limits: Limits = Limits()
+    """Memory and CPUs of the other containers."""
+
+    @field_validator("coordination")
+    @classmethod
+    def _keeper_is_newer(cls, value: str | None, info: ValidationInfo) -> str | None:
+        release = info.data.get("release")
+        own = find_release(release).coordination if release in VERSIONS else None
+        if value == Coordination.KEEPER and own == Coordination.ZOOKEEPER:
+            raise problem(f"allowed: zookeeper, or null, with release {release}")
+        return value
+
+    @field_validator("images")
+    @classmethod
+    def _community_is_newer(cls, value: Images, info: ValidationInfo) -> Images:
+        release = info.data.get("release")
+        separate = release in VERSIONS and find_release(release).split is Split.SEPARATE
+        if value.edition == "community" and separate:
+            raise problem(f"allowed: edition default, with release {release}")
+        return value
+
+    @field_validator("root_user")
+    @classmethod
+    def _somebody_administers(cls, value: RootUser | None, info: ValidationInfo) -> RootUser | None:
+        release = info.data.get("release")
+        if release in VERSIONS and (value is not None) != find_release(release).root_user:
+            allowed = "null: it has the first visitor register" if value else "e-mail address and password"
+            raise problem(f"allowed: {allowed}, with release {release}")
+        return value
