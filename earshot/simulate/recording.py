@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from earshot.errors import UserError
+
 TIMESTAMP_KEYS = ("_timestamp", "timestamp")
-"""Of Earshot's own events, and of LiveKit's JSON log lines."""
+"""Of the agent's own events, and of LiveKit's JSON log lines."""
+
+_EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
+_MILLISECOND = datetime.timedelta(milliseconds=1)
+_FOLDER = resources.files("earshot") / "lab" / "recordings"
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,16 @@ class LogEvent:
 
 
 def load(log: Path | str) -> tuple[LogEvent, ...]:
-    """The events of a log file, or of its text: a JSON object per line, each with an ISO 8601 time.
+    """The events of a log file, or of its text: a JSON object per line, each with an ISO 8601 time (UTC if it names
+    no offset), in the order of their times, as PutLogEvents wants them
+    (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html).
 
-    Raises `ValueError` naming the line that is no such object.
+    Raises:
+        ValueError: a line is no such object; the message names the line.
     """
     text = log.read_text(encoding="utf-8") if isinstance(log, Path) else log
-    events = [_event(line, number) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    # Not splitlines(): JSON strings may hold characters that it takes for the end of a line, as U+2028.
+    events = [_event(line, number) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     return tuple(sorted(events, key=lambda event: event.timestamp_ms))
 
 
@@ -45,30 +55,30 @@ def names() -> tuple[str, ...]:
 
 
 def recorded(name: str) -> tuple[LogEvent, ...]:
-    """A recording by its name."""
+    """A recording by its name. Raises `UserError` where there is none of that name."""
+    if name not in names():
+        raise UserError(f"There is no recording {name!r}; allowed: {', '.join(names())}.")
     return load(_FOLDER.joinpath(f"{name}.jsonl").read_text(encoding="utf-8"))
-
-
-_FOLDER = resources.files("earshot") / "lab" / "recordings"
 
 
 def _event(line: str, number: int) -> LogEvent:
     try:
         document = json.loads(line)
-        text = next(document[key] for key in TIMESTAMP_KEYS if key in document)
-        moment = datetime.datetime.fromisoformat(text)
+        moment = _moment(next(document[key] for key in TIMESTAMP_KEYS if key in document))
     except (ValueError, TypeError, StopIteration):
         keys = " or ".join(TIMESTAMP_KEYS)
         raise ValueError(f"line {number} is not a JSON object with an ISO 8601 time in {keys}: {line[:60]}") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    return LogEvent(round(moment.timestamp() * 1000), line)
+    return LogEvent((moment - _EPOCH) // _MILLISECOND, line)
+
+
+def _moment(text: str) -> datetime.datetime:
+    moment = datetime.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def _moved(message: str, by_ms: int) -> str:
     document = json.loads(message)
-    by = datetime.timedelta(milliseconds=by_ms)
-    for key in TIMESTAMP_KEYS:
-        if key in document:
-            document[key] = (datetime.datetime.fromisoformat(document[key]) + by).isoformat()
-    return json.dumps(document)
+    # Only the time that gave the event its own: another one may be a fact that the line states.
+    key = next(key for key in TIMESTAMP_KEYS if key in document)
+    document[key] = (_moment(document[key]) + by_ms * _MILLISECOND).isoformat()
+    return json.dumps(document, ensure_ascii=False)

@@ -70,24 +70,20 @@ class Progress:
 
 
 def make(parts: list[Part], context: Context, progress: Progress) -> None:
-    """Make these parts; each needs only parts that are finished or made here before `wrappers`, which is last.
+    """Make these parts, none of which builds upon another.
 
     Raises UserError with the end of the log of the part that failed; the others are stopped.
     """
     commands = Commands()
-    last = [part for part in parts if part.name == "wrappers"]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
-            futures = [pool.submit(make_one, part, context, commands, progress) for part in parts if part not in last]
+            futures = [pool.submit(make_one, part, context, commands, progress) for part in parts]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()
         except BaseException:
             commands.stop()
             raise
-    for part in last:
-        if not part.finished(context):
-            make_one(part, context, commands, progress)
 
 
 def make_one(part: Part, context: Context, commands: Commands, progress: Progress) -> None:

@@ -19,6 +19,7 @@ class Toolchain:
     source: Source
     """Where this run found it: on PATH, made by an earlier run, downloaded now, or built now."""
     pulumi: Path
+    """The CLI; there unless `docker-engine` alone was asked for."""
     version: str
     env: dict[str, str]
     """Variables to set for a subprocess; PATH is complete."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earshot.errors import UserError
-from earshot.toolchain import aws_provider, golang, pins
+from earshot.toolchain import aws_provider, golang, otelcol, pins
 from earshot.toolchain.golang import Go, Program, Run
 from earshot.toolchain.model import Missing
 from earshot.toolchain.store import Store
@@ -170,6 +170,17 @@ WRAPPERS = Part(
     pins=lambda context: (*PULUMI.pins(context), *(f"{k}={v}" for k, v in sorted(scripts(context).items()))),
     build=_write_scripts, file="pulumi",
 )  # fmt: skip
+
+
+def _build_collector(context: Context, folder: Path, run: Run) -> None:
+    assert context.go is not None  # noqa: S101 (requirements are checked before anything is built)
+    otelcol.build(context.go, folder.with_name("collector-source"), folder / otelcol.PROGRAM, run)
+
+
+COLLECTOR = Part(
+    "collector", f"SigNoz' collector {otelcol.VERSION}, built with Go",
+    pins=lambda _: otelcol.identity(), build=_build_collector, file=otelcol.PROGRAM, uses_go=True,
+)  # fmt: skip
 DOCKER_ENGINE = Part("docker-engine", "Docker Engine, running on this machine")
 
 PARTS = {
@@ -180,6 +191,7 @@ PARTS = {
         AWS_PROVIDER,
         Part(**{**vars(DOCKER_PROVIDER), "needs": ("pulumi", "bridge")}),
         WRAPPERS,
+        COLLECTOR,
         DOCKER_ENGINE,
     )
 }

@@ -56,7 +56,8 @@ def ensure(parts: Collection[str] | None = None, *, assume_yes: bool, console: "
         if checksum:
             _download(checksum, context, progress)
         elif todo:
-            build.make(unfinished(wanted, context), context, progress)
+            build.make([part for part in unfinished(wanted, context) if part is not WRAPPERS], context, progress)
+            build.make(unfinished(wanted, context), context, progress)  # which scripts depends on what there is
         if engine:
             with progress.step("docker-engine", "starting Docker Engine"):
                 docker_engine.start(context.store.log("docker-engine"))

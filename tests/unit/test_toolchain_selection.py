@@ -189,6 +189,7 @@ def test_interrupted_build_continues_with_what_is_missing(machine: Path, monkeyp
         program(output)
 
     monkeypatch.setattr(golang, "build", build)
+    assert "pulumi-resource-aws" not in {path.name for path in get(["pulumi"]).pulumi.parent.iterdir()}
     with pytest.raises(UserError, match="bridge: no space left"):
         get()
     failing.clear()
