@@ -78,7 +78,12 @@ class Deployment:
     @cached_property
     def engine(self) -> Engine:
         tracked = stack_file(self.stack, self.project.root) if self.is_local else None
-        return Engine(self.tools.pulumi, self.tools.version, unchanged=tracked)
+        return Engine(
+            self.tools.pulumi,
+            self.tools.version,
+            on_interrupt=lambda: self.console.print("Stopping when what is under way is done (Ctrl-C again: at once)."),
+            unchanged=tracked,
+        )
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -183,11 +188,15 @@ class Deployment:
         running.write_text(str(os.getpid()))
         try:
             try:
-                return operation()
+                result = operation()
             except ConcurrentUpdateError:
                 if not self._unlock():
                     raise
-                return operation()
+                result = operation()
+            if self.engine.interrupted:
+                # `pulumi destroy` ends with 0 where it was asked to stop.
+                raise self._interrupted(progress)
+            return result
         except ConcurrentUpdateError:
             raise UserError(
                 f"Another update of stack {self.stack} is under way. Wait for it; if it died, release its lock: "
@@ -196,14 +205,17 @@ class Deployment:
             ) from None
         except CommandError as error:
             if self.engine.interrupted:
-                raise UserError(
-                    f"Interrupted: {progress.summary()}. What was under way is recorded; "
-                    f"the next `earshot up {self.stack}` goes on from here.",
-                    exit_code=INTERRUPTED_EXIT_CODE,
-                ) from None
+                raise self._interrupted(progress) from None
             raise UserError(self._failure(progress, error), exit_code=1) from None
         finally:
             running.unlink(missing_ok=True)
+
+    def _interrupted(self, progress: EngineProgress) -> UserError:
+        return UserError(
+            f"Interrupted: {progress.summary()}. What was done is recorded: `earshot up {self.stack}` and "
+            f"`earshot teardown {self.stack}` go on from here.",
+            exit_code=INTERRUPTED_EXIT_CODE,
+        )
 
     def _unlock(self) -> bool:
         """Release a local stack's lock where the process that took it is gone."""

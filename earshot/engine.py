@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +26,10 @@ class Engine(PulumiCommand):
     many occasions, and a local stack's salt belongs to this machine, not into version control.
     """
 
-    def __init__(self, executable: Path, version: str, unchanged: Path | None = None) -> None:
+    def __init__(
+        self, executable: Path, version: str, *, on_interrupt: Callable[[], None], unchanged: Path | None = None
+    ) -> None:
+        self._on_interrupt = on_interrupt
         self._unchanged = unchanged
         # The parent class runs `pulumi version` here; the toolchain did so already.
         self.command = str(executable)
@@ -84,6 +87,7 @@ class Engine(PulumiCommand):
                 # The first asks it to stop in order; a second one, from an impatient user, to drop everything.
                 self.interrupted = True
                 process.send_signal(signal.SIGINT)
+                self._on_interrupt()
         result = CommandResult(stdout=out.text, stderr=err.text, code=code)
         if code != 0:
             raise create_command_error(result)

@@ -87,6 +87,11 @@ class Release:
         return (Role.SIGNOZ, 8080) if self.split is Split.ONE else (Role.FRONTEND, 3301)
 
     @property
+    def collector_program(self) -> str:
+        """Its path in the collector's image (`cmd/signozotelcollector/Dockerfile` at its tag)."""
+        return "/signoz-collector" if self.split is Split.SEPARATE else "/signoz-otel-collector"
+
+    @property
     def key(self) -> tuple[int, ...]:
         return _key(self.version)
 

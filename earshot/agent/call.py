@@ -97,8 +97,6 @@ class Call:
         speech = self._session.current_speech
         source = getattr(speech, "_interrupt_source", None) or CALLERS_INTERRUPTIONS[0]
         interrupted = bool(item.interrupted) and source in CALLERS_INTERRUPTIONS
-        self._turns += 1
-        self._interruptions += interrupted
         self._write(
             "voice_metrics",
             {
@@ -114,6 +112,8 @@ class Call:
                 "interrupted": interrupted,
             },
         )
+        self._turns += 1
+        self._interruptions += interrupted
 
     @guarded
     def _on_tools(self, event: Any) -> None:

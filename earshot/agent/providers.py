@@ -225,7 +225,20 @@ def _exporter(signal: str, protocol: Protocol, **options: Any) -> Any:
         return None
     module, name = EXPORTERS[signal]
     package = "grpc" if protocol is Protocol.GRPC else "http"
+    if certificate and protocol is Protocol.HTTP:
+        options["session"] = _session_trusting(certificate)
     return getattr(import_module(f"opentelemetry.exporter.otlp.proto.{package}.{module}"), name)(**options)
+
+
+def _session_trusting(ca_file: str) -> Any:
+    """For an exporter over HTTP: REQUESTS_CA_BUNDLE, which many images set, would win over the exporter's CA file."""
+    import requests
+
+    class Session(requests.Session):
+        def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+            return {**super().merge_environment_settings(*args, **kwargs), "verify": ca_file}
+
+    return Session()
 
 
 @guarded

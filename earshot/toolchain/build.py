@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SIDE_BY_SIDE = 2
-"""Go compiles in parallel, but fetching and linking leave cores idle."""
+"""Go compiles in parallel by itself; a second build fills in while one fetches or links."""
 
 
 def duration(seconds: float) -> str:

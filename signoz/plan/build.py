@@ -6,50 +6,37 @@ import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from signoz.plan import migrations
 from signoz.plan.alertmanager import CONFIG_PATH as ALERTMANAGER_CONFIG
 from signoz.plan.alertmanager import PORT as ALERTMANAGER_PORT
 from signoz.plan.alertmanager import alertmanager_files
 from signoz.plan.clickhouse import (
+    CONFIG_PATH,
     DATA_PATH,
     HISTOGRAM_QUANTILE_PATH,
     HTTP_PORT,
     KEEPER_CONFIG_PATH,
     KEEPER_DATA_PATH,
-    ClickHouseContext,
     clickhouse_files,
     keeper_files,
 )
-from signoz.plan.collector_files import (
-    ENVIRONMENT_FILE,
-    collector_context,
-    collector_files,
-    migrations_check,
-    migrator_environment,
-    migrator_script,
-    ready_command,
-)
-from signoz.plan.collector import (
-    FIREHOSE_LOGS_PORT,
-    FIREHOSE_METRICS_PORT,
-    OTLP_GRPC_PORT,
-    OTLP_HTTP_PORT,
-    QUEUE_FOLDER,
-    plan_collector,
-)
+from signoz.plan.collector import QUEUE_FOLDER
+from signoz.plan.collector_container import USER as COLLECTOR_USER
+from signoz.plan.collector_container import collector_container
 from signoz.plan.gateway import DATA_PATH as GATEWAY_DATA_PATH
 from signoz.plan.gateway import HEALTH_URL as GATEWAY_HEALTH_URL
-from signoz.plan.gateway import Upstreams, gateway_files, gateway_ports
+from signoz.plan.gateway import gateway_files, gateway_ports
 from signoz.plan.images import Digests, image_of
 from signoz.plan.model import Container, File, HealthCheck, Image, Role, SigNozPlan, VolumeMount
-from signoz.plan.server import server_container
+from signoz.plan.server import DATA_PATH as SERVER_DATA_PATH
+from signoz.plan.server import external_url, server_container
 from signoz.plan.templating import TEMPLATES
 from signoz.plan.volumes import with_setup
-from signoz.releases import Coordination, Release, Split, find_release
+from signoz.releases import Coordination, Release, find_release
 from stacks.roles.signoz import SigNozSettings
 from stacks.settings import Environment, Prices
 
 CLICKHOUSE_USER = "101:101"
-COLLECTOR_USER = "10001:10001"
 ZOOKEEPER_USER = "1001:0"
 NOBODY = "65534:65534"
 GATEWAY_USER = "10002:10002"
@@ -67,12 +54,10 @@ def plan_signoz(
     prices: Prices,
     expires_on: datetime.date | None = None,
     digests: Digests | None = None,
-    lab_image: Callable[[Role], Image] | None = None,
 ) -> SigNozPlan:
     """What will run on the Docker host for `stack`. Pure: the same settings give the same plan.
 
-    `digests` pins images (`earshot.lock`); `lab_image` names the lab's, for `images: lab`. Raises `UserError` for
-    lab images outside environment local.
+    `digests` pins images (`earshot.lock`). Raises `UserError` for lab images outside environment local.
     """
     release = find_release(settings.release)
     if settings.coordination:
@@ -83,9 +68,9 @@ def plan_signoz(
         settings=settings,
         release=release,
         prices=prices,
-        image=image_of(settings.images, release, environment, digests or {}, lab_image),
+        image=image_of(settings.images, release, environment, settings.gateway.image, digests or {}),
     )
-    containers = with_setup(builder.containers(), builder.image(Role.CLICKHOUSE), f"earshot-{stack}-{Role.SETUP}")
+    containers = with_setup(builder.containers(), builder.image(Role.SETUP), builder.name(Role.SETUP))
     labels = {
         "earshot.project": "earshot",
         "earshot.stack": stack,
@@ -132,14 +117,9 @@ class _Builder:
     def name(self, role: Role) -> str:
         return f"{self.prefix}-{role}"
 
-    def volume(self, role: Role, path: str, *, keep: bool | None = None, of: str = "data") -> VolumeMount:
-        kept = self.settings.keep_volumes if keep is None else keep
-        return VolumeMount(f"{self.name(role)}-{of}", path, keep=kept)
-
-    def clickhouse_context(self) -> ClickHouseContext:
-        return ClickHouseContext(
-            coordination=self.release.coordination, host=str(Role.CLICKHOUSE), keeper_host=str(Role.KEEPER)
-        )
+    def kept(self, what: str, path: str) -> VolumeMount:
+        """A data volume, which teardown keeps unless told otherwise."""
+        return VolumeMount(f"{self.prefix}-{what}-data", path, keep=self.settings.keep_volumes)
 
     def keeper(self) -> Container:
         return Container(
@@ -147,8 +127,8 @@ class _Builder:
             name=self.name(Role.KEEPER),
             image=self.image(Role.KEEPER),
             entrypoint=("/usr/bin/clickhouse-keeper", f"--config-file={KEEPER_CONFIG_PATH}"),
-            files=keeper_files(self.settings.clickhouse, self.clickhouse_context(), owner=CLICKHOUSE_USER),
-            volumes=(self.volume(Role.KEEPER, KEEPER_DATA_PATH),),
+            files=keeper_files(self.settings.clickhouse, self.release, owner=CLICKHOUSE_USER),
+            volumes=(self.kept(Coordination.KEEPER, KEEPER_DATA_PATH),),
             tmpfs=("/tmp",),  # noqa: S108 - a mount point
             health=HealthCheck(("clickhouse-keeper-client", "-h", "localhost", "-p", "9181", "-q", "ls")),
             user=CLICKHOUSE_USER,
@@ -169,7 +149,7 @@ class _Builder:
                 ("ZOO_HEAP_SIZE", str(self.settings.limits.keeper_memory_mib // 2)),
                 ("ZOO_SERVER_ID", "1"),
             ),
-            volumes=(self.volume(Role.KEEPER, ZOOKEEPER_DATA_PATH),),
+            volumes=(self.kept(Coordination.ZOOKEEPER, ZOOKEEPER_DATA_PATH),),
             health=HealthCheck(
                 ("sh", "-c", "curl -s -m 2 http://localhost:8080/commands/ruok | grep error | grep -q null")
             ),
@@ -187,15 +167,14 @@ class _Builder:
             mode="0555",
             owner=CLICKHOUSE_USER,
         )
-        context = self.clickhouse_context()
         return Container(
             role=Role.CLICKHOUSE,
             name=self.name(Role.CLICKHOUSE),
             image=self.image(Role.CLICKHOUSE),
             # What the image's entry point would add (users, folders) is here already.
-            entrypoint=("/usr/bin/clickhouse-server", "--config-file=/etc/clickhouse-server/config.xml"),
-            files=(*clickhouse_files(self.settings.clickhouse, context, owner=CLICKHOUSE_USER), function),
-            volumes=(self.volume(Role.CLICKHOUSE, DATA_PATH),),
+            entrypoint=("/usr/bin/clickhouse-server", f"--config-file={CONFIG_PATH}"),
+            files=(*clickhouse_files(self.settings.clickhouse, self.release, owner=CLICKHOUSE_USER), function),
+            volumes=(self.kept(Role.CLICKHOUSE, DATA_PATH),),
             tmpfs=("/tmp", "/var/log/clickhouse-server"),  # noqa: S108
             health=HealthCheck(_get(f"http://127.0.0.1:{HTTP_PORT}/ping"), start_period_seconds=60),
             after=(Role.KEEPER,),
@@ -213,9 +192,9 @@ class _Builder:
             role=Role.MIGRATOR,
             name=self.name(Role.MIGRATOR),
             image=self.image(Role.MIGRATOR),
-            entrypoint=("/bin/sh", "-c", migrator_script(self.release)),
-            environment=migrator_environment(self.release),
-            files=(self._clickhouse_access(COLLECTOR_USER),),
+            entrypoint=("/bin/sh", "-c", migrations.script(self.release)),
+            environment=migrations.variables(self.release),
+            files=(migrations.access_file(self.release, self.settings.clickhouse.password, owner=COLLECTOR_USER),),
             tmpfs=("/tmp",),  # noqa: S108
             after=(Role.CLICKHOUSE,),
             one_shot=True,
@@ -233,7 +212,8 @@ class _Builder:
             self.release,
             name=self.name(self.release.server),
             image=self.image(self.release.server),
-            data=self.volume(self.release.server, "/var/lib/signoz"),
+            # The same in every release, so that an upgrade finds its users and dashboards.
+            data=self.kept(Role.SIGNOZ, SERVER_DATA_PATH),
         )
 
     def alertmanager(self) -> Container:
@@ -249,7 +229,7 @@ class _Builder:
                 "--cluster.listen-address=",
             ),
             files=alertmanager_files(self.settings.alertmanager, owner=NOBODY),
-            volumes=(self.volume(Role.ALERTMANAGER, ALERTMANAGER_DATA_PATH),),
+            volumes=(self.kept(Role.ALERTMANAGER, ALERTMANAGER_DATA_PATH),),
             health=HealthCheck(_get(f"http://127.0.0.1:{ALERTMANAGER_PORT}/-/ready")),
             user=NOBODY,
             read_only_root=True,
@@ -275,54 +255,28 @@ class _Builder:
         )
 
     def collector(self) -> Container:
-        settings = self.settings.collector
-        context = collector_context(self.release, self.environment, self.prices)
-        plan = plan_collector(settings, context)
-        return Container(
-            role=Role.COLLECTOR,
+        return collector_container(
+            self.settings,
+            self.release,
+            environment=self.environment,
+            prices=self.prices,
             name=self.name(Role.COLLECTOR),
             image=self.image(Role.COLLECTOR),
-            entrypoint=("/bin/sh", "-c", migrations_check(self.release), "collector"),
-            command=plan.command,
-            environment=migrator_environment(self.release),
-            files=(
-                *collector_files(settings, plan, context.generation, self.settings.clickhouse.password, COLLECTOR_USER),
-                self._clickhouse_access(COLLECTOR_USER),
-            ),
-            volumes=(self.volume(Role.COLLECTOR, QUEUE_FOLDER, of="queue"),),
-            tmpfs=("/tmp", "/var/tmp"),  # noqa: S108
-            # Ports, not the health_check extension: with OpAMP it answers long before they are open.
-            health=HealthCheck(ready_command(plan, context.generation), start_period_seconds=120),
-            # With OpAMP the ports stay closed until SigNoz has an organisation, which its readiness includes.
-            after=(Role.MIGRATOR, self.release.server) if settings.opamp else (Role.MIGRATOR,),
-            user=COLLECTOR_USER,
-            read_only_root=True,
-            memory_mb=settings.memory_mib,
-            cpus=self.settings.limits.collector_cpus,
-            open_files=65_536,
-            stop_grace_seconds=60,
+            queue=self.kept(Role.COLLECTOR, QUEUE_FOLDER),
         )
 
     def gateway(self) -> Container:
-        settings, firehose = self.settings.gateway, self.settings.collector.firehose
-        pages, port = self.release.pages
-        upstreams = Upstreams(
-            ui=f"{pages}:{port}",
-            otlp_grpc=f"{Role.COLLECTOR}:{OTLP_GRPC_PORT}",
-            otlp_http=f"{Role.COLLECTOR}:{OTLP_HTTP_PORT}",
-            firehose_logs=f"{Role.COLLECTOR}:{FIREHOSE_LOGS_PORT}" if firehose and firehose.logs else None,
-            firehose_metrics=f"{Role.COLLECTOR}:{FIREHOSE_METRICS_PORT}" if firehose and firehose.metrics else None,
-        )
+        settings = self.settings.gateway
         return Container(
             role=Role.GATEWAY,
             name=self.name(Role.GATEWAY),
             image=self.image(Role.GATEWAY),
-            files=gateway_files(settings, upstreams, owner=GATEWAY_USER),
-            volumes=(self.volume(Role.GATEWAY, GATEWAY_DATA_PATH),),
+            files=gateway_files(settings, self.release, self.settings.collector.firehose, owner=GATEWAY_USER),
+            volumes=(self.kept(Role.GATEWAY, GATEWAY_DATA_PATH),),
             tmpfs=("/tmp", "/config"),  # noqa: S108
             ports=gateway_ports(settings),
             health=HealthCheck(_get(GATEWAY_HEALTH_URL)),
-            after=(pages, Role.COLLECTOR),
+            after=(self.release.pages[0], Role.COLLECTOR),
             user=GATEWAY_USER,
             # Caddy's binary carries this capability; where it is missing the kernel refuses to start the program.
             capabilities=("CAP_NET_BIND_SERVICE",),
@@ -332,5 +286,7 @@ class _Builder:
             open_files=65_536,
         )
 
-    def _clickhouse_access(self, owner: str) -> File:
-        return clickhouse_access(self.release, self.settings.clickhouse.password, owner)
+
+def _get(url: str) -> tuple[str, ...]:
+    """Succeeds once the address answers 200; a GET, as not every server answers HEAD."""
+    return ("wget", "-q", "-O", "/dev/null", url)

@@ -174,6 +174,12 @@ CONTENT_EVENTS = r"^gen_ai\.((system|user|assistant|tool)\.message|choice|client
 """Span events and log events whose attributes and body are the content itself."""
 
 
+_READY = (
+    f"exec 3<>/dev/tcp/127.0.0.1/{HEALTH_PORT} && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && read -r status <&3 && "
+    '[[ $status == *" 200 "* ]] && {ports}'
+)
+
+
 @dataclass(frozen=True)
 class CollectorPlan:
     """The collector's container, as far as it is the collector's own affair."""
@@ -184,8 +190,9 @@ class CollectorPlan:
     command: tuple[str, ...]
     """Arguments for the image's entry point, once its migrations are checked."""
     ready_command: tuple[str, ...]
-    """Succeeds once data is accepted. The image has bash and no HTTP client; with OpAMP, `health_check` answers long
-    before the ports are open, so the ports themselves are asked."""
+    """Succeeds once data is accepted. Two things have to be true: with OpAMP, the health check says 200 long before
+    the ports are open; without, the ports are open a moment before every pipeline behind them has started, and
+    what arrives in that moment fails. The image has bash, and no HTTP client."""
 
 
 def plan_collector(settings: CollectorSettings, context: CollectorContext) -> CollectorPlan:
@@ -201,7 +208,7 @@ def plan_collector(settings: CollectorSettings, context: CollectorContext) -> Co
         config=render_collector(settings, context),
         manager_config=f"server_endpoint: ws://{context.opamp_host}:4320/v1/opamp\n" if settings.opamp else None,
         command=tuple(command),
-        ready_command=("bash", "-c", " && ".join(f"</dev/tcp/127.0.0.1/{port}" for port in ports)),
+        ready_command=("bash", "-c", _READY.format(ports=" && ".join(f"</dev/tcp/127.0.0.1/{port}" for port in ports))),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, field_validator
 
-from stacks.settings import Matching, Model, problem
+from stacks.settings import Flag, Matching, Model, problem
 
 RegistryPrefix = Annotated[
     str,
@@ -24,6 +24,8 @@ class Images(Model):
     """`registry`; or `lab`: images built on this machine from package registries, only in environment local."""
     registry: RegistryPrefix | None = None
     """A mirror whose paths are Docker Hub's (`<registry>/signoz/signoz`); null for Docker Hub itself."""
+    login: Flag = False
+    """The registry asks who you are: use what `docker login` keeps on the machine that deploys."""
     edition: Literal["default", "community"] = "default"
     """`default`: the image that SigNoz recommends, whose parts under `ee/` need a subscription in production;
     `community`: built from the MIT-licensed parts alone, from release 0.76 on."""
@@ -33,4 +35,11 @@ class Images(Model):
     def _none_in_the_lab(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value and info.data.get("source") == "lab":
             raise problem("allowed: null with source lab")
+        return value
+
+    @field_validator("login")
+    @classmethod
+    def _to_a_registry(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("registry", "") is None:
+            raise problem("allowed: false without registry")
         return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import socket
 import subprocess
 import time
@@ -17,15 +18,18 @@ from typing import Any, TypeVar
 import grpc
 import yaml
 
-from signoz.plan.collector import QUEUE_FOLDER, SECRETS_FOLDER
+from signoz.plan.collector import (
+    HEALTH_PORT,
+    OTLP_GRPC_PORT,
+    OTLP_HTTP_PORT,
+    QUEUE_FOLDER,
+    SECRETS_FOLDER,
+    plan_collector,
+)
+from tests.collector_cases import collector_context, collector_settings
 
-STORES = {
-    "clickhousetraces",
-    "signozclickhousemetrics",
-    "clickhouselogsexporter",
-    "signozclickhousemeter",
-    "metadataexporter",
-}
+FILED = {"clickhousetraces", "signozclickhousemetrics", "clickhouselogsexporter"}
+STORES = FILED | {"signozclickhousemeter", "metadataexporter"}
 Config = dict[str, Any]
 T = TypeVar("T")
 
@@ -94,10 +98,20 @@ class Collector:
     def _accepts(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"the collector ended:\n{self.log[-3000:]}"
-        return all(listens(server["endpoint"]) for server in self._servers())
+        return self.ready()
 
-    def _servers(self) -> Iterator[Mapping[str, Any]]:
-        yield from self.config["receivers"]["otlp"]["protocols"].values()
+    def ready(self) -> bool:
+        """Whether the container's own readiness command succeeds, on the ports that are used here."""
+        *shell, command = plan_collector(collector_settings(), collector_context()).ready_command
+        health = self.config["extensions"]["health_check"]["endpoint"]
+        here = {HEALTH_PORT: health, OTLP_GRPC_PORT: self.endpoint("grpc"), OTLP_HTTP_PORT: self.endpoint("http")}
+
+        def moved(address: re.Match[str]) -> str:
+            return here.pop(int(address[1])).replace(":", "/")
+
+        command = re.sub(r"127\.0\.0\.1/(\d+)", moved, command)
+        assert not here, "the command does not ask every port"
+        return subprocess.run([*shell, command], capture_output=True, timeout=30, check=False).returncode == 0
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
@@ -178,9 +192,13 @@ class Collector:
             yield from json.loads(line).get(kind, [])
 
 
-def in_files(folder: Path) -> Callable[[str], Any]:
-    """Settings of file exporters below `folder`."""
-    return lambda name: {"path": str(folder / "stored" / f"{name}.json"), "flush_interval": "50ms"}
+def in_files(config: Config, folder: Path) -> Config:
+    """Spans, points and records go to files below `folder`; what SigNoz keeps besides goes nowhere."""
+
+    def file(name: str) -> Any:
+        return {"path": str(folder / "stored" / f"{name}.json"), "flush_interval": "50ms"}
+
+    return with_stores(with_stores(config, "file", file, FILED), "nop", lambda _: None, STORES - FILED)
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
@@ -234,12 +252,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def listens(endpoint: str) -> bool:
-    host, _, port = endpoint.rpartition(":")
-    with socket.socket() as probe:
-        return probe.connect_ex((host, int(port))) == 0
 
 
 def wait_for(condition: Callable[[], T], otherwise: Callable[[], str], seconds: float = 60) -> T:

@@ -79,7 +79,7 @@ def start(program: Path, tmp_path: Path) -> Iterator[Start]:
 
     def started(change: Callable[[Config], None] | None = None, **over: Any) -> Collector:
         folder = tmp_path / str(len(running))
-        config = with_stores(configured(folder, **over), "file", in_files(folder))
+        config = in_files(configured(folder, **over), folder)
         if change:
             change(config)
         running.append(Collector(program, config, folder))
@@ -203,6 +203,13 @@ def test_only_a_token_opens_the_ports_and_none_is_logged(start: Start) -> None:
     collector.stop()
     # The refusal's text holds what was sent; it goes to the sender alone.
     assert not [token for token in (FIRST, SECOND, WRONG) if token in collector.log]
+
+
+def test_the_readiness_command_tells_a_collector_that_accepts_from_one_that_does_not(start: Start) -> None:
+    collector = start()
+    assert collector.ready()
+    collector.stop()
+    assert not collector.ready()
 
 
 def test_a_line_end_after_the_last_token_would_open_the_ports(start: Start) -> None:
@@ -424,10 +431,11 @@ def test_redaction_leaves_no_word_and_every_measurement(start: Start) -> None:
             {"body": {"stringValue": '{"transcript": "' + SPOKEN}},
             {"body": {"stringValue": "mail a.b@example.com, call +1 (555) 010-9999"}},
             {"body": {"stringValue": SPOKEN}, "attributes": encoded({"event.name": "gen_ai.user.message"})},
+            {"body": {"stringValue": SPOKEN}, "eventName": "gen_ai.choice", "attributes": encoded({"a": SPOKEN})},
         ),
     )
     turn = stored_spans(collector, 1)["agent_turn"]
-    wait_for(lambda: len(collector.records()) == 7, lambda: collector.log)
+    wait_for(lambda: len(collector.records()) == 8, lambda: collector.log)
     collector.stop()
     for path in (collector.folder / "stored").iterdir():
         assert SPOKEN not in path.read_text(), path

@@ -159,10 +159,32 @@ def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "goes on from here" in errors
+    assert "go on from here" in errors
     out = succeeded(checkout.earshot("up", "local", "--yes"))
     assert "unchanged" in out
     assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+
+
+def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "earshot", "teardown", "local", "--yes"],
+        cwd=checkout.root,
+        env={**os.environ, "PYTHONPATH": str(checkout.root)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if line.strip().startswith("deleted"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "go on from here" in errors
+    assert "nothing of this stack is left" in succeeded(checkout.earshot("teardown", "local", "--yes"))
+    succeeded(checkout.earshot("up", "local", "--yes"))
 
 
 def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:

@@ -159,14 +159,6 @@ def test_opamp_decides_how_the_collector_starts() -> None:
     assert without.command == ("--config=/etc/earshot/collector.yaml",)
 
 
-def test_readiness_asks_the_ports_that_senders_use() -> None:
-    """Under OpAMP the health check says 200 while the OTLP ports are still closed."""
-    command = " ".join(plan_collector(collector_settings(), collector_context()).ready_command)
-    assert "127.0.0.1/4317" in command
-    assert "127.0.0.1/4318" in command
-    assert "13133" not in command
-
-
 @given(st.lists(st.from_regex(r"[A-Za-z0-9._~+/-]{16,60}=*", fullmatch=True), min_size=1, max_size=5))
 def test_the_token_file_has_a_line_for_each_token_and_no_other(tokens: list[str]) -> None:
     """The collector takes every line for a token, also an empty one."""

@@ -173,6 +173,19 @@ def test_consent_given_beforehand_is_enough(machine: Path, monkeypatch: pytest.M
     assert done == [["docker.io"], "started"]
 
 
+def test_reachable_release_is_installed_and_found_again(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The released CLI fetches its own plugins: neither Go nor a Terraform provider is asked for."""
+    sums = ["a" * 64]
+    monkeypatch.setattr(release, "checksum", lambda: sums.pop())
+    monkeypatch.setattr(release, "download", lambda folder, expected: program(folder / "bin" / "pulumi", expected))
+    found = get()
+    assert (found.source, found.version) == ("release", pins.RELEASE_CLI)
+    assert "a" * 64 in found.pulumi.read_text()
+    again = get()  # asks the server no more
+    assert (again.source, again.pulumi) == ("cache", found.pulumi)
+    assert again.env["PATH"].split(os.pathsep)[0] == str(found.pulumi.parent)
+
+
 def test_interrupted_build_continues_with_what_is_missing(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the first run finished is not built again, and the result is found by the third at once."""
     built: list[str] = []

@@ -73,7 +73,7 @@ class Server(socketserver.ThreadingTCPServer):
 class Connection(socketserver.BaseRequestHandler):
     """One client's connection: hello with user and password, then queries."""
 
-    server: Server
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def setup(self) -> None:
         self.buffer = bytearray()
@@ -113,7 +113,7 @@ class Connection(socketserver.BaseRequestHandler):
     def _varint(self) -> int:
         value = shift = 0
         while True:
-            byte = self._take(1)[0]
+            byte = self._byte()
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value
@@ -122,9 +122,18 @@ class Connection(socketserver.BaseRequestHandler):
     def _string(self) -> str:
         return self._take(self._varint()).decode("utf-8", "replace")
 
+    def _byte(self) -> int:
+        return self._take(1)[0]
+
+    def _skip(self, kinds: str) -> None:
+        """Read past values: s for a string, n for a number, b for a byte."""
+        readers = {"s": self._string, "n": self._varint, "b": self._byte}
+        for kind in kinds:
+            readers[kind]()
+
     def _hello(self) -> None:
-        self._string(), self._varint(), self._varint(), self._varint()  # client's name, version and revision
-        self._string()  # database: SigNoz names it in every statement
+        # Client's name, version and revision; and the database, which SigNoz names in every statement.
+        self._skip("snnns")
         user, password = self._string(), self._string()
         if not self.server.configuration.authenticated(user, password, self.client_address[0]):
             log.warning("refused user %r from %s", user, self.client_address[0])
@@ -133,16 +142,15 @@ class Connection(socketserver.BaseRequestHandler):
         self.request.sendall(varint(HELLO) + string("ClickHouse") + version + string("UTC") + string("lab") + varint(5))
 
     def _query(self) -> None:
-        self._string()
-        if self._take(1)[0]:  # client information
-            self._string(), self._string(), self._string(), self._take(1)
-            self._string(), self._string(), self._string(), self._varint(), self._varint(), self._varint()
-            self._string(), self._varint(), self._varint()
-            if self._take(1)[0]:
-                self._take(24), self._string(), self._take(1)
+        self._skip("s")
+        if self._byte():  # client information
+            self._skip("sssbsssnnnsnn")
+            if self._byte():  # of a trace
+                self._take(24)
+                self._skip("sb")
         while self._string():  # settings: a name, flags and a value each, ended by an empty name
-            self._varint(), self._string()
-        self._string(), self._varint()  # interserver secret, stage
+            self._skip("ns")
+        self._skip("sn")  # interserver secret, stage
         if self._varint():
             raise Refused(NOT_IMPLEMENTED, "compression is not known to the lab's ClickHouse: use compress=none")
         sql = self._string().strip().rstrip(";")

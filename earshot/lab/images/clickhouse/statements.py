@@ -53,7 +53,9 @@ def local(sql: str) -> str | None:
     sql = re.sub(r"(?i)\bReplicated(\w*MergeTree)", r"\1", sql)
     if re.match(r"(?is)\s*create\s+table.*(Aggregating|Summing|Replacing)MergeTree", sql):
         # 25.12, which SigNoz asks for, takes such tables; this newer engine does when told to.
-        sql += (", " if re.search(r"(?i)\bSETTINGS\b", sql) else " SETTINGS ") + "allow_dimensions_outside_sorting_key = 1"
+        sql += (
+            ", " if re.search(r"(?i)\bSETTINGS\b", sql) else " SETTINGS "
+        ) + "allow_dimensions_outside_sorting_key = 1"
     return sql
 
 

@@ -1,0 +1,175 @@
+"""A container of the plan on the Docker host."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_docker as docker
+
+from cloudwatch.component import Component, ReadSecret
+from cloudwatch.plan.model import SecretRef
+from signoz.plan.model import Container, File, HealthCheck, SecretText, VolumeMount
+from signoz.plan.secrets import content
+
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+TMPFS_OPTIONS = "rw,nosuid,nodev,size=256m"
+CONTENT_LABEL = "earshot.content"
+
+
+class RoleContainer(Component):
+    """A container, which is there once it is healthy or, with a one-shot role, has succeeded.
+
+    Any change replaces it: the old one is stopped first, as both have the same name. What has it fail to become
+    healthy has it replaced by the next deployment.
+    """
+
+    ready: pulumi.Output[docker.Container]
+    """The container, for `depends_on`; not before a one-shot role has succeeded."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: Container,
+        *,
+        network: docker.Network,
+        volumes: Mapping[str, docker.Volume],
+        labels: Mapping[str, str],
+        read_secret: ReadSecret,
+        after: Sequence[pulumi.Input[pulumi.Resource]] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        own = {**labels, "earshot.role": str(plan.role), CONTENT_LABEL: content_hash(plan.files, read_secret)}
+        container = docker.Container(
+            f"{name}-container",
+            name=plan.name,
+            image=plan.image.reference,
+            entrypoints=list(plan.entrypoint) or None,
+            command=list(plan.command) or None,
+            envs=_variables(plan, read_secret),
+            uploads=[
+                docker.ContainerUploadArgs(file=file.path, content=_filled(file, read_secret), permissions=file.mode)
+                for file in plan.uploads
+            ],
+            volumes=[_mounted(mount, volumes) for mount in plan.volumes],
+            tmpfs=dict.fromkeys(plan.tmpfs, TMPFS_OPTIONS) or None,
+            network_mode=None if plan.networked else "none",
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=[str(plan.role)])]
+            if plan.networked
+            else None,
+            ports=[
+                docker.ContainerPortArgs(
+                    internal=port.internal, external=port.external, ip=port.address, protocol=port.protocol
+                )
+                for port in plan.ports
+            ]
+            or None,
+            labels=[docker.ContainerLabelArgs(label=label, value=value) for label, value in own.items()],
+            healthcheck=_health(plan.health) if plan.health else None,
+            wait=plan.health is not None,
+            wait_timeout=plan.start_timeout_seconds,
+            # A one-shot container is waited for until it ends, and must not run afterwards.
+            attach=plan.one_shot,
+            logs=plan.one_shot,
+            must_run=not plan.one_shot,
+            restart="no" if plan.one_shot else "unless-stopped",
+            user=plan.user,
+            read_only=plan.read_only_root,
+            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(plan.capabilities)),
+            security_opts=["no-new-privileges:true"],
+            memory=plan.memory_mb,
+            cpus=f"{plan.cpus:g}",
+            ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=plan.open_files, hard=plan.open_files)],
+            log_driver="json-file",
+            log_opts=LOG_OPTIONS,
+            stop_timeout=plan.stop_grace_seconds,
+            destroy_grace_seconds=plan.stop_grace_seconds,
+            opts=self.child(
+                pulumi.ResourceOptions(
+                    depends_on=list(after),
+                    delete_before_replace=True,
+                    # Also what began and failed, which the engine would else take for done.
+                    replace_on_changes=["*"],
+                    custom_timeouts=pulumi.CustomTimeouts(create=f"{plan.start_timeout_seconds + 60}s"),
+                )
+            ),
+        )
+        self.ready = (
+            pulumi.Output.all(container.exit_code, container.container_logs, container.urn).apply(
+                lambda ended: _succeeded(plan, container, *ended)
+            )
+            if plan.one_shot
+            else pulumi.Output.from_input(container)
+        )
+        self.register_outputs({})
+
+
+def content_hash(files: Sequence[File], read_secret: ReadSecret) -> pulumi.Input[str]:
+    """A hash over the files that a container has to be replaced for when they change."""
+    held = [file for file in files if not file.watched]
+    texts = pulumi.Output.all(*(_filled(file, read_secret) for file in held))
+    if not any(file.secrets for file in held):
+        return _hash(held, [file.text for file in held])
+    return texts.apply(lambda filled: _hash(held, filled))
+
+
+def _hash(files: Sequence[File], texts: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for file, text in zip(files, texts, strict=True):
+        digest.update(f"{file.path}\0{file.mode}\0{file.owner}\0{text}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def _filled(holder: File | SecretText, read_secret: ReadSecret) -> pulumi.Input[str]:
+    if not holder.secrets:
+        return holder.text
+    values = pulumi.Output.all(**{mark: read_secret(reference) for mark, reference in holder.secrets})
+    return values.apply(lambda known: content(holder, known))
+
+
+def _variables(plan: Container, read_secret: ReadSecret) -> list[pulumi.Input[str]]:
+    variables: list[pulumi.Input[str]] = [f"{name}={value}" for name, value in plan.environment]
+    for name, held in plan.secret_environment:
+        value = read_secret(held) if isinstance(held, SecretRef) else _filled(held, read_secret)
+        variables.append(pulumi.Output.concat(name, "=", value))
+    return variables
+
+
+def _mounted(mount: VolumeMount, volumes: Mapping[str, docker.Volume]) -> docker.ContainerVolumeArgs:
+    return docker.ContainerVolumeArgs(
+        volume_name=volumes[mount.volume].name, container_path=mount.path, read_only=mount.read_only
+    )
+
+
+def _health(health: HealthCheck) -> docker.ContainerHealthcheckArgs:
+    return docker.ContainerHealthcheckArgs(
+        tests=["CMD", *health.command],
+        interval=duration(health.interval_seconds),
+        timeout=duration(health.timeout_seconds),
+        retries=health.retries,
+        start_period=duration(health.start_period_seconds),
+    )
+
+
+def duration(seconds: int) -> str:
+    """Seconds as Go writes a duration: the provider reads it back so, and would see a change in any other form."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
+
+
+LOG_LINES_SHOWN = 15
+
+
+def _succeeded(
+    plan: Container, container: docker.Container, exit_code: int | None, logs: str | None, urn: str
+) -> docker.Container:
+    if exit_code:
+        lines = "\n  ".join((logs or "").strip().splitlines()[-LOG_LINES_SHOWN:])
+        raise pulumi.RunError(
+            f"{plan.role} ended with exit code {int(exit_code)}:\n  {lines}\n"
+            f"Mend the cause, then run it again: pulumi up --replace '{urn}'"
+        )
+    return container

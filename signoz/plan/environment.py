@@ -1,0 +1,30 @@
+"""Variables that hold secrets, for programs that take a secret in no other way. Pure.
+
+They stand in a file that the container's shell reads before it becomes the program: `docker inspect`, and whoever
+reads a container's definition, sees none of them.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from signoz.plan import marks
+from signoz.plan.model import File
+
+PATH = "/etc/earshot/secrets/environment.sh"
+
+
+def environment_file(variables: dict[str, str], *, owner: str) -> File:
+    """A file that sets variables; values hold secrets as marks, of the form that the value needs."""
+    lines = [f"export {name}={_word(value)}" for name, value in variables.items()]
+    return marks.marked_file(PATH, "\n".join([*lines, ""]), owner=owner)
+
+
+def _word(value: str) -> str:
+    """The value as a word of the shell: a `{shell:...}` mark makes one by itself, any other is quoted around."""
+    return value if value.startswith("{shell:") else shlex.quote(value)
+
+
+def then(command: str) -> str:
+    """A shell's command line that runs `command` with these variables set."""
+    return f". {PATH} && {command}"

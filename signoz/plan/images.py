@@ -1,0 +1,54 @@
+"""Which image a role's container is made from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from earshot.errors import UserError
+from signoz.plan.lab_images import lab_image
+from signoz.plan.model import Image, Role
+from signoz.releases import Release
+from stacks.roles.images import Images
+from stacks.settings import Environment
+
+Digests = Mapping[str, str]
+"""Repository and tag, as in `Image.reference` without a digest -> digest (`sha256:...`)."""
+
+
+def registry_images(images: Images, release: Release, gateway: str | None, digests: Digests) -> Mapping[Role, Image]:
+    """Each role's image, pinned where `digests` has it. `gateway` is an image that settings name instead."""
+    found = {role: _image(images, role, *release.images[role]) for role in release.roles}
+    found[Role.SETUP] = found[Role.CLICKHOUSE]  # it has a shell, and is there anyway
+    if gateway:
+        found[Role.GATEWAY] = _named(gateway)
+    return {
+        role: image if image.digest else Image(image.repository, image.tag, digests.get(image.reference))
+        for role, image in found.items()
+    }
+
+
+def image_of(
+    images: Images,
+    release: Release,
+    environment: Environment,
+    gateway: str | None,
+    digests: Digests,
+) -> Callable[[Role], Image]:
+    """Role -> image, by the settings. Raises `UserError` for lab images outside environment local."""
+    if images.source == "lab":
+        if environment != Environment.LOCAL:
+            raise UserError("signoz.images.source: lab; allowed: registry, except in environment local.")
+        return lab_image
+    return registry_images(images, release, gateway, digests).__getitem__
+
+
+def _image(images: Images, role: Role, repository: str, tag: str) -> Image:
+    if role is Role.SIGNOZ and images.edition == "community":
+        repository = f"{repository}-community"
+    return Image(f"{images.registry}/{repository}" if images.registry else repository, tag)
+
+
+def _named(reference: str) -> Image:
+    name, _, digest = reference.partition("@")
+    repository, _, tag = name.rpartition(":")
+    return Image(repository, tag, digest or None)

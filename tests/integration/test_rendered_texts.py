@@ -1,0 +1,611 @@
+"""What is rendered, read by the programs it is for: Caddy, Alertmanager and ClickHouse's engine.
+
+Debian's packages `caddy` and `prometheus-alertmanager` have the first two, PyPI's `chdb` the engine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from signoz.plan import clickhouse, gateway, marks
+from signoz.plan.alertmanager import SECRETS_PATH, render_alertmanager
+from signoz.plan.gateway import render_caddyfile
+from signoz.releases import CURRENT
+from stacks.roles.alertmanager import AlertmanagerSettings
+from stacks.roles.gateway import GatewaySettings
+from tests import clickhouse_schema
+from tests.role_cases import (
+    ALERTMANAGER,
+    CLICKHOUSE,
+    FIREHOSE,
+    GATEWAY,
+    RELEASES,
+    WEBHOOK,
+    alertmanager_settings,
+    clickhouse_settings,
+    gateway_settings,
+)
+
+TOKEN = "a-token-of-this-test"
+PLUGINS = {"dns-challenge"}
+"""Caddyfiles for an image with plugins, which no package has."""
+
+
+def program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+# --- Caddy
+
+
+def caddy_says(text: str, folder: Path) -> tuple[bool, str]:
+    """Whether Caddy takes a Caddyfile, and what it says. Files and folders it names are made below `folder`."""
+    text = text.replace(gateway.DATA_PATH, str(folder / "data"))
+    if gateway.CERTIFICATE_PATH in text:
+        certificate, key = folder / "certificate.pem", folder / "key.pem"
+        subject = ["-subj", "/CN=signoz.example.com", "-days", "2"]
+        made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        subprocess.run([*made, *subject, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+        text = text.replace(gateway.CERTIFICATE_PATH, str(certificate)).replace(gateway.PRIVATE_KEY_PATH, str(key))
+    path = folder / "Caddyfile"
+    path.write_text(text)
+    done = subprocess.run(
+        [program("caddy"), "validate", "--config", path, "--adapter", "caddyfile"],
+        env={**os.environ, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("case", [case for case in GATEWAY if case not in PLUGINS])
+@pytest.mark.parametrize("release", RELEASES)
+def test_caddy_takes_every_caddyfile(case: str, release: str, tmp_path: Path) -> None:
+    """`caddy validate` provisions every module of every rendered Caddyfile."""
+    accepted, said = caddy_says(
+        render_caddyfile(gateway_settings(case), RELEASES[release], FIREHOSE.get(case)), tmp_path
+    )
+    assert accepted, said
+
+
+@pytest.mark.parametrize("case", PLUGINS)
+def test_caddy_lacks_only_the_plugin(case: str, tmp_path: Path) -> None:
+    """Of a Caddyfile for an image with a plugin, stock Caddy refuses the plugin's directive and nothing else."""
+    text = render_caddyfile(gateway_settings(case), CURRENT)
+    accepted, said = caddy_says(text, tmp_path)
+    assert not accepted
+    assert "dns.providers.cloudflare" in said
+    accepted, said = caddy_says(re.sub(r"\n\s*dns .*", "", text), tmp_path)
+    assert accepted, said
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("max_size", "maximum_size"), ("admin off", "admins off"), ("tls internal", "tls inside")]
+)
+def test_caddy_refuses_a_wrong_key(right: str, wrong: str, tmp_path: Path) -> None:
+    """The check above fails for a Caddyfile that is wrong."""
+    text = render_caddyfile(gateway_settings("local"), CURRENT)
+    assert right in text
+    accepted, _ = caddy_says(text.replace(right, wrong), tmp_path)
+    assert not accepted
+
+
+@dataclass
+class Receiver(TraceServiceServicer):
+    """A small collector: OTLP over gRPC, and an HTTP server that stands for the rest."""
+
+    spans: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    posted: list[tuple[str, str | None, int]] = field(default_factory=list)
+    hold: threading.Event = field(default_factory=threading.Event)
+    """While cleared, HTTP requests to `/hold` do not end."""
+    held: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def Export(self, request: Any, context: grpc.ServicerContext) -> ExportTraceServiceResponse:  # noqa: N802
+        metadata = {key: value for key, value in context.invocation_metadata() or ()}
+        self.tokens.append(str(metadata.get("authorization")))
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                self.spans += [span.name for span in scope.spans]
+        return ExportTraceServiceResponse()
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                receiver.posted.append((self.path, self.headers.get("Authorization"), len(body)))
+                if self.path == "/hold":
+                    receiver.held.release()
+                    receiver.hold.wait(30)
+                self.answer()
+
+            def do_GET(self) -> None:
+                self.answer()
+
+            def answer(self) -> None:
+                self.send_response(200)
+                self.send_header("Server", "behind")
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        return Handler
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Real Caddy with a rendered Caddyfile, on free ports."""
+
+    ports: dict[int, int]
+    root_certificate: Path
+    log: Path
+    receiver: Receiver
+
+    def url(self, port: int, path: str = "/", name: str = "localhost") -> str:
+        return f"https://{name}:{self.ports[port]}{path}"
+
+    def client(self) -> httpx.Client:
+        trusted = ssl.create_default_context(cafile=str(self.root_certificate))
+        return httpx.Client(verify=trusted, timeout=30, trust_env=False)
+
+    def exporter(self, authorization: str | None = f"Bearer {TOKEN}", *, trusted: bool = True) -> OTLPSpanExporter:
+        root = self.root_certificate.read_bytes() if trusted else None
+        return OTLPSpanExporter(
+            endpoint=self.url(gateway.OTLP_GRPC_PORT),
+            credentials=grpc.ssl_channel_credentials(root),
+            headers=() if authorization is None else (("authorization", authorization),),
+            timeout=3,
+        )
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def eventually(ready: Callable[[], object], what: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    deadline = time.monotonic() + 30
+    while not ready():
+        assert process is None or process.poll() is None, f"{what}: the process ended"
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(command: list[str | Path], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def gateway_with(settings: GatewaySettings, folder: Path) -> Iterator[Gateway]:
+    receiver = Receiver()
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    add_TraceServiceServicer_to_server(receiver, server)
+    grpc_port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    web = ThreadingHTTPServer(("127.0.0.1", 0), receiver.handler())
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+
+    internal = [
+        gateway.UI_PORT,
+        gateway.OTLP_GRPC_PORT,
+        gateway.OTLP_HTTP_PORT,
+        gateway.PLAIN_HTTP_PORT,
+        gateway.HEALTH_PORT,
+    ]
+    ports = dict(zip(internal, free_ports(len(internal)), strict=True))
+    upstreams = {"collector:4317": grpc_port, "collector:4318": web.server_port, "signoz:8080": web.server_port}
+    text = render_caddyfile(settings, CURRENT).replace(gateway.DATA_PATH, str(folder / "data"))
+    for upstream, port in upstreams.items():
+        text = text.replace(upstream, f"127.0.0.1:UP{port}")
+    text = re.sub(r"\b(https?://\S*:|https?_port )(\d+)", lambda found: f"{found[1]}{ports[int(found[2])]}", text)
+    path, log = folder / "Caddyfile", folder / "log"
+    path.write_text(text.replace(":UP", ":"))
+    root = folder / "data" / Path(gateway.ROOT_CERTIFICATE_PATH).relative_to(gateway.DATA_PATH)
+    command: list[str | Path] = [program("caddy"), "run", "--config", path, "--adapter", "caddyfile"]
+    try:
+        with running(command, log, HOME=str(folder), XDG_CONFIG_HOME=str(folder)) as process:
+            made = Gateway(ports, root, log, receiver)
+
+            def serves() -> bool:
+                try:
+                    health = httpx.get(f"http://127.0.0.1:{ports[gateway.HEALTH_PORT]}/healthz", trust_env=False)
+                    with made.client() as client:
+                        return health.status_code == 200 and client.get(made.url(gateway.UI_PORT)).status_code < 500
+                except (httpx.HTTPError, OSError):
+                    return False
+
+            eventually(serves, "the gateway serves", process)
+            yield made
+    finally:
+        receiver.hold.set()
+        web.shutdown()
+        web.server_close()
+        server.stop(0)
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    settings = GatewaySettings(plain_http_port=80, ingest_body_mib=1, ui_body_mib=1)
+    with gateway_with(settings, tmp_path_factory.mktemp("gateway")) as made:
+        yield made
+
+
+def a_span(name: str) -> ReadableSpan:
+    span = TracerProvider().get_tracer("test").start_span(name)
+    span.end()
+    assert isinstance(span, ReadableSpan)
+    return span
+
+
+def test_grpc_passes_with_tls_verified(local: Gateway) -> None:
+    """An OTLP exporter that knows the internal root reaches the collector over gRPC, its token unchanged."""
+    assert local.exporter().export([a_span("agent_turn")]) is SpanExportResult.SUCCESS
+    assert local.receiver.spans == ["agent_turn"]
+    assert local.receiver.tokens == [f"Bearer {TOKEN}"]
+
+
+def test_grpc_needs_the_internal_root(local: Gateway) -> None:
+    """Without the root certificate the exporter does not trust the gateway, and nothing passes."""
+    before = len(local.receiver.spans)
+    assert local.exporter(trusted=False).export([a_span("untrusted")]) is SpanExportResult.FAILURE
+    assert len(local.receiver.spans) == before
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer ", "Bearer", ""])
+def test_no_token_does_not_reach_the_collector(local: Gateway, authorization: str | None) -> None:
+    """A missing and an empty token are refused on gRPC (UNAUTHENTICATED, which is final) and on HTTP (401)."""
+    spans, posted = len(local.receiver.spans), len(local.receiver.posted)
+    channel = grpc.secure_channel(
+        f"localhost:{local.ports[gateway.OTLP_GRPC_PORT]}",
+        grpc.ssl_channel_credentials(local.root_certificate.read_bytes()),
+    )
+    call = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    metadata = () if authorization is None else (("authorization", authorization),)
+    with pytest.raises(grpc.RpcError) as caught:
+        call(b"", metadata=metadata, timeout=10)
+    channel.close()
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED  # pyright: ignore[reportAttributeAccessIssue]
+    headers = {} if authorization is None else {"Authorization": authorization}
+    with local.client() as client:
+        answer = client.post(local.url(gateway.OTLP_HTTP_PORT, "/v1/traces"), content=b"{}", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert (len(local.receiver.spans), len(local.receiver.posted)) == (spans, posted)
+
+
+def test_http_passes_up_to_the_limit(local: Gateway) -> None:
+    """A request of the largest size arrives whole; one byte more is refused with 413, which senders do not retry."""
+    with local.client() as client:
+        url, headers = local.url(gateway.OTLP_HTTP_PORT, "/v1/traces"), {"Authorization": f"Bearer {TOKEN}"}
+        assert client.post(url, content=b"x" * 1024**2, headers=headers).status_code == 200
+        assert local.receiver.posted[-1] == ("/v1/traces", f"Bearer {TOKEN}", 1024**2)
+        assert client.post(url, content=b"x" * (1024**2 + 1), headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize("port", [gateway.UI_PORT, gateway.OTLP_HTTP_PORT])
+def test_another_name_is_no_success(local: Gateway, port: int) -> None:
+    """A request for a name that is none of ours must not get Caddy's empty 200: a sender would drop its data."""
+    headers = {"Host": "elsewhere.example.com", "Authorization": f"Bearer {TOKEN}"}
+    with local.client() as client:
+        assert client.post(local.url(port), content=b"{}", headers=headers).status_code == 421
+
+
+def test_pages_carry_security_headers(local: Gateway) -> None:
+    """Pages come through with the headers that browsers act on, and without the name of what runs behind."""
+    with local.client() as client:
+        answer = client.get(local.url(gateway.UI_PORT))
+    assert answer.text == "{}"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert "Server" not in answer.headers
+    assert "Alt-Svc" not in answer.headers  # HTTP/3's port is not published
+
+
+def test_plain_http_only_redirects(local: Gateway) -> None:
+    """Without TLS there is nothing but the way to TLS."""
+    port = local.ports[gateway.PLAIN_HTTP_PORT]
+    answer = httpx.get(f"http://localhost:{port}/alerts?a=1", trust_env=False)
+    assert (answer.status_code, answer.headers["Location"]) == (308, "https://localhost/alerts?a=1")
+
+
+def test_the_admin_api_is_off(local: Gateway) -> None:
+    """Caddy's admin API, which could change everything, does not listen; the health port answers only for health."""
+    assert "admin endpoint disabled" in local.log.read_text()
+    port = local.ports[gateway.HEALTH_PORT]
+    assert httpx.get(f"http://127.0.0.1:{port}/config/", trust_env=False).status_code == 404
+
+
+def test_no_log_record_holds_a_token(local: Gateway) -> None:
+    """Access records name the request, but neither headers nor tokens in addresses."""
+    secrets = ("header-secret", "query-secret", "key-secret")
+    with local.client() as client:
+        client.post(
+            local.url(gateway.OTLP_HTTP_PORT, "/v1/logs?token=query-secret"),
+            content=b"{}",
+            headers={"Authorization": "Bearer header-secret", "Signoz-Api-Key": "key-secret"},
+        )
+
+    def records() -> list[dict[str, Any]]:
+        lines = [line for line in local.log.read_text().splitlines() if line.startswith("{")]
+        return [record for record in map(json.loads, lines) if "/v1/logs" in str(record.get("request"))]
+
+    eventually(records, "an access record")
+    assert records()[0]["request"]["uri"] == "/v1/logs?token=hidden"
+    assert not [secret for secret in secrets if secret in local.log.read_text()]
+
+
+def test_networks_are_kept_out(tmp_path: Path) -> None:
+    """With allow lists that leave this machine out, pages and ingest answer 403, token or not."""
+    settings = GatewaySettings(ui_networks=("192.0.2.0/24",), ingest_networks=("192.0.2.0/24",))
+    with gateway_with(settings, tmp_path) as made, made.client() as client:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        assert client.get(made.url(gateway.UI_PORT)).status_code == 403
+        assert client.post(made.url(gateway.OTLP_HTTP_PORT), content=b"{}", headers=headers).status_code == 403
+        assert made.exporter().export([a_span("outside")]) is SpanExportResult.FAILURE
+        assert (made.receiver.spans, made.receiver.posted) == ([], [])
+
+
+def test_too_many_at_a_time_are_told_to_come_again(tmp_path: Path) -> None:
+    """Beyond the limit a request gets 503, which OTLP senders retry; below it again, it passes."""
+    with gateway_with(GatewaySettings(ingest_concurrent_requests=1), tmp_path) as made, made.client() as client:
+        url, headers = made.url(gateway.OTLP_HTTP_PORT, "/hold"), {"Authorization": f"Bearer {TOKEN}"}
+        with futures.ThreadPoolExecutor(1) as pool:
+            first = pool.submit(client.post, url, content=b"{}", headers=headers)
+            assert made.receiver.held.acquire(timeout=30)
+            assert client.post(made.url(gateway.OTLP_HTTP_PORT, "/v1/traces"), headers=headers).status_code == 503
+            made.receiver.hold.set()
+            assert first.result(30).status_code == 200
+        assert client.post(made.url(gateway.OTLP_HTTP_PORT, "/v1/traces"), headers=headers).status_code == 200
+
+
+# --- Alertmanager
+
+
+def deployed(settings: AlertmanagerSettings, folder: Path, webhook: str = "http://127.0.0.1:9/") -> Path:
+    """`alertmanager.yml` as deployed, its secret files below `folder`."""
+    text = marks.fill(render_alertmanager(settings), {WEBHOOK.path: webhook})
+    path = folder / "alertmanager.yml"
+    path.write_text(text.replace(SECRETS_PATH, str(folder)))
+    return path
+
+
+def amtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program("amtool"), *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("case", ALERTMANAGER)
+def test_amtool_takes_every_file(case: str, tmp_path: Path) -> None:
+    """`amtool check-config` accepts every rendered `alertmanager.yml`."""
+    done = amtool("check-config", deployed(alertmanager_settings(case), tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("group_wait:", "group_waits:"), ("routing_key_file:", "routing_key_path:")]
+)
+def test_amtool_refuses_a_wrong_key(right: str, wrong: str, tmp_path: Path) -> None:
+    """The check above fails for a file that is wrong."""
+    path = deployed(alertmanager_settings("prod"), tmp_path)
+    assert right in path.read_text()
+    path.write_text(path.read_text().replace(right, wrong))
+    assert amtool("check-config", path).returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        (["severity=critical"], "pager"),
+        (["severity=warning"], "mail"),
+        (["severity=warning", 'agent="a \\"quoted\\" \\\\ name"'], "hook"),
+        (["severity=info"], "mail"),
+    ],
+)
+def test_alerts_reach_who_the_routes_say(labels: list[str], receiver: str, tmp_path: Path) -> None:
+    """Alertmanager's own routing agrees with the settings, also for labels with quotes in them."""
+    path = deployed(alertmanager_settings("everything"), tmp_path)
+    done = amtool("config", "routes", "test", "--config.file", path, *labels)
+    assert done.stdout.strip() == receiver, done.stderr
+
+
+def test_critical_silences_warning_alike(tmp_path: Path) -> None:
+    """In a running Alertmanager a critical alert mutes the warning of the same agent, and no other's."""
+    settings = alertmanager_settings("everything")
+    (port,) = free_ports(1)
+    command: list[str | Path] = [
+        program("prometheus-alertmanager"),
+        f"--config.file={deployed(settings, tmp_path)}",
+        f"--storage.path={tmp_path}/state",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    url = f"http://127.0.0.1:{port}/api"
+    fired = [
+        {"labels": {"alertname": f"latency-{severity}", "agent": agent, "severity": severity}}
+        for agent, severity in (("one", "critical"), ("one", "warning"), ("two", "warning"))
+    ]
+    with running(command, tmp_path / "log") as process, httpx.Client(trust_env=False) as client:
+
+        def ready() -> bool:
+            try:
+                return client.get(f"http://127.0.0.1:{port}/-/ready").status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        eventually(ready, "Alertmanager is ready", process)
+        # The address and body that SigNoz 0.75's query service uses.
+        assert client.post(f"{url}/v1/alerts", json=[{**each, "receivers": ["x"]} for each in fired]).status_code == 200
+
+        def states() -> dict[tuple[str, str], str]:
+            alerts = client.get(f"{url}/v2/alerts").json()
+            return {(each["labels"]["agent"], each["labels"]["severity"]): each["status"]["state"] for each in alerts}
+
+        eventually(lambda: states().get(("one", "warning")) == "suppressed", "the warning is muted", process)
+        eventually(lambda: states().get(("two", "warning")) == "active", "the other warning is not", process)
+        assert states()["one", "critical"] == "active"
+
+
+# --- ClickHouse
+
+ENGINE = """
+import json, sys
+import chdb
+connection = chdb.connect(sys.argv[1])
+for query in json.load(sys.stdin):
+    print(json.dumps(json.loads(str(connection.query(query, "JSON")))["data"]))
+"""
+
+
+def engine(
+    queries: list[str], config: Path | None = None, data: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Answers of ClickHouse's engine in a process of its own, a line of JSON each."""
+    pytest.importorskip("chdb")
+    where = f"{data}?config-file={config}" if config else ":memory:"
+    return subprocess.run(
+        [sys.executable, "-c", ENGINE, where], input=json.dumps(queries), capture_output=True, text=True, check=False
+    )
+
+
+def clickhouse_folder(case: str, release: str, folder: Path) -> Path:
+    """A case's files as deployed, with paths below `folder`; returns the server's."""
+    values = {reference.path: "secret" for reference in (clickhouse_settings(case).password,)}
+    for path, text in clickhouse.render_clickhouse(clickhouse_settings(case), RELEASES[release]).items():
+        text = text.replace(clickhouse.DATA_PATH, str(folder / "data")).replace("/etc/clickhouse-server", str(folder))
+        (folder / Path(path).name).write_text(marks.fill(text, values))
+    scripts = folder / "data" / "user_scripts"
+    scripts.mkdir(parents=True)
+    script = scripts / Path(clickhouse.HISTOGRAM_QUANTILE_PATH).name
+    script.write_text("#!/bin/sh\nwhile read -r line; do echo 0.25; done\n")
+    script.chmod(0o755)
+    return folder / Path(clickhouse.CONFIG_PATH).name
+
+
+LOADABLE = [case for case in CLICKHOUSE if not case.startswith("cold-storage")]
+
+
+@pytest.mark.parametrize("case", LOADABLE)
+def test_the_engine_loads_the_files(case: str, tmp_path: Path) -> None:
+    """ClickHouse's engine has from the files: cluster, macros, the function, memory, and logs that end."""
+    config = clickhouse_folder(case, "current", tmp_path)
+    users = tmp_path / Path(clickhouse.USERS_PATH).name
+    # The embedded engine works as `default`, a user that the deployed files do not have.
+    users.write_text(users.read_text().replace("<users>", "<users><default><password/></default>"))
+    settings = clickhouse_settings(case)
+    done = engine(
+        [
+            "SELECT cluster, port FROM system.clusters",
+            "SELECT macro, substitution FROM system.macros ORDER BY macro",
+            "SELECT histogramQuantile([1., 2.], [1., 2.], 0.5) AS quantile",
+            "SELECT value FROM system.settings WHERE name = 'max_memory_usage'",
+            "SELECT name, auth_type FROM system.users WHERE name != 'default'",
+            "SYSTEM FLUSH LOGS",
+            "SELECT name FROM system.tables WHERE database = 'system' AND engine LIKE '%MergeTree' AND"
+            f" engine_full LIKE '%TTL event_date + toIntervalDay({settings.system_log_retention_days}) %'"
+            " AND partition_key = 'event_date'",
+        ],
+        config,
+        tmp_path / "data",
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert answers[0] == [{"cluster": clickhouse.CLUSTER, "port": clickhouse.NATIVE_PORT}]
+    assert answers[1] == [
+        {"macro": "replica", "substitution": settings.replica},
+        {"macro": "shard", "substitution": "01"},
+    ]
+    assert answers[2] == [{"quantile": 0.25}]
+    assert int(answers[3][0]["value"]) == settings.memory_mib * 1024**2 * settings.query_memory_percent // 100
+    assert answers[4] == [{"name": clickhouse.USER, "auth_type": ["sha256_password"]}]
+    assert {row["name"] for row in answers[-1]} >= {"query_log", "part_log"}
+
+
+def test_nobody_gets_in_as_default(tmp_path: Path) -> None:
+    """The deployed files have no user `default`: the engine itself turns it away."""
+    done = engine(["SELECT 1"], clickhouse_folder("prod", "current", tmp_path), tmp_path / "data")
+    assert done.returncode != 0
+    assert "AUTHENTICATION_FAILED" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        (clickhouse.USERS_PATH, "<load_balancing>", "<load_balance>"),
+        (clickhouse.USERS_PATH, "password_sha256_hex>", "password_sha256>"),
+        (clickhouse.CONFIG_PATH, "event_date + INTERVAL", "event_day + INTERVAL"),
+    ],
+)
+def test_the_engine_refuses_what_it_can_check(file: str, right: str, wrong: str, tmp_path: Path) -> None:
+    """A wrong setting of a profile, no password and a wrong TTL fail where the engine reads them."""
+    config = clickhouse_folder("prod", "current", tmp_path)
+    users = tmp_path / Path(clickhouse.USERS_PATH).name
+    users.write_text(users.read_text().replace("<users>", "<users><default><password/></default>"))
+    path = tmp_path / Path(file).name
+    assert right in path.read_text()
+    path.write_text(path.read_text().replace(right, wrong).replace("</load_balancing>", f"</{wrong[1:]}"))
+    assert engine(["SELECT 1", "SYSTEM FLUSH LOGS"], config, tmp_path / "data").returncode != 0
+
+
+def test_the_schema_agrees_with_the_engine() -> None:
+    """What the schema calls a plain server setting, or a setting of a profile, the engine lists under that name."""
+    done = engine(["SELECT name FROM system.server_settings", "SELECT name FROM system.settings"])
+    assert done.returncode == 0, done.stderr
+    server, profile = ({row["name"] for row in json.loads(line)} for line in done.stdout.splitlines())
+    assert set(clickhouse_schema.PROFILE_SETTINGS) <= profile
+    print(set(clickhouse_schema.PLAIN_SERVER_SETTINGS) - server)
+    assert set(clickhouse_schema.PLAIN_SERVER_SETTINGS) <= server

@@ -1,0 +1,137 @@
+"""Settings of gateway, Alertmanager and ClickHouse that golden files and the offline validation both go through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudwatch.plan.model import SecretRef
+from signoz.releases import CLASSIC, CURRENT
+from stacks.roles.alertmanager import AlertmanagerSettings
+from stacks.roles.clickhouse import ClickHouseSettings
+from stacks.roles.collector import Firehose
+from stacks.roles.gateway import GatewaySettings
+
+RELEASES = {"current": CURRENT, "classic": CLASSIC}
+
+ACME = {"email": "ops@example.com"}
+PUBLIC = {"hostname": "signoz.example.com", "certificates": "acme", "acme": ACME, "plain_http_port": 80}
+CERTIFICATE_PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+GATEWAY: dict[str, dict[str, Any]] = {
+    "local": {"listen_address": "127.0.0.1", "extra_hostnames": ["gateway"]},
+    "dev": PUBLIC,
+    "staging": PUBLIC,
+    "prod": PUBLIC,
+    "dns-challenge": {
+        **PUBLIC,
+        "acme": {
+            **ACME,
+            "challenge": "dns",
+            "dns_provider": "cloudflare",
+            "dns_token": SecretRef("signoz.gateway.acme.dns_token"),
+        },
+        "image": "registry.example.com/caddy-cloudflare:2.11.9",
+        "plain_http_port": None,
+    },
+    "own-certificate": {
+        "hostname": "signoz.example.com",
+        "certificates": "own",
+        "own_certificate": {
+            "certificate_pem": CERTIFICATE_PEM,
+            "private_key_pem": SecretRef("signoz.gateway.own_certificate.private_key_pem"),
+        },
+    },
+    "networks": {"ui_networks": ["10.0.0.0/8"], "ingest_networks": ["203.0.113.0/24", "2001:db8::/32"]},
+    "numbers": {
+        "ui_port": 8443,
+        "plain_http_port": 8080,
+        "ui_body_mib": 20,
+        "ingest_body_mib": 4,
+        "ingest_concurrent_requests": 32,
+        "access_log": False,
+    },
+    "no-hsts": {**PUBLIC, "hsts_days": 0},
+}
+FIREHOSE = {
+    "networks": Firehose(access_key=SecretRef("signoz.collector.firehose.access_key"), metrics="json"),
+}
+
+SLACK = SecretRef("signoz.alertmanager.receivers.team.slack_webhook_url")
+PAGER = SecretRef("signoz.alertmanager.receivers.pager.pagerduty_routing_key")
+WEBHOOK = SecretRef("signoz.alertmanager.receivers.hook.webhook_url")
+SMTP_PASSWORD = SecretRef("signoz.alertmanager.smtp.password")
+SMTP = {"host": "smtp.example.com", "sender": "alerts@example.com", "username": "earshot", "password": SMTP_PASSWORD}
+PAGED: dict[str, Any] = {
+    "receivers": {
+        "team": {"slack_webhook_url": SLACK, "slack_channel": "#voice-alerts"},
+        "pager": {"pagerduty_routing_key": PAGER},
+    },
+    "default_receiver": "team",
+    "routes": [{"labels": {"severity": "critical"}, "receiver": "pager", "repeat_interval_seconds": 3600}],
+}
+ALERTMANAGER: dict[str, dict[str, Any]] = {
+    "local": {},
+    "dev": {"receivers": {"team": {"slack_webhook_url": SLACK}}, "default_receiver": "team"},
+    "staging": {"receivers": {"team": {"slack_webhook_url": SLACK}}, "default_receiver": "team"},
+    "prod": PAGED,
+    "everything": {
+        "receivers": {
+            **PAGED["receivers"],
+            "mail": {"emails": ["oncall@example.com", "voice@example.com"], "send_resolved": False},
+            "hook": {"webhook_url": WEBHOOK},
+        },
+        "default_receiver": "mail",
+        "routes": [
+            *PAGED["routes"],
+            {"labels": {"severity": "warning", "agent": 'a "quoted" \\ name'}, "receiver": "hook"},
+        ],
+        "group_by": ["alertname", "agent"],
+        "group_wait_seconds": 10,
+        "group_interval_seconds": 600,
+        "repeat_interval_seconds": 7200,
+        "inhibit_equal_labels": ["agent"],
+        "smtp": SMTP,
+    },
+    "mail-without-login": {
+        "receivers": {"mail": {"emails": ["oncall@example.com"]}},
+        "smtp": {"host": "mail.internal", "port": 25, "sender": "alerts@example.com", "require_tls": False},
+        "inhibit_equal_labels": [],
+    },
+}
+
+CLICKHOUSE_PASSWORD = SecretRef("signoz.clickhouse.password")
+COLD = {"bucket": "voice-telemetry", "region": "us-west-1"}
+CLICKHOUSE: dict[str, dict[str, Any]] = {
+    "local": {},
+    "dev": {},
+    "staging": {"memory_mib": 8192},
+    "prod": {"memory_mib": 16_384},
+    "cold-storage": {"cold_storage": COLD},
+    "cold-storage-keys": {
+        "cold_storage": {
+            **COLD,
+            "endpoint_url": "http://minio.internal:9000",
+            "access_key_id": SecretRef("signoz.clickhouse.cold_storage.access_key_id"),
+            "secret_access_key": SecretRef("signoz.clickhouse.cold_storage.secret_access_key"),
+        }
+    },
+    "numbers": {
+        "server_memory_percent": 70,
+        "query_memory_percent": 30,
+        "system_log_retention_days": 7,
+        "simdjson": False,
+        "replica": "example01-01-1",
+        "log_level": "information",
+    },
+}
+
+
+def gateway_settings(case: str) -> GatewaySettings:
+    return GatewaySettings.model_validate(GATEWAY[case])
+
+
+def alertmanager_settings(case: str) -> AlertmanagerSettings:
+    return AlertmanagerSettings.model_validate(ALERTMANAGER[case])
+
+
+def clickhouse_settings(case: str) -> ClickHouseSettings:
+    return ClickHouseSettings.model_validate({"password": CLICKHOUSE_PASSWORD, **CLICKHOUSE[case]})
