@@ -10,6 +10,7 @@ import pulumi_docker as docker
 
 from cloudwatch.component import Component, ReadSecret
 from cloudwatch.plan.model import SecretRef
+from earshot.errors import UserError
 from signoz.plan.model import Container, File, HealthCheck, SecretText, VolumeMount
 from signoz.plan.secrets import content
 
@@ -80,6 +81,7 @@ class RoleContainer(Component):
             capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(plan.capabilities)),
             security_opts=["no-new-privileges:true"],
             memory=plan.memory_mb,
+            memory_swap=plan.memory_mb,
             cpus=f"{plan.cpus:g}",
             ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=plan.open_files, hard=plan.open_files)],
             log_driver="json-file",
@@ -92,6 +94,8 @@ class RoleContainer(Component):
                     delete_before_replace=True,
                     # Also what began and failed, which the engine would else take for done.
                     replace_on_changes=["*"],
+                    # A host that cannot limit swap answers with another value.
+                    ignore_changes=["memorySwap"],
                     custom_timeouts=pulumi.CustomTimeouts(create=f"{plan.start_timeout_seconds + 60}s"),
                 )
             ),
@@ -126,7 +130,14 @@ def _filled(holder: File | SecretText, read_secret: ReadSecret) -> pulumi.Input[
     if not holder.secrets:
         return holder.text
     values = pulumi.Output.all(**{mark: read_secret(reference) for mark, reference in holder.secrets})
-    return values.apply(lambda known: content(holder, known))
+    return values.apply(lambda known: _content(holder, known))
+
+
+def _content(holder: File | SecretText, values: Mapping[str, str]) -> str:
+    try:
+        return content(holder, values)
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def _variables(plan: Container, read_secret: ReadSecret) -> list[pulumi.Input[str]]:

@@ -43,25 +43,26 @@ SYSTEM_LOG = {
 }
 LOG_NAMES = ("asynchronous_metric", "backup", "crash", "metric", "part", "query", "query_views")
 
-PLAIN_SERVER_SETTINGS = {
+LISTED_SERVER_SETTINGS = {
     "default_database": TEXT,
-    "default_profile": TEXT,
     "format_schema_path": PATH,
-    "http_port": _port,
     "interserver_http_host": TEXT,
     "interserver_http_port": _port,
-    "listen_host": TEXT,
     "max_server_memory_usage_to_ram_ratio": NUMBER,
     "path": PATH,
-    "tcp_port": _port,
     "tmp_path": PATH,
-    "user_defined_executable_functions_config": PATH,
     "user_files_path": PATH,
     "user_scripts_path": PATH,
 }
+"""Those that `system.server_settings` lists; it has neither the ports of clients nor sections."""
 SERVER: Schema = {
     "clickhouse": {
-        **PLAIN_SERVER_SETTINGS,
+        **LISTED_SERVER_SETTINGS,
+        "default_profile": TEXT,
+        "http_port": _port,
+        "listen_host": TEXT,
+        "tcp_port": _port,
+        "user_defined_executable_functions_config": PATH,
         "logger": LOGGER,
         "user_directories": {"users_xml": {"path": PATH}},
         "remote_servers": {ANY: {"shard": {"replica": {"host": TEXT, "port": _port}}}},

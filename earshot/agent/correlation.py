@@ -35,8 +35,8 @@ def describe(context: Any, session_id: str, attributes: Mapping[str, str]) -> No
         context.log_context_fields["trace_id"] = _trace_ids[context]
 
 
-def span_processors(*, content_allowed: bool) -> tuple[Any, ...]:
-    """For the tracer provider: what marks a job's spans.
+def span_processors(attributes: Mapping[str, str], *, content_allowed: bool) -> tuple[Any, ...]:
+    """For the tracer provider: what marks every span with `attributes`, and a job's with its call.
 
     `session.id` is the room's name, which LiveKit counts as content: without leave it is not put on spans, and
     `gen_ai.conversation.id` (the room's id) alone names the call.
@@ -47,11 +47,12 @@ def span_processors(*, content_allowed: bool) -> tuple[Any, ...]:
     class JobSpans(SpanProcessor):
         @guarded
         def on_start(self, span: Any, parent_context: Any = None) -> None:
+            span.set_attributes(dict(attributes))
             context = job_context()
             if context is None:
                 return
-            attributes = _attributes.get(context) or {"session.id": context.job.room.name}
-            span.set_attributes({k: v for k, v in attributes.items() if content_allowed or k != "session.id"})
+            of_call = _attributes.get(context) or {"session.id": context.job.room.name}
+            span.set_attributes({k: v for k, v in of_call.items() if content_allowed or k != "session.id"})
             is_root = not trace.get_current_span(parent_context).get_span_context().is_valid
             if is_root and context not in _trace_ids:
                 _trace_ids[context] = trace.format_trace_id(span.get_span_context().trace_id)

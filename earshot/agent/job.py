@@ -40,4 +40,5 @@ def prepare_process(options: providers.Options, prewarm: Callable[[Any], Any] | 
 @guarded
 def install(options: providers.Options) -> None:
     """Set up this process, unless it is."""
-    providers.install(options, correlation.span_processors(content_allowed=options.content_allowed))
+    processors = correlation.span_processors(dict(options.attributes), content_allowed=options.content_allowed)
+    providers.install(options, processors)

@@ -124,14 +124,9 @@ def _start_tracing(found: Destinations, resource: Any, options: Options, span_pr
     delay = _unless_set("OTEL_BSP_SCHEDULE_DELAY", SPAN_DELAY_MILLISECONDS)
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
-    environment = resource.attributes.get("deployment.environment.name") or resource.attributes.get(
-        "deployment.environment"
-    )
-    # LiveKit stamps room_id and job_id only beside attributes of the provider, so there is always one.
-    stamped = {"telemetry.distro.name": "earshot", **dict(options.attributes)}
-    if environment:
-        stamped["deployment.environment.name"] = str(environment)
-    set_tracer_provider(provider, metadata=stamped, allow_pii=options.content_allowed)  # type: ignore[arg-type]
+    # LiveKit stamps room_id and job_id only where the provider has attributes of its own.
+    stamped: Any = {"telemetry.distro.name": "earshot"}
+    set_tracer_provider(provider, metadata=stamped, allow_pii=options.content_allowed)
     trace.set_tracer_provider(provider)
     _providers.append(provider)
 

@@ -12,8 +12,7 @@ import base64
 import functools
 import json
 import re
-import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -46,7 +45,7 @@ CLICKHOUSE_PASSWORD = "clickhouse_password"  # noqa: S105 (a file's name)
 FIREHOSE_ACCESS_KEY = "firehose_access_key"
 LANGFUSE_CREDENTIALS = "langfuse_credentials"
 
-MINIMUM_TOKEN_CHARACTERS = 16
+MINIMUM_CREDENTIAL_CHARACTERS = 16
 
 
 class Generation(StrEnum):
@@ -260,40 +259,27 @@ def token_file(tokens: Sequence[str], generation: Generation = Generation.CURREN
     """
     if not tokens:
         raise UserError("collector tokens: none; allowed: at least one")
-    for number, token in enumerate(tokens, 1):
-        if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token) or len(token) < MINIMUM_TOKEN_CHARACTERS:
-            raise UserError(
-                f"collector token {number} of {len(tokens)}: {'empty' if not token else 'not usable'}; allowed: "
-                f"{MINIMUM_TOKEN_CHARACTERS} or more letters, digits and . _ ~ + / - with = at the end"
-            )
     if generation is Generation.CLASSIC and len(tokens) > 1:
         raise UserError("collector tokens: the collector of SigNoz 0.75 takes one token; allowed: one")
-    return "\n".join(tokens)
+    return "\n".join(
+        credential(f"collector token {number} of {len(tokens)}", each) for number, each in enumerate(tokens, 1)
+    )
 
 
-def secret_files(
-    tokens: Sequence[str],
-    clickhouse_password: str,
-    *,
-    langfuse_keys: tuple[str, str] | None = None,
-    firehose_access_key: str | None = None,
-    generation: Generation = Generation.CURRENT,
-) -> Mapping[str, str]:
-    """File name -> content, for SECRETS_FOLDER. Empty secrets are refused with a UserError: an empty ClickHouse
-    password or Firehose key is no protection at all, and the collector would not mind."""
-    files = {
-        TOKENS: token_file(tokens, generation),
-        CLICKHOUSE_PASSWORD: urllib.parse.quote(_filled("ClickHouse password", clickhouse_password), safe=""),
-    }
-    if langfuse_keys:
-        public, secret = (_filled("Langfuse key", key) for key in langfuse_keys)
-        files[LANGFUSE_CREDENTIALS] = base64.b64encode(f"{public}:{secret}".encode()).decode()
-    if firehose_access_key is not None:
-        files[FIREHOSE_ACCESS_KEY] = _filled("Firehose access key", firehose_access_key)
-    return files
+def langfuse_credentials(public_key: str, secret_key: str) -> str:
+    """The content of the file with Langfuse's credentials, for basic authentication."""
+    pair = f"{credential('Langfuse public_key', public_key)}:{credential('Langfuse secret_key', secret_key)}"
+    return base64.b64encode(pair.encode()).decode()
 
 
-def _filled(name: str, value: str) -> str:
-    if not value or value != value.strip() or not value.isprintable():
-        raise UserError(f"{name}: empty or with blanks around it; allowed: printable text")
+def credential(name: str, value: str) -> str:
+    """A secret that is fit for a file that the collector reads. Raises UserError, which does not show it.
+
+    The collector does not mind an empty one: an empty Firehose key, say, accepts every request.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value) or len(value) < MINIMUM_CREDENTIAL_CHARACTERS:
+        raise UserError(
+            f"{name}: {'not usable' if value else 'empty'}; allowed: {MINIMUM_CREDENTIAL_CHARACTERS} or more letters, "
+            "digits and . _ ~ + / - with = at the end"
+        )
     return value

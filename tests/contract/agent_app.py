@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
-from livekit.agents import AgentServer, JobContext, JobProcess  # noqa: E402
-from record_agent_log import Turn, scripted_call  # noqa: E402
+from livekit.agents import AgentServer, JobContext, JobProcess  # noqa: E402  # pyright: ignore[reportMissingImports]
+from record_agent_log import Turn, scripted_call  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from earshot import agent as earshot  # noqa: E402
 
@@ -91,7 +91,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    from livekit.agents.cli.log import setup_logging
+    from livekit.agents.cli.log import setup_logging  # pyright: ignore[reportMissingImports]
 
     setup_logging("DEBUG", devmode=False, console=False)
     asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import re
 import socket
 import subprocess
@@ -141,7 +142,7 @@ class Collector:
         """Send an empty OTLP/gRPC request; returns the status."""
         with grpc.insecure_channel(self.endpoint("grpc")) as channel:
             export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
-            metadata = [] if authorization is None else [("authorization", authorization)]
+            metadata = () if authorization is None else (("authorization", authorization),)
             try:
                 export(b"", metadata=metadata, timeout=20)
             except grpc.RpcError as error:
@@ -249,9 +250,16 @@ def _any_value(value: Any) -> dict[str, Any]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the system gives to outgoing connections, so that none takes it before it is used."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311
+        with socket.socket() as probe:
+            if port not in _given and probe.connect_ex(("127.0.0.1", port)) != 0:
+                _given.add(port)
+                return port
+
+
+_given: set[int] = set()
 
 
 def wait_for(condition: Callable[[], T], otherwise: Callable[[], str], seconds: float = 60) -> T:

@@ -11,6 +11,7 @@ import json
 import os
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,16 @@ from rich.console import Console
 from earshot.toolchain import build, golang
 from earshot.toolchain.parts import PARTS, Context
 from earshot.toolchain.store import Store, default_directory
-from signoz.plan.collector import LANGFUSE_CREDENTIALS, render_collector, secret_files, token_file
+from signoz.plan.collector import (
+    CLICKHOUSE_PASSWORD,
+    FIREHOSE_ACCESS_KEY,
+    LANGFUSE_CREDENTIALS,
+    TOKENS,
+    credential,
+    langfuse_credentials,
+    render_collector,
+    token_file,
+)
 from signoz.secret_folder import replace_secret_files
 from tests.collector_cases import ENVIRONMENTS, OPTIONS, collector_context, collector_settings
 from tests.integration.collector_process import (
@@ -42,6 +52,7 @@ from tests.integration.collector_process import (
 FIRST, SECOND, THIRD = "first-token-" + "a" * 20, "second-token-" + "b" * 20, "third-token-" + "c" * 20
 WRONG = "wrong-token-" + "d" * 20
 FIREHOSE_KEY = "firehose-key-" + "e" * 20
+LANGFUSE_KEYS = ("pk-lf-0123456789abcdef", "sk-lf-0123456789abcdef")
 SPOKEN = "SPOKEN-BY-THE-CALLER"
 CASES = {f"{environment}-defaults": {} for environment in ENVIRONMENTS} | OPTIONS
 
@@ -62,9 +73,12 @@ def program() -> Path:
 
 def configured(folder: Path, environment: str = "dev", **over: Any) -> Config:
     """The current release's configuration, localized in `folder`, where its secrets are written."""
-    files = secret_files(
-        (FIRST, SECOND), "p@ss/word:1%", langfuse_keys=("pk-lf-1", "sk-lf-2"), firehose_access_key=FIREHOSE_KEY
-    )
+    files = {
+        TOKENS: token_file((FIRST, SECOND)),
+        CLICKHOUSE_PASSWORD: urllib.parse.quote("p@ss/word:1%", safe=""),
+        LANGFUSE_CREDENTIALS: langfuse_credentials(*LANGFUSE_KEYS),
+        FIREHOSE_ACCESS_KEY: credential("Firehose access_key", FIREHOSE_KEY),
+    }
     replace_secret_files(folder / "secrets", files)
     return localized(render_collector(collector_settings(**over), collector_context(environment)), folder)
 
@@ -235,7 +249,9 @@ def test_tokens_change_while_senders_send(start: Start) -> None:
         def settled(expected: tuple[str, ...] = tokens, always: str = token) -> bool:
             assert collector.call(f"Bearer {always}") == grpc.StatusCode.OK
             assert collector.call("Bearer ") == grpc.StatusCode.UNAUTHENTICATED
-            open_to = {each for each in (FIRST, SECOND, THIRD) if collector.call(f"Bearer {each}") == grpc.StatusCode.OK}
+            open_to = {
+                each for each in (FIRST, SECOND, THIRD) if collector.call(f"Bearer {each}") == grpc.StatusCode.OK
+            }
             return open_to == set(expected)
 
         wait_for(settled, lambda: collector.log)
@@ -250,7 +266,10 @@ def test_livekit_spans_become_what_the_ai_pages_read(start: Start) -> None:
         "traces",
         traces(
             span("agent_session", root=True),
-            span("agent_turn", {"gen_ai.agent.name": "host", "lk.e2e_latency": 0.75, "gen_ai.operation.name": "invoke_agent"}),
+            span(
+                "agent_turn",
+                {"gen_ai.agent.name": "host", "lk.e2e_latency": 0.75, "gen_ai.operation.name": "invoke_agent"},
+            ),
             span("user_turn", {"gen_ai.request.model": "nova-3", "gen_ai.provider.name": "deepgram"}),
             span(
                 "llm_request",
@@ -286,9 +305,9 @@ def test_livekit_spans_become_what_the_ai_pages_read(start: Start) -> None:
         collector,
         "metrics",
         metrics(
-            _sum("lk.agents.usage.stt_audio_duration", 1, _point(90.0, model_name="nova-3")),
-            _sum("lk.agents.usage.stt_audio_duration", 1, _point(90.0, model_name="unpriced")),
-            _sum("lk.agents.usage.stt_audio_duration", 2, _point(90.0, model_name="nova-3")),  # cumulative
+            _sum("lk.agents.usage.stt_audio_duration", 1, _point(90.0, {"model_name": "nova-3"})),
+            _sum("lk.agents.usage.stt_audio_duration", 1, _point(90.0, {"model_name": "unpriced"})),
+            _sum("lk.agents.usage.stt_audio_duration", 2, _point(90.0, {"model_name": "nova-3"})),  # cumulative
         ),
     )
     spans = stored_spans(collector, 8)
@@ -325,12 +344,12 @@ def test_livekit_spans_become_what_the_ai_pages_read(start: Start) -> None:
     assert latency["attributes"] == {"gen_ai.agent.name": "host"}
 
 
-def _point(value: float, start: int = 1, **values: Any) -> dict[str, Any]:
+def _point(value: float, values: dict[str, str], began_seconds_ago: int = 1) -> dict[str, Any]:
     now = 1_700_000_000_000_000_000
     return {
         "asDouble": value,
         "attributes": encoded(values),
-        "startTimeUnixNano": str(now - start * 10**9),
+        "startTimeUnixNano": str(now - began_seconds_ago * 10**9),
         "timeUnixNano": str(now),
     }
 
@@ -347,7 +366,13 @@ def _histogram(name: str, temporality: int, *points: tuple[dict[str, Any], list[
     for point, counts, value in points:
         rest = {key: each for key, each in point.items() if key != "asDouble"}
         encoded_points.append(
-            {**rest, "count": str(sum(counts)), "sum": value, "bucketCounts": [str(n) for n in counts], "explicitBounds": [1.0]}
+            {
+                **rest,
+                "count": str(sum(counts)),
+                "sum": value,
+                "bucketCounts": [str(n) for n in counts],
+                "explicitBounds": [1.0],
+            }
         )
     return {"name": name, "histogram": {"aggregationTemporality": temporality, "dataPoints": encoded_points}}
 
@@ -359,9 +384,9 @@ def test_metrics_of_two_calls_become_one_series_with_the_same_total(start: Start
     second = {"room_id": "RM_2", "job_id": "AJ_2", "model_name": "m"}
     other = {"room_id": "RM_2", "job_id": "AJ_2", "model_name": "n"}
     body = metrics(
-        _sum("counter", temporality, _point(3, **first), _point(4, **second), _point(5, **other)),
+        _sum("counter", temporality, _point(3, first), _point(4, second), _point(5, other)),
         _histogram(
-            "histogram", temporality, (_point(0, **first), [1, 2], 7.5), (_point(0, **second), [3, 1], 4.0),
+            "histogram", temporality, (_point(0, first), [1, 2], 7.5), (_point(0, second), [3, 1], 4.0),
         ),
     )  # fmt: skip
     sent(collector, "metrics", body)
@@ -377,7 +402,7 @@ def test_metrics_of_two_calls_become_one_series_with_the_same_total(start: Start
 def test_increments_that_began_at_different_times_keep_their_total(start: Start) -> None:
     """They stay two points: as increments, both count."""
     collector = start()
-    points = (_point(3, start=1, room_id="RM_1"), _point(4, start=2, room_id="RM_2"))
+    points = (_point(3, {"room_id": "RM_1"}, began_seconds_ago=1), _point(4, {"room_id": "RM_2"}, began_seconds_ago=2))
     sent(collector, "metrics", metrics(_sum("counter", 1, *points)))
     wait_for(lambda: total(collector, "counter") == 7, lambda: str(collector.points("counter")))
     assert all(not point["attributes"] for point in collector.points("counter"))
@@ -472,7 +497,10 @@ def test_sampling_keeps_failed_and_slow_calls_and_counts_all(start: Start) -> No
     # A call's late span follows its decision.
     sent(collector, "traces", traces(span("late", trace=11), span("late", trace=12)))
     stored_spans(collector, 7)
+    # One that has not ended is decided on when the collector is stopped.
+    sent(collector, "traces", traces(span("unfinished", {"lk.e2e_latency": 9.0}, trace=15)))
     collector.stop()
+    assert [each for each in collector.spans() if each["name"] == "unfinished"]
     assert [int(each["traceId"], 16) for each in collector.spans() if each["name"] == "late"] == [12]
 
 
@@ -506,7 +534,7 @@ class Sink:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
@@ -562,7 +590,9 @@ def test_what_was_accepted_survives_a_killed_collector_and_an_absent_store(
         collector.kill()
         sink.open()
         collector.start()
-        wait_for(lambda: set(sink.spans()) >= set(names), lambda: f"{len(sink.spans())} of 200\n{collector.log[-3000:]}")
+        wait_for(
+            lambda: set(sink.spans()) >= set(names), lambda: f"{len(sink.spans())} of 200\n{collector.log[-3000:]}"
+        )
         assert sorted(sink.spans()) == sorted(names)
     finally:
         collector.stop()
@@ -580,7 +610,7 @@ def test_langfuse_gets_traces_with_its_header_session_and_credentials(start: Sta
     wait_for(lambda: sink.requests, lambda: collector.log)
     path, headers, body = sink.requests[0]
     assert path == "/api/public/otel/v1/traces"
-    assert headers["authorization"] == f"Basic {base64.b64encode(b'pk-lf-1:sk-lf-2').decode()}"
+    assert headers["authorization"] == f"Basic {base64.b64encode(':'.join(LANGFUSE_KEYS).encode()).decode()}"
     assert headers["x-langfuse-ingestion-version"] == "4"
     assert {"key": "langfuse.session.id", "value": {"stringValue": "RM_1"}} in json.loads(body)["resourceSpans"][0][
         "scopeSpans"
@@ -629,13 +659,15 @@ def test_scraping_keeps_the_agents_own_metrics(start: Start) -> None:
     agent = Sink(body=b"voice_agent_end_to_end_latency_ms 420\npython_gc_objects_collected_total 1\n").open()
     worker = Sink(body=b"lk_agents_worker_load 0.25\nprocess_open_fds 5\n").open()
     try:
-        targets = {"agents": [f"127.0.0.1:{agent.port}"], "workers": [f"127.0.0.1:{worker.port}"], "interval_seconds": 1}
+        targets = {
+            "agents": [f"127.0.0.1:{agent.port}"],
+            "workers": [f"127.0.0.1:{worker.port}"],
+            "interval_seconds": 1,
+        }
         collector = start(scrape=targets)
         wanted = {"voice_agent_end_to_end_latency_ms", "lk_agents_worker_load"}
-        names = wait_for(
-            lambda: collector.metric_names() if wanted <= collector.metric_names() else None, lambda: collector.log
-        )
-        assert not names & {"python_gc_objects_collected_total", "process_open_fds"}
+        wait_for(lambda: wanted <= collector.metric_names(), lambda: collector.log)
+        assert not collector.metric_names() & {"python_gc_objects_collected_total", "process_open_fds"}
         (resource,) = {point["resource"]["service.name"] for point in collector.points("lk_agents_worker_load")}
         assert resource == "livekit-workers"
     finally:

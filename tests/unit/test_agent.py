@@ -1,0 +1,264 @@
+"""The agent package without LiveKit: what it writes of a call, where it sends, and that it harms nobody."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudwatch.plan import events
+from earshot.agent import call, job, reporting
+from earshot.agent.destinations import Destinations, Protocol, destinations
+from earshot.agent.providers import Options
+
+HEARD = {"end_of_turn_delay": 0.5, "transcription_delay": 0.2, "stt_metadata": {"model_name": "nova-3"}}
+ANSWERED = {
+    "e2e_latency": 0.9,
+    "llm_node_ttft": 0.3,
+    "tts_node_ttfb": 0.1,
+    "llm_metadata": {"model_name": "gpt-4o-mini"},
+    "tts_metadata": {"model_name": "eleven_turbo_v2_5"},
+}
+
+
+def usage(kind: str, model: str, **amounts: float) -> SimpleNamespace:
+    nothing = {"input_tokens": 0, "output_tokens": 0, "audio_duration": 0.0, "characters_count": 0}
+    return SimpleNamespace(type=f"{kind}_usage", model=model, **{**nothing, **amounts})
+
+
+class Session:
+    """Emits as LiveKit does: a handler's exception reaches the agent."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Callable[[Any], None]] = {}
+        self.current_speech: Any = SimpleNamespace(id="speech_1", _interrupt_source=None)
+        kinds = {"llm": "gpt-4o-mini", "stt": "nova-3", "tts": "eleven_turbo_v2_5"}
+        self.usage = SimpleNamespace(model_usage=[usage(kind, model) for kind, model in kinds.items()])
+
+    def on(self, event: str, handler: Callable[[Any], None]) -> None:
+        self.handlers[event] = handler
+
+    def emit(self, event: str, **fields: Any) -> None:
+        self.handlers[event](SimpleNamespace(**fields))
+
+    def message(self, role: str, metrics: dict[str, Any], interrupted: bool = False) -> None:
+        item = SimpleNamespace(type="message", role=role, metrics=metrics, interrupted=interrupted)
+        self.emit("conversation_item_added", item=item)
+
+    def close(self) -> None:
+        self.emit("close", reason=SimpleNamespace(value="user_initiated"))
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    reporting._reported.clear()
+    yield
+    reporting._reported.clear()
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session()
+
+
+@pytest.fixture
+def observed(session: Session) -> call.Call:
+    return call.Call(session, "room-1")
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def paths(document: dict[str, Any], above: str = "") -> set[str]:
+    found: set[str] = set()
+    for key, value in document.items():
+        found |= paths(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}"}
+    return found
+
+
+def test_importing_needs_nothing_but_python() -> None:
+    """An agent's image holds neither the toolkit's dependencies, nor, while it is built, LiveKit."""
+    absent = ("livekit", "opentelemetry", "pydantic", "pulumi", "boto3", "cloudwatch", "stacks", "grpc", "requests")
+    code = f"import sys\nfor name in {absent}: sys.modules[name] = None\nimport earshot.agent"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_lines_have_the_fields_of_the_event_schema(
+    session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session.message("user", HEARD)
+    session.message("assistant", ANSWERED)
+    observed.note("team_size", 8)
+    observed.note("monthly_volume", 150)
+    session.close()
+    turn, ended = lines(capsys)
+    assert paths(turn) == {field.path for field in events.EVENTS["voice_metrics"]}
+    assert paths(ended) == {field.path for field in events.EVENTS["session_analytics"]}
+
+
+def test_what_was_not_measured_is_left_out_and_never_zero(
+    session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A speech-to-speech model has no STT and TTS; LiveKit says -1 for a time to first token that there was not."""
+    session.message("assistant", {"e2e_latency": 0.7, "llm_node_ttft": -1.0})
+    session.usage.model_usage = []
+    session.close()
+    turn, ended = lines(capsys)
+    assert turn["total_latency"] == 0.7
+    assert not {"eou", "llm", "tts", "stt"} & turn.keys()
+    assert not any(key.endswith("_model") for key in ended["metrics_summary"])
+    assert ended["metrics_summary"]["llm_tokens"] == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "by_caller"), [("audio_activity", True), ("user_turn", True), ("programmatic", False), (None, True)]
+)
+def test_only_callers_interrupt(
+    session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str], source: str | None, by_caller: bool
+) -> None:
+    """What the program cuts short, such as the answer that runs when the call ends, is no interruption."""
+    session.current_speech._interrupt_source = source
+    session.message("assistant", ANSWERED, interrupted=True)
+    session.close()
+    turn, ended = lines(capsys)
+    assert (turn["interrupted"], ended["interruptions"]) == (by_caller, int(by_caller))
+
+
+def test_a_session_ends_once_and_counts_the_lines_it_wrote(
+    session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for metrics in ({}, ANSWERED, {"e2e_latency": float("nan")}, {"e2e_latency": 1.0, "llm_metadata": 3}, ANSWERED):
+        session.message("assistant", metrics)
+    session.close()
+    session.close()
+    found = lines(capsys)
+    assert [each["_event_type"] for each in found] == ["voice_metrics", "voice_metrics", "session_analytics"]
+    assert found[-1]["turns"] == 2
+
+
+def test_telemetry_never_raises_into_the_agent_and_complains_once(
+    session: Session, observed: call.Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        session.handlers["conversation_item_added"](None)
+        session.handlers["function_tools_executed"](None)
+    complaints = [record.message for record in caplog.records if record.name == "earshot.agent"]
+    assert len([message for message in complaints if "_on_item" in message]) == 1
+    assert len([message for message in complaints if "_on_tools" in message]) == 1
+
+
+AMOUNTS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), max_size=5)
+
+
+@given(AMOUNTS)
+def test_usage_of_several_models_adds_up_and_is_named_after_the_largest(amounts: list[tuple[int, int]]) -> None:
+    models = [
+        usage("llm", f"model-{number}", input_tokens=read, output_tokens=written)
+        for number, (read, written) in enumerate(amounts)
+    ]
+    found = call.usage_summary([*models, usage("eot", "turn-detector")])
+    assert found["llm_tokens"] == sum(map(sum, amounts))
+    largest = max((sum(each) for each in amounts), default=0)
+    assert found["llm_model"] == (f"model-{[sum(each) for each in amounts].index(largest)}" if amounts else None)
+
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://signoz.example.com:4318"}
+KEYS = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk"}
+ALL_BY_HTTP = dict.fromkeys(("traces", "metrics", "logs"), Protocol.HTTP)
+
+
+@pytest.mark.parametrize(
+    ("environment", "otlp"),
+    [
+        ({}, {}),
+        (ENDPOINT, ALL_BY_HTTP),
+        ({**ENDPOINT, "OTEL_SDK_DISABLED": "true"}, {}),
+        ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, dict.fromkeys(ALL_BY_HTTP, Protocol.GRPC)),
+        ({**ENDPOINT, "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "grpc"}, {**ALL_BY_HTTP, "logs": Protocol.GRPC}),
+        ({**ENDPOINT, "OTEL_LOGS_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}, {"traces": Protocol.HTTP}),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://localhost:4318/v1/traces"}, {"traces": Protocol.HTTP}),
+        ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, {}),
+        (KEYS, {}),
+    ],
+)
+def test_signals_go_where_opentelemetrys_variables_say(environment: dict[str, str], otlp: dict[str, Protocol]) -> None:
+    assert destinations(environment).otlp == otlp
+
+
+@pytest.mark.parametrize(
+    ("environment", "problems"),
+    [
+        ({}, 1),
+        (ENDPOINT, 0),
+        (KEYS, 0),
+        ({"OTEL_SDK_DISABLED": "true"}, 0),
+        ({f"OTEL_{each}_EXPORTER": "none" for each in ("TRACES", "METRICS", "LOGS")}, 0),
+        ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, 3),
+    ],
+)
+def test_silence_is_warned_of_only_where_nobody_asked_for_it(environment: dict[str, str], problems: int) -> None:
+    assert len(destinations(environment).problems) == problems
+
+
+def test_langfuse_needs_both_keys_and_shows_neither() -> None:
+    assert destinations({"LANGFUSE_PUBLIC_KEY": "pk"}).langfuse is None
+    found = destinations({**KEYS, "LANGFUSE_HOST": "https://us.cloud.langfuse.com/"})
+    assert found.langfuse is not None
+    assert found.langfuse.endpoint == "https://us.cloud.langfuse.com/api/public/otel/v1/traces"
+    assert found.langfuse.headers["Authorization"] == "Basic cGs6c2s="
+    assert "cGs6c2s=" not in repr(found)
+    assert isinstance(found, Destinations)
+
+
+def warm(process: Any) -> str:
+    return f"warm {process}"
+
+
+@pytest.mark.parametrize("hook", ["setup_fnc", "prewarm_fnc"])
+def test_the_applications_own_prewarm_still_runs_and_reaches_another_process(
+    hook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LiveKit pickles the hook into every job process."""
+    monkeypatch.setattr(job, "install", lambda options: None)
+    server = job.setup(SimpleNamespace(**{hook: warm}), allow_pii=False)
+    arrived = pickle.loads(pickle.dumps(getattr(server, hook)))  # noqa: S301 (made one line above)
+    assert arrived.args == (Options(allow_pii=False), warm)
+    assert arrived("up") == "warm up"
+
+
+def test_setup_of_something_else_says_what_it_takes() -> None:
+    with pytest.raises(TypeError, match="AgentServer"):
+        job.setup(object())
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "allowed"),
+    [(None, None, True), (None, "0", False), (None, "1", True), (True, "0", True), (False, "1", False)],
+)
+def test_content_is_exported_as_livekit_decides_it(
+    monkeypatch: pytest.MonkeyPatch, argument: bool | None, variable: str | None, allowed: bool
+) -> None:
+    monkeypatch.delenv("LIVEKIT_TELEMETRY_ALLOW_PII", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("LIVEKIT_TELEMETRY_ALLOW_PII", variable)
+    assert Options(argument).content_allowed is allowed
+
+
+def test_opentelemetrys_complaints_come_once_per_kind(caplog: pytest.LogCaptureFixture) -> None:
+    handler = reporting._FirstOfEachKind()
+    for seconds in (1, 2, 4):
+        handler.emit(
+            logging.LogRecord("opentelemetry.exporter", 30, "", 0, "no answer, retrying in %s s", (seconds,), None)
+        )
+    (record,) = caplog.records
+    assert "retrying in 1 s" in record.message
