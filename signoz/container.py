@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,7 @@ import pulumi_docker as docker
 from cloudwatch.component import Component, ReadSecret
 from cloudwatch.plan.model import SecretRef
 from earshot.errors import UserError
+from signoz.docker_host import MakeReady
 from signoz.plan.model import Container, File, HealthCheck, SecretText, VolumeMount
 from signoz.plan.secrets import content
 
@@ -20,14 +22,13 @@ CONTENT_LABEL = "earshot.content"
 
 
 class RoleContainer(Component):
-    """A container, which is there once it is healthy or, with a one-shot role, has succeeded.
+    """A container, made by the engine and started by `make_ready`.
 
-    Any change replaces it: the old one is stopped first, as both have the same name. What has it fail to become
-    healthy has it replaced by the next deployment.
+    Any change replaces it: the old one is stopped first, as both have the same name.
     """
 
     ready: pulumi.Output[docker.Container]
-    """The container, for `depends_on`; not before a one-shot role has succeeded."""
+    """The container, once it does its work (a one-shot role: has done it); for `depends_on`."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class RoleContainer(Component):
         volumes: Mapping[str, docker.Volume],
         labels: Mapping[str, str],
         read_secret: ReadSecret,
+        make_ready: MakeReady,
         after: Sequence[pulumi.Input[pulumi.Resource]] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -69,12 +71,9 @@ class RoleContainer(Component):
             or None,
             labels=[docker.ContainerLabelArgs(label=label, value=value) for label, value in own.items()],
             healthcheck=_health(plan.health) if plan.health else None,
-            wait=plan.health is not None,
-            wait_timeout=plan.start_timeout_seconds,
-            # A one-shot container is waited for until it ends, and must not run afterwards.
-            attach=plan.one_shot,
-            logs=plan.one_shot,
-            must_run=not plan.one_shot,
+            # `make_ready` does both, and says more.
+            start=False,
+            must_run=False,
             restart="no" if plan.one_shot else "unless-stopped",
             user=plan.user,
             read_only=plan.read_only_root,
@@ -92,22 +91,26 @@ class RoleContainer(Component):
                 pulumi.ResourceOptions(
                     depends_on=list(after),
                     delete_before_replace=True,
-                    # Also what began and failed, which the engine would else take for done.
                     replace_on_changes=["*"],
                     # A host that cannot limit swap answers with another value.
                     ignore_changes=["memorySwap"],
-                    custom_timeouts=pulumi.CustomTimeouts(create=f"{plan.start_timeout_seconds + 60}s"),
                 )
             ),
         )
-        self.ready = (
-            pulumi.Output.all(container.exit_code, container.container_logs, container.urn).apply(
-                lambda ended: _succeeded(plan, container, *ended)
-            )
-            if plan.one_shot
-            else pulumi.Output.from_input(container)
-        )
+        async def made_ready(_: str) -> docker.Container:
+            if not pulumi.runtime.is_dry_run():
+                await asyncio.to_thread(_make_ready, make_ready, plan)
+            return container
+
+        self.ready = container.id.apply(made_ready)
         self.register_outputs({})
+
+
+def _make_ready(make_ready: MakeReady, plan: Container) -> None:
+    try:
+        make_ready(plan)
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def content_hash(files: Sequence[File], read_secret: ReadSecret) -> pulumi.Input[str]:
@@ -170,17 +173,3 @@ def duration(seconds: int) -> str:
     hours, minutes = divmod(minutes, 60)
     return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
 
-
-LOG_LINES_SHOWN = 15
-
-
-def _succeeded(
-    plan: Container, container: docker.Container, exit_code: int | None, logs: str | None, urn: str
-) -> docker.Container:
-    if exit_code:
-        lines = "\n  ".join((logs or "").strip().splitlines()[-LOG_LINES_SHOWN:])
-        raise pulumi.RunError(
-            f"{plan.role} ended with exit code {int(exit_code)}:\n  {lines}\n"
-            f"Mend the cause, then run it again: pulumi up --replace '{urn}'"
-        )
-    return container

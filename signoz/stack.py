@@ -9,6 +9,7 @@ import pulumi_docker as docker
 
 from cloudwatch.component import Component, ReadSecret
 from signoz.container import RoleContainer
+from signoz.docker_host import MakeReady
 from signoz.plan.model import Container, Role, SigNozPlan
 from signoz.plan.volumes import volumes
 
@@ -18,7 +19,13 @@ class SigNoz(Component):
     deleted in the opposite order."""
 
     def __init__(
-        self, name: str, plan: SigNozPlan, *, read_secret: ReadSecret, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        plan: SigNozPlan,
+        *,
+        read_secret: ReadSecret,
+        make_ready: MakeReady,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
         labels = dict(plan.labels)
@@ -49,6 +56,7 @@ class SigNoz(Component):
                 volumes=made,
                 labels=labels,
                 read_secret=read_secret,
+                make_ready=make_ready,
                 after=[started[role].ready for role in container.after],
                 opts=self.child(),
             )

@@ -112,7 +112,9 @@ class _Builder:
             Role.COLLECTOR: self.collector,
             Role.GATEWAY: self.gateway,
         }
-        return tuple(make[role]() for role in self.release.roles)
+        most = self.settings.limits.open_files
+        made = (make[role]() for role in self.release.roles)
+        return tuple(replace(container, open_files=min(container.open_files, most)) for container in made)
 
     def name(self, role: Role) -> str:
         return f"{self.prefix}-{role}"

@@ -1,8 +1,11 @@
 """Which image stands in for each role where no image registry answers. Pure but for reading the build contexts.
 
 Each runs the real program where a package registry has it, under the real image's user, paths, ports and commands, so
-that the same containers run on both. An image's tag names its content: the same on every machine of a kind, and another
-one as soon as anything that it is built from changes.
+that the same containers run on both. They are for the current release: the module proxy serves no collector and no
+migrator of releases up to 0.75, so of those only server, frontend and Alertmanager have one that works.
+
+An image's tag names its content: the same on every machine of a kind, and another one as soon as anything that it is
+built from changes.
 """
 
 from __future__ import annotations

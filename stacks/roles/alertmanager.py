@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings import NUMBER, Email, Flag, Matching, Model, Secret, problem
+from stacks.fields import NUMBER, Email, Flag, Matching, Model, Secret, problem
 
 NOBODY = "nobody"
 """The receiver without any place, which Alertmanager wants at the root of its routes where there is no default."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings import NUMBER, Flag, Matching, Model, Secret, problem
+from stacks.fields import NUMBER, Flag, Matching, Model, Secret, problem
 
 
 class ColdStorage(Model):

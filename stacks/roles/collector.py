@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings import NUMBER, Flag, Matching, Model, Secret, problem
+from stacks.fields import NUMBER, Flag, Matching, Model, Secret, problem
 
 AttributeName = Annotated[
     str, Matching("[A-Za-z][A-Za-z0-9_.-]{0,99}", "1 to 100 letters, digits and _ . -, starting with a letter")

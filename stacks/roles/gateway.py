@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from stacks.settings import NUMBER, Flag, Matching, Model, Secret, problem
+from stacks.fields import NUMBER, Flag, Matching, Model, Secret, problem
 
 HostName = Annotated[
     str,

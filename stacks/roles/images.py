@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, field_validator
 
-from stacks.settings import Flag, Matching, Model, problem
+from stacks.fields import Flag, Matching, Model, problem
 
 RegistryPrefix = Annotated[
     str,

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from signoz.releases import CURRENT, VERSIONS, Coordination, Split, find_release
+from stacks.fields import NUMBER, Email, Flag, Matching, Model, OneOf, Secret, problem
 from stacks.roles.alertmanager import AlertmanagerSettings
 from stacks.roles.clickhouse import ClickHouseSettings
 from stacks.roles.collector import CollectorSettings
 from stacks.roles.gateway import GatewaySettings
 from stacks.roles.images import Images
-from stacks.settings import NUMBER, Email, Flag, Matching, Model, OneOf, Secret, problem
 
 Cpus = Annotated[float, Field(ge=0.1, le=128), NUMBER]
 MemoryMib = Annotated[int, Field(ge=64, le=1_048_576), NUMBER]
@@ -25,9 +25,9 @@ class RootUser(Model):
     """The address to sign in with."""
     password: Secret
     """Password (secret): 12 or more characters, with upper and lower case, a digit and one of ~!@#$%^&*()_+`-={}|."""
-    organisation: Annotated[str, Matching("[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}", "1 to 63 letters, digits, ., _ and -")] = (
-        "default"
-    )
+    organisation: Annotated[
+        str, Matching("[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}", "1 to 63 letters, digits, ., _ and -")
+    ] = "default"
     """The organisation that it makes; there is one."""
 
 
@@ -46,6 +46,9 @@ class Limits(Model):
     """CPUs of SigNoz' server."""
     collector_cpus: Cpus = 1
     """CPUs of the collector."""
+    open_files: Annotated[int, Field(ge=1024, le=1_048_576), NUMBER] = 262_144
+    """Most open files that a container may have, where its role asks for more; what ClickHouse asks for. A Docker
+    host that may not raise its own limit (`ulimit -Hn`) needs it, or less, here."""
 
 
 class SigNozSettings(Model):

@@ -122,9 +122,8 @@ class Run:
         return [line["message"] for line in self.lines if line.get("name") == "earshot.agent"]
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Key and self-signed certificate, for 127.0.0.1."""
     key, chain = folder / "key.pem", folder / "cert.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=lab -addext subjectAltName=IP:127.0.0.1"
     subprocess.run([*command.split(), "-keyout", key, "-out", chain], check=True, capture_output=True)
@@ -172,7 +171,9 @@ def serve_grpc(collector: Collector, certificate: tuple[Path, Path]) -> tuple[gr
 
 
 def start(mode: str, environment: dict[str, str]) -> subprocess.Popen[str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "LANGFUSE_", "LIVEKIT_"))}
+    """The app as in an image: output buffered, and no settings but those given."""
+    foreign = ("OTEL_", "LANGFUSE_", "LIVEKIT_", "PYTHONUNBUFFERED")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return subprocess.Popen(
         [sys.executable, APP, mode],
         env=clean | environment,
@@ -183,8 +184,14 @@ def start(mode: str, environment: dict[str, str]) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def runs(certificate: tuple[Path, Path]) -> Iterator[dict[str, Run]]:
-    """Five agents beside each other, each with collectors of its own."""
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
+    """Five agents beside each other, each with a collector of its own.
+
+    The one over HTTP has what many images have, a bundle of certificates for Python programs, in which the gateway's
+    is not; and a second header for the collector.
+    """
+    certificate = make_certificate(tmp_path_factory.mktemp("gateway"))
+    _, bundle = make_certificate(tmp_path_factory.mktemp("image"))
     collectors = {name: Collector() for name in ("http", "grpc", "killed", "gone", "nowhere", "langfuse")}
     langfuse = serve_http(collectors["langfuse"], None)
     by_http, killed = (serve_http(collectors[name], certificate) for name in ("http", "killed"))
@@ -196,8 +203,10 @@ def runs(certificate: tuple[Path, Path]) -> Iterator[dict[str, Run]]:
 
     names: Any = {"service_name": "receptionist", "environment": "staging"}
     project = Langfuse(f"http://127.0.0.1:{langfuse.server_port}", "pk-lf-1", "sk-lf-2")
+    over_http = agent_environment(gateway(by_http.server_port), **names, langfuse=project)
+    over_http["OTEL_EXPORTER_OTLP_HEADERS"] += ",x-tenant=acme"
     processes = {
-        "http": start("whole", agent_environment(gateway(by_http.server_port), **names, langfuse=project)),
+        "http": start("whole", over_http | {"REQUESTS_CA_BUNDLE": str(bundle)}),
         "grpc": start(
             "hostile", agent_environment(gateway(grpc_port), **names, protocol=Protocol.GRPC, allow_pii=False)
         ),
@@ -259,7 +268,7 @@ def test_a_call_has_a_line_per_answered_turn_whatever_happens_to_telemetry(runs:
 
 
 def test_a_killed_job_process_loses_no_finished_turn(runs: dict[str, Run]) -> None:
-    """The process is killed by the next handler of the event that ends the second answer."""
+    """The process is killed as soon as the event that ends the second answer has been handled."""
     assert len(runs["killed"].events("voice_metrics")) == 2
     assert not runs["killed"].events("session_analytics")
     assert len(runs["killed"].collector.named("agent_turn")) >= 2  # the greeting and the first answer
@@ -340,13 +349,15 @@ def test_without_leave_no_content_is_exported(runs: dict[str, Run]) -> None:
     assert not any(spoken in text or told in text or "call-contract" in text for text in withheld)
 
 
-def test_langfuse_receives_the_spans_and_not_the_collectors_token(runs: dict[str, Run]) -> None:
+def test_langfuse_receives_the_spans_and_not_the_collectors_headers(runs: dict[str, Run]) -> None:
     run = runs["http"]
     assert {span.span_id for span in run.langfuse.spans} == {span.span_id for span in run.collector.spans}
+    assert all(headers["x-tenant"] == "acme" for _, headers, _ in run.collector.requests)
     for kind, headers, _ in run.langfuse.requests:
         assert (kind, headers["authorization"]) == ("traces", "Basic cGstbGYtMTpzay1sZi0y")
         assert headers["x-langfuse-ingestion-version"] == "4"
         assert TOKEN not in str(headers)
+        assert "x-tenant" not in headers
 
 
 def test_troubles_are_logged_once_and_success_is_silent(runs: dict[str, Run]) -> None:

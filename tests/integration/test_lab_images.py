@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import time
@@ -201,6 +202,23 @@ def test_histogram_quantile_is_prometheus_one(clickhouse: str) -> None:
     for quantile, value in wanted.items():
         sql = f"SELECT histogramQuantile([0.5, 1.0, inf], [3.0, 9.0, 10.0], {quantile})"
         assert float(select(clickhouse, sql)) == pytest.approx(value)
+
+
+def test_clickhouse_has_metrics_where_its_configuration_says(lab: Lab, tmp_path: Path) -> None:
+    """Prometheus' endpoint of the mounted configuration serves lines that Prometheus can read."""
+    config = tmp_path / "config.xml"
+    config.write_text("<clickhouse><prometheus><port>9363</port></prometheus></clickhouse>")
+    config.chmod(0o644)
+    tmp_path.chmod(0o755)
+    container = lab.run(
+        Role.CLICKHOUSE, name="metrics",
+        options=("--volume", f"{config}:/etc/clickhouse-server/config.xml:ro",
+                 "--volume", f"{lab.volume('metrics')}:/var/lib/clickhouse"),
+    )  # fmt: skip
+    assert lab.healthy(container, "wget", "-q", "--spider", "http://127.0.0.1:8123/ping"), docker("logs", container)
+    lines = docker("exec", container, "wget", "-q", "-O-", "http://127.0.0.1:9363/metrics").splitlines()
+    assert any(re.fullmatch(r"ClickHouseMetrics_Query \d+", line) for line in lines), lines[:3]
+    assert all(re.fullmatch(r"[A-Za-z_]\w* -?[0-9.e+]+", line) for line in lines)
 
 
 def counts(container: str) -> list[int]:

@@ -15,11 +15,8 @@ log = logging.getLogger("clickhouse")
 
 
 METRICS = """\
-SELECT 'ClickHouseMetrics_' || metric, toString(value) FROM system.metrics
-UNION ALL SELECT 'ClickHouseProfileEvents_' || event, toString(value) FROM system.events
-UNION ALL SELECT 'ClickHouseAsyncMetrics_' || replaceAll(metric, '.', '_'), toString(value)
-FROM system.asynchronous_metrics
-FORMAT CustomSeparated SETTINGS format_custom_escaping_rule = 'Raw', format_custom_field_delimiter = ' '"""
+SELECT 'ClickHouseMetrics_' || metric || ' ' || toString(value) FROM system.metrics
+UNION ALL SELECT 'ClickHouseProfileEvents_' || event || ' ' || toString(value) FROM system.events"""
 
 
 class Server(ThreadingHTTPServer):
@@ -43,12 +40,13 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if self.server.metrics:
-            found = path == "/metrics"
-            self._answer(200 if found else 404, self.server.engine.run(METRICS) if found else b"")
+            if path == "/metrics":
+                self._result(METRICS, "TabSeparatedRaw")
+            else:
+                self._answer(404, b"")
         elif path in ("/ping", "/replicas_status"):
             # A statement, so that the answer says that the engine works and not only that the port is open.
-            self.server.engine.run("SELECT 1")
-            self._answer(200, b"Ok.\n")
+            self._result("SELECT 'Ok.'", "TabSeparatedRaw")
         elif path == "/":
             self._statement("")
         else:
@@ -74,10 +72,15 @@ class Request(BaseHTTPRequestHandler):
             self._answer(403, f"Code: 516. {user}: wrong password, or no such user from this address\n".encode(), 516)
             return
         output_format = given.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated"
+        self._result(sql, output_format)
+
+    def _result(self, sql: str, output_format: str) -> None:
         try:
-            self._answer(200, self.server.engine.run(sql, output_format))
+            result = self.server.engine.run(sql, output_format)
         except Exception as error:  # whatever the engine says is the client's to know
             self._answer(500, f"{error}\n".encode(), error_code(error))
+        else:
+            self._answer(200, result)
 
     def _credentials(self, given: dict[str, str]) -> tuple[str, str]:
         if basic := self.headers.get("Authorization", "").removeprefix("Basic ").strip():
