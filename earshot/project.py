@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earshot.errors import UserError
+from stacks.loading import PRIVATE
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Project:
     @property
     def private(self) -> Path:
         """What belongs to this machine alone: local state, its passphrase, the emulator. Never committed."""
-        return self.root / ".earshot"
+        return self.root / PRIVATE
 
     def stack_directory(self, stack: str) -> Path:
         return self.private / stack

@@ -15,6 +15,7 @@ from pathlib import Path
 from cloudwatch.plan.model import CloudWatchPlan, SecretRef
 from earshot.errors import UserError
 from signoz.plan import marks
+from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.model import Container, File, Role, SigNozPlan
 from signoz.plan.secrets import content, masked
 
@@ -111,12 +112,17 @@ def _diff(path: str, found: str | None, wanted: str | None) -> Iterator[str]:
 
 
 def _alertmanager(plan: SigNozPlan, secrets: Mapping[str, str] | None) -> Texts:
-    """A release has Alertmanager as a role, or inside SigNoz, where variables configure it."""
+    """A release has Alertmanager as a role, or inside SigNoz: then it is the variables that configure it."""
     roles = {container.role: container for container in plan.containers}
     if Role.ALERTMANAGER in roles:
         return _container(roles[Role.ALERTMANAGER], secrets)
-    text = _environment(roles[Role.SIGNOZ], secrets, ALERTMANAGER_VARIABLES)
-    return {f"{Role.ALERTMANAGER}/{ENVIRONMENT}": text}
+    server = _container(roles[Role.SIGNOZ], secrets)
+    texts: Texts = {}
+    for path, start in ((ENVIRONMENT, ""), (SECRET_ENVIRONMENT.lstrip("/"), "export ")):
+        lines = server.get(f"{Role.SIGNOZ}/{path}", "").splitlines(keepends=True)
+        if kept := [line for line in lines if line.startswith(f"{start}{ALERTMANAGER_VARIABLES}")]:
+            texts[f"{Role.ALERTMANAGER}/{path}"] = "".join(kept)
+    return texts
 
 
 def _container(container: Container, secrets: Mapping[str, str] | None) -> Texts:
@@ -130,15 +136,14 @@ def _text(file: File, secrets: Mapping[str, str] | None) -> str:
     return masked(file) if secrets is None else content(file, _values(file.secrets, secrets))
 
 
-def _environment(container: Container, secrets: Mapping[str, str] | None, prefix: str = "") -> str:
+def _environment(container: Container, secrets: Mapping[str, str] | None) -> str:
     variables = dict(container.environment)
     for name, held in container.secret_environment:
         if isinstance(held, SecretRef):
             variables[name] = marks.value_of(held) if secrets is None else secrets[held.path]
         else:
             variables[name] = masked(held) if secrets is None else content(held, _values(held.secrets, secrets))
-    lines = (f"{name}={value}\n" for name, value in sorted(variables.items()) if name.startswith(prefix))
-    return "".join(lines)
+    return "".join(f"{name}={value}\n" for name, value in sorted(variables.items()))
 
 
 def _values(references: Iterable[tuple[str, SecretRef]], secrets: Mapping[str, str]) -> dict[str, str]:

@@ -81,7 +81,7 @@ class RoleContainer(Component):
             security_opts=["no-new-privileges:true"],
             memory=plan.memory_mb,
             memory_swap=plan.memory_mb,
-            cpus=f"{plan.cpus:g}",
+            cpus=str(float(plan.cpus)),  # as the provider reads it back: "1.0"
             ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=plan.open_files, hard=plan.open_files)],
             log_driver="json-file",
             log_opts=LOG_OPTIONS,

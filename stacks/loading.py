@@ -28,9 +28,12 @@ from stacks.problems import (
     wrong_namespace,
 )
 from stacks.schema import is_secret, node_at, nullable, resolved
+from stacks.local import with_local_defaults
 from stacks.settings import Settings
 
 DIRECTORY = "stacks"
+PRIVATE = ".earshot"
+"""What belongs to this machine alone, below the project."""
 INHERITED = "(stacks/base.yaml)"
 """What `Pulumi.yaml` declares as the default of settings that the stack may leave to `base.yaml`.
 
@@ -77,7 +80,7 @@ def load(stack: str, project: Path) -> Settings:
     for (top, *below), line in document.lines.items():
         if top == "config" and below and str(below[0]).startswith(prefix):
             own.lines[str(below[0]).removeprefix(prefix), *below[1:]] = line
-    return _validated(subject, own, _base(project))
+    return _validated(subject, own, _base(project), private=project / PRIVATE / stack)
 
 
 def load_from_engine(project: Path) -> Settings:
@@ -103,7 +106,8 @@ def load_from_engine(project: Path) -> Settings:
             own.data[name] = _of_text(name, text)
             if engine.is_config_secret(key) or key in encrypted_keys:
                 encrypted.add(name)
-    return _validated(f"the settings of stack {stack}", own, _base(project), encrypted)
+    private = project / PRIVATE / stack
+    return _validated(f"the settings of stack {stack}", own, _base(project), encrypted, private=private)
 
 
 def validate(raw: Mapping[str, Any], *, source: Path) -> Settings:
@@ -112,10 +116,13 @@ def validate(raw: Mapping[str, Any], *, source: Path) -> Settings:
 
 
 def secret_value(configuration: Mapping[str, Any], reference: SecretRef) -> str:
-    """The value behind a reference, out of the decrypted configuration object of its first key's section."""
+    """The value behind a reference, out of the decrypted configuration object of its first key's section.
+
+    Raises `KeyError` or `IndexError` where the configuration has none.
+    """
     node: Any = configuration
     for key in reference.path.split(".")[1:]:
-        node = node[key]
+        node = node[int(key)] if isinstance(node, list) else node[key]
     return str(node)
 
 
@@ -131,8 +138,11 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _validated(subject: str, own: Document, base: Document, encrypted: Collection[str] = ()) -> Settings:
-    """The settings that `own` over `base` makes; sections in `encrypted` were decrypted by the engine."""
+def _validated(
+    subject: str, own: Document, base: Document, encrypted: Collection[str] = (), *, private: Path | None = None
+) -> Settings:
+    """The settings that `own` over `base` makes; sections in `encrypted` were decrypted by the engine; `private` is
+    what this machine keeps of the stack."""
     problems = [*own.problems, *base.problems, *secrets_in_base(base)]
     below = {} if base.data is None else base.data
     if not isinstance(below, dict):
@@ -140,6 +150,8 @@ def _validated(subject: str, own: Document, base: Document, encrypted: Collectio
         below = {}
     over = {name: _references(value, (name,), decrypted=name in encrypted) for name, value in own.data.items()}
     raw = merge(below, over)
+    if private and raw.get("environment") == "local":
+        raw = with_local_defaults(raw, private)
     try:
         settings = Settings.model_validate(_with_agents_alarms(raw))
     except ValidationError as error:

@@ -96,7 +96,8 @@ def _partial(node: Node, *, secrets: bool) -> Node:
     if is_secret(node):
         if secrets:
             return {**node, "description": described(node)}
-        return {"type": "null", "description": f"{described(node)} Only in a stack's own file."}
+        nothing = {"type": "null"} if nullable(node) else {"not": {}}
+        return {**nothing, "description": f"{described(node)} Only in a stack's own file."}
     result: Node = {}
     for keyword, value in node.items():
         if keyword in ("properties", "$defs"):

@@ -28,6 +28,7 @@ from stacks.fields import (
     Usd,
     problem,
 )
+from stacks.roles.signoz import SigNozSettings
 
 # fmt: off
 RETENTION_DAYS = (
@@ -273,6 +274,8 @@ class Settings(Model):
     """Who hears of alarms."""
     budget: Budget | None = None
     """A monthly cost budget."""
+    signoz: SigNozSettings | None = None
+    """SigNoz on a Docker host; null for a stack without. `earshot init STACK` makes its secrets."""
     lab: Lab | None = None
     """The AWS emulator; only in environment local."""
 

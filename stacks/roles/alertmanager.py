@@ -102,7 +102,7 @@ class Smtp(Model):
 class AlertmanagerSettings(Model):
     """Notifications of SigNoz' alerts."""
 
-    receivers: Annotated[dict[ReceiverName, Receiver], Field(default={}, max_length=50)]
+    receivers: dict[ReceiverName, Receiver] = Field(default={}, max_length=50)
     """Places that can be told, by name."""
     default_receiver: ReceiverName | None = None
     """Who hears of alerts that no route takes; null for nobody, they are then seen in SigNoz alone."""

@@ -18,14 +18,18 @@ HostName = Annotated[
 ]
 
 
+NETWORK_WORDS = "an IP address or a network in CIDR notation, such as 203.0.113.0/24"
+
+
 def _network(value: str) -> str:
     try:
         return str(ipaddress.ip_network(value))
     except ValueError:
-        raise problem("allowed: an IP address or a network in CIDR notation, such as 203.0.113.0/24") from None
+        raise problem(f"allowed: {NETWORK_WORDS}") from None
 
 
-Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], Field(max_length=200)]
+Network = Annotated[str, Matching(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?", NETWORK_WORDS), AfterValidator(_network)]
+Networks = Annotated[tuple[Network, ...], Field(max_length=200)]
 TcpPort = Annotated[int, Field(ge=1, le=65_535), NUMBER]
 Address = Annotated[
     str, Matching(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*", "an IP address of the host")

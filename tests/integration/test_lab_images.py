@@ -59,6 +59,18 @@ def docker(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
+def logs(container: str) -> str:
+    """The end of what a container wrote, for a failed test's message."""
+    done = subprocess.run(
+        ["docker", "logs", "--tail=20", container],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
 def eventually(ask: Callable[[], T], wanted: Callable[[T], bool]) -> T:
     """The answer once it is as wanted; after a minute the one that was last given."""
     deadline = time.monotonic() + 60
@@ -77,7 +89,8 @@ class Lab:
     def run(self, role: Role, *command: str, options: tuple[str, ...] = (), name: str | None = None) -> str:
         container = f"{self.name}-{name or role}"
         image = self.images[role].reference
-        network = ("--network", self.name, "--network-alias", str(role))
+        # A second container of a role must not be found under the role's name.
+        network = ("--network", self.name, "--network-alias", name or str(role))
         docker("run", "--detach", "--name", container, *network, "--read-only", "--tmpfs=/tmp",
                *options, image, *command)  # fmt: skip
         return container
@@ -114,7 +127,7 @@ def clickhouse(lab: Lab) -> str:
         options=("--volume", f"{lab.volume('data')}:/var/lib/clickhouse",
                  "--env", "CLICKHOUSE_USER=earshot", "--env", f"CLICKHOUSE_PASSWORD={PASSWORD}"),
     )  # fmt: skip
-    assert lab.healthy(container, "wget", "-q", "--spider", "http://127.0.0.1:8123/ping"), docker("logs", container)
+    assert lab.healthy(container, "wget", "-q", "--spider", "http://127.0.0.1:8123/ping"), logs(container)
     return container
 
 
@@ -124,7 +137,7 @@ def migrated(lab: Lab, clickhouse: str) -> str:
     environment = [f"--env={name}={value}" for name, value in MIGRATOR_ENVIRONMENT.items()]
     options = (*environment, "--entrypoint", "/bin/sh")
     migrator = lab.run(Role.MIGRATOR, "-c", MIGRATIONS, options=options)
-    assert docker("wait", migrator) == "0", docker("logs", "--tail", "20", migrator)
+    assert docker("wait", migrator) == "0", logs(migrator)
     return clickhouse
 
 
@@ -156,7 +169,7 @@ def test_role_is_healthy_without_root(lab: Lab, role: Role) -> None:
     command, health = HEALTH[role]
     options = ("--volume", f"{lab.volume(role)}:{WRITES[role]}") if role in WRITES else ()
     container = lab.run(role, *command, options=options)
-    assert lab.healthy(container, *health), docker("logs", container)
+    assert lab.healthy(container, *health), logs(container)
     assert docker("exec", container, "id", "-u") != "0"
 
 
@@ -177,8 +190,8 @@ def test_keeper_listens_where_its_configuration_says(lab: Lab, tmp_path: Path) -
         options=("--entrypoint", "/usr/bin/clickhouse-keeper", "--volume", f"{file}:/etc/keeper.xml:ro",
                  "--volume", f"{lab.volume('configured')}:/var/lib/clickhouse-keeper"),
     )  # fmt: skip
-    assert lab.healthy(container, "clickhouse-keeper-client", "-p", "9181", "-q", "ls"), docker("logs", container)
-    assert lab.healthy(container, "wget", "-q", "--spider", "http://127.0.0.1:9182/ready"), docker("logs", container)
+    assert lab.healthy(container, "clickhouse-keeper-client", "-p", "9181", "-q", "ls"), logs(container)
+    assert lab.healthy(container, "wget", "-q", "--spider", "http://127.0.0.1:9182/ready"), logs(container)
     assert "version-2" in docker("exec", container, "ls", "/var/lib/clickhouse-keeper/snapshots")
 
 
@@ -215,7 +228,7 @@ def test_clickhouse_has_metrics_where_its_configuration_says(lab: Lab, tmp_path:
         options=("--volume", f"{config}:/etc/clickhouse-server/config.xml:ro",
                  "--volume", f"{lab.volume('metrics')}:/var/lib/clickhouse"),
     )  # fmt: skip
-    assert lab.healthy(container, "wget", "-q", "--spider", "http://127.0.0.1:8123/ping"), docker("logs", container)
+    assert lab.healthy(container, "wget", "-q", "--spider", "http://127.0.0.1:8123/ping"), logs(container)
     lines = docker("exec", container, "wget", "-q", "-O-", "http://127.0.0.1:9363/metrics").splitlines()
     assert any(re.fullmatch(r"ClickHouseMetrics_Query \d+", line) for line in lines), lines[:3]
     assert all(re.fullmatch(r"[A-Za-z_]\w* -?[0-9.e+]+", line) for line in lines)
@@ -258,14 +271,14 @@ def test_telemetry_is_stored_exactly_and_kept(lab: Lab, migrated: str, tmp_path:
         Role.COLLECTOR, "--config=/etc/collector.yaml", "--manager-config=/etc/opamp.yaml", "--copy-path=/tmp/copy",
         options=("--volume", f"{config}:/etc/collector.yaml:ro", "--publish", "127.0.0.1::4318"),
     )  # fmt: skip
-    assert lab.healthy(collector, "bash", "-c", "</dev/tcp/127.0.0.1/4318"), docker("logs", collector)
+    assert lab.healthy(collector, "bash", "-c", "</dev/tcp/127.0.0.1/4318"), logs(collector)
     assert docker("exec", collector, "id", "-u") == "10001"
     base = f"http://{docker('port', collector, '4318/tcp').splitlines()[0]}"
     send(base)
     assert eventually(lambda: counts(migrated), lambda found: found == [COUNT] * 3) == [COUNT] * 3
     docker("kill", migrated)
     docker("start", migrated)
-    assert lab.healthy(migrated, "wget", "-q", "--spider", "http://127.0.0.1:8123/ping"), docker("logs", migrated)
+    assert lab.healthy(migrated, "wget", "-q", "--spider", "http://127.0.0.1:8123/ping"), logs(migrated)
     assert counts(migrated) == [COUNT] * 3
     send(base)
     assert eventually(lambda: counts(migrated), lambda found: found == [2 * COUNT] * 3) == [2 * COUNT] * 3
@@ -280,7 +293,7 @@ def test_content_survives_a_restart_of_the_server(lab: Lab) -> None:
                  "--publish", "127.0.0.1::8080", "--volume", f"{lab.volume('content')}:/var/lib/signoz"),
     )  # fmt: skip
     health = ("wget", "-q", "--spider", "http://127.0.0.1:8080/api/v2/healthz")
-    assert lab.healthy(container, *health), docker("logs", container)
+    assert lab.healthy(container, *health), logs(container)
 
     def call(method: str, path: str, body: Any = None, **headers: str) -> Any:
         base = f"http://{docker('port', container, '8080/tcp').splitlines()[0]}"
@@ -302,7 +315,7 @@ def test_content_survives_a_restart_of_the_server(lab: Lab) -> None:
     call("POST", "/api/v1/channels", channel, **key)
     docker("kill", container)
     docker("start", container)
-    assert lab.healthy(container, *health), docker("logs", container)
+    assert lab.healthy(container, *health), logs(container)
     assert [each["name"] for each in call("GET", "/api/v1/channels", **key)] == ["on-call"]
     with pytest.raises(urllib.error.HTTPError, match="401"):
         call("GET", "/api/v1/channels", **session)

@@ -174,6 +174,24 @@ class Receiver(TraceServiceServicer):
         return Handler
 
 
+class Collector:
+    """The gRPC side of a receiver, always on the same port."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        self.server = grpc.server(futures.ThreadPoolExecutor(4))
+        add_TraceServiceServicer_to_server(self.receiver, self.server)
+        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.server.start()
+
+    def stop(self) -> None:
+        self.server.stop(0).wait()
+
+
 @dataclass(frozen=True)
 class Gateway:
     """Real Caddy with a rendered Caddyfile, on free ports."""
@@ -182,6 +200,7 @@ class Gateway:
     root_certificate: Path
     log: Path
     receiver: Receiver
+    collector: Collector
 
     def url(self, port: int, path: str = "/", name: str = "localhost") -> str:
         return f"https://{name}:{self.ports[port]}{path}"
@@ -236,10 +255,7 @@ def running(command: list[str | Path], log: Path, **environment: str) -> Iterato
 @contextmanager
 def gateway_with(settings: GatewaySettings, folder: Path) -> Iterator[Gateway]:
     receiver = Receiver()
-    server = grpc.server(futures.ThreadPoolExecutor(4))
-    add_TraceServiceServicer_to_server(receiver, server)
-    grpc_port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
+    collector = Collector(receiver)
     web = ThreadingHTTPServer(("127.0.0.1", 0), receiver.handler())
     threading.Thread(target=web.serve_forever, daemon=True).start()
 
@@ -251,7 +267,7 @@ def gateway_with(settings: GatewaySettings, folder: Path) -> Iterator[Gateway]:
         gateway.HEALTH_PORT,
     ]
     ports = dict(zip(internal, free_ports(len(internal)), strict=True))
-    upstreams = {"collector:4317": grpc_port, "collector:4318": web.server_port, "signoz:8080": web.server_port}
+    upstreams = {"collector:4317": collector.port, "collector:4318": web.server_port, "signoz:8080": web.server_port}
     text = render_caddyfile(settings, CURRENT).replace(gateway.DATA_PATH, str(folder / "data"))
     for upstream, port in upstreams.items():
         text = text.replace(upstream, f"127.0.0.1:UP{port}")
@@ -262,7 +278,7 @@ def gateway_with(settings: GatewaySettings, folder: Path) -> Iterator[Gateway]:
     command: list[str | Path] = [program("caddy"), "run", "--config", path, "--adapter", "caddyfile"]
     try:
         with running(command, log, HOME=str(folder), XDG_CONFIG_HOME=str(folder)) as process:
-            made = Gateway(ports, root, log, receiver)
+            made = Gateway(ports, root, log, receiver, collector)
 
             def serves() -> bool:
                 try:
@@ -278,7 +294,7 @@ def gateway_with(settings: GatewaySettings, folder: Path) -> Iterator[Gateway]:
         receiver.hold.set()
         web.shutdown()
         web.server_close()
-        server.stop(0)
+        collector.stop()
 
 
 @pytest.fixture(scope="module")
@@ -312,6 +328,16 @@ def test_grpc_passes_with_tls_verified(local: Gateway) -> None:
     assert local.exporter().export([a_span("agent_turn")]) is SpanExportResult.SUCCESS
     assert local.receiver.spans == ["agent_turn"]
     assert local.receiver.tokens == [f"Bearer {TOKEN}"]
+
+
+def test_a_restarting_collector_delays_senders(local: Gateway) -> None:
+    """A request that comes while the collector is away waits for it: no sender has to repeat it."""
+    local.collector.stop()
+    with futures.ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(export_bytes, local, b"", f"Bearer {TOKEN}")
+        time.sleep(0.5)  # for the request to find nobody; had it not come by then, it would pass too
+        local.collector.start()
+        assert sent.result(30) is None
 
 
 def test_grpc_needs_the_internal_root(local: Gateway) -> None:
@@ -631,21 +657,22 @@ def test_nobody_gets_in_as_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "right", "wrong"),
+    ("right", "wrong", "said"),
     [
-        (clickhouse.USERS_PATH, "<load_balancing>", "<load_balance>"),
-        (clickhouse.USERS_PATH, "password_sha256_hex>", "password_sha256>"),
+        ("load_balancing", "load_balance", "UNKNOWN_SETTING"),
+        ("password_sha256_hex", "password_sha256", "must be specified for user earshot"),
     ],
 )
-def test_the_engine_refuses_what_it_can_check(file: str, right: str, wrong: str, tmp_path: Path) -> None:
+def test_the_engine_refuses_what_it_can_check(right: str, wrong: str, said: str, tmp_path: Path) -> None:
     """A wrong setting of a profile and a user without a password fail where the engine reads them."""
     config = clickhouse_folder("prod", "current", tmp_path)
     users = tmp_path / Path(clickhouse.USERS_PATH).name
-    users.write_text(users.read_text().replace("<users>", f"<users>{EMBEDDED_USER}"))
-    path = tmp_path / Path(file).name
-    assert right in path.read_text()
-    path.write_text(path.read_text().replace(right, wrong).replace("</load_balancing>", f"</{wrong[1:]}"))
-    assert engine(["SELECT 1", "SYSTEM FLUSH LOGS"], config, tmp_path / "data").returncode != 0
+    text = users.read_text().replace("<users>", f"<users>{EMBEDDED_USER}")
+    assert f"<{right}>" in text
+    users.write_text(text.replace(f"{right}>", f"{wrong}>"))
+    done = engine(["SELECT 1"], config, tmp_path / "data")
+    assert done.returncode != 0
+    assert said in done.stderr
 
 
 def test_the_schema_agrees_with_the_engine() -> None:

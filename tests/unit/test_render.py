@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cloudwatch.plan.model import SecretRef
 from earshot.errors import UserError
 from earshot.render import What, as_one_text, check, render, write
 from signoz.plan import marks
+from signoz.plan.environment import environment_file
 from signoz.plan.model import Container, File, Image, Role, SigNozPlan
 from tests.unit.conftest import MakePlan
 
@@ -87,10 +89,14 @@ def test_secrets_are_masked_unless_given(make_plan: MakePlan) -> None:
 
 def test_alertmanager_is_where_the_release_has_it(make_plan: MakePlan) -> None:
     """Its own container's file, or the variables that configure it inside SigNoz and no others."""
-    inside = render(What.ALERTMANAGER, cloudwatch=make_plan(), signoz=STACK)
+    variables = {f"SIGNOZ_{name}_PASSWORD": marks.value_of(PASSWORD) for name in ("ALERTMANAGER", "USER_ROOT")}
+    stack = plan(replace(SIGNOZ, files=(environment_file(variables, owner="0:0"),)))
+    inside = render(What.ALERTMANAGER, cloudwatch=make_plan(), signoz=stack)
     assert inside == {
         "alertmanager/environment": "SIGNOZ_ALERTMANAGER_PROVIDER=signoz\n"
-        "SIGNOZ_ALERTMANAGER_SIGNOZ_GLOBAL_SMTP__AUTH__PASSWORD={secret:signoz.clickhouse.password}\n"
+        "SIGNOZ_ALERTMANAGER_SIGNOZ_GLOBAL_SMTP__AUTH__PASSWORD={secret:signoz.clickhouse.password}\n",
+        "alertmanager/etc/earshot/secrets/environment.sh": "export SIGNOZ_ALERTMANAGER_PASSWORD="
+        "'{secret:signoz.clickhouse.password}'\n",
     }
     apart = plan(container(Role.ALERTMANAGER, File("/etc/alertmanager/alertmanager.yml", "route: {}\n")))
     assert render(What.ALERTMANAGER, cloudwatch=make_plan(), signoz=apart) == {

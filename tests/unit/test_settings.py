@@ -600,14 +600,18 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
         message = str(error)
     else:
         return set()
-    own_rule = "allowed: (?!above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each)"
-    return {at for at in values if re.search(rf"\b(?<!\.){re.escape(dotted(at))}(\.0|\.\d+)?: .*{own_rule}", message)}
+    own_rule = "allowed: (?!above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each|a port of its own|zookeeper, or)"
+    return {
+        at
+        for at in values
+        if re.search(rf"\b(?<!\.){re.escape(dotted(at))}(\.0|\.\d+)?: (?!missing).*{own_rule}", message)
+    }
 
 
-UNITS = "seconds minutes days percent percents usd usd_per_minute usd_per_million_tokens usd_per_thousand_characters"
+UNITS = "seconds minutes hours days mib gib percent percents usd usd_per_minute usd_per_million_tokens usd_per_thousand_characters"
 COUNTED = (
     "periods samples percentile standard_deviations errors_per_period datapoints_to_alarm row_limit "
-    "lead_team_size_minimum lead_monthly_volume_minimum aws_port"
+    "lead_team_size_minimum lead_monthly_volume_minimum port cpus requests items calls_in_memory open_files"
 )
 """What is counted, or has a scale of its own, and so is its own unit."""
 

@@ -203,7 +203,14 @@ def _make_image(lab: LabImage, base: Future[None], parts: list[Future[None]], wo
             # The same file system, so a link does instead of a copy of some hundred megabytes.
             shutil.copytree(PARTS[name].folder(workshop.context), context / "made" / name, copy_function=_link)
         # The host's network: a proxy or registry that only this machine's loopback reaches serves the build too.
-        command = ["docker", "build", "--network=host", f"--label={LABEL}={lab.name}", f"--tag={lab.image.reference}"]
+        command = [
+            "docker",
+            "build",
+            "--force-rm",
+            "--network=host",
+            f"--label={LABEL}={lab.name}",
+            f"--tag={lab.image.reference}",
+        ]
         command += [f"--build-arg=BASE={BASE.image.reference}"]
         command += [f"--build-arg={name}" for name in PROXIES if name in os.environ]
         _run(f"lab-{lab.name}", lab.runs, [*command, str(context)], workshop)
