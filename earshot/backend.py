@@ -14,23 +14,23 @@ from pathlib import Path
 
 from earshot.errors import UserError
 from earshot.project import Project
-from stacks.settings import Environment, Settings
+from stacks.settings import Environment
 
 
-def engine_environment(project: Project, settings: Settings, toolchain: Mapping[str, str]) -> dict[str, str]:
-    """Environment variables for `pulumi` on a stack, upon those of this process.
+def engine_environment(project: Project, where: Environment, toolchain: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables for `pulumi` on a stack of environment `where`, upon those of this process.
 
     Raises `UserError` where a stack other than a local one has no backend.
     """
     environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PYTHONUNBUFFERED": "1", **toolchain}
-    if settings.environment == Environment.LOCAL:
+    if where == Environment.LOCAL:
         state = project.private / "state"
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         environment["PULUMI_BACKEND_URL"] = state.as_uri()
         environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(project))
     elif not _has_backend(project):
         raise UserError(
-            f"Environment {settings.environment} has no place for its state yet. Choose one:\n"
+            f"Environment {where} has no place for its state yet. Choose one:\n"
             "  pulumi login s3://BUCKET     (or another backend, or Pulumi Cloud: pulumi login)\n"
             "  export PULUMI_BACKEND_URL=s3://BUCKET",
         )

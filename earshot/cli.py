@@ -6,6 +6,8 @@ import json
 import os
 import shlex
 import sys
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,8 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from earshot.agent_env import Protocol
 from earshot.errors import UserError
 from earshot.project import Project, find_project
+from earshot.render import What
 
 # Whatever touches the engine, AWS or the emulator is imported by the command that needs it: `--help` and `plan`
 # answer at once.
@@ -38,6 +42,14 @@ Stack = Annotated[
     str, typer.Argument(help="The stack: local, dev, staging, prod, or a file stacks/Pulumi.<stack>.yaml.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; CI=true does the same.")]
+
+
+class Form(StrEnum):
+    SHELL = "shell"
+    DOTENV = "dotenv"
+    JSON = "json"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -123,6 +135,80 @@ def plan(stack: Stack, as_json: Json = False) -> None:
                 table.add_row("", escape(row["name"]), escape(summary(row)))
         console.print(table)
     console.print(f"\n{len(described['resources'])} in stack {stack}: {counted(described['counts'])}")
+
+
+@app.command()
+def render(
+    stack: Stack,
+    what: Annotated[What, typer.Argument(help="Which texts.")] = What.ALL,
+    out: Annotated[Path | None, typer.Option("--out", help="Write them into this folder.")] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Compare with this folder: exit 1 with a diff where it differs.")
+    ] = None,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="With secrets in clear (asks the engine).")
+    ] = False,
+) -> None:
+    """Print or compare the files that a stack would deploy."""
+    from earshot import render as rendering
+    from earshot.plans import plans
+    from earshot.secret_values import secret_values
+    from stacks.loading import load
+
+    project = find_project()
+    settings = load(stack, project.root)
+    cloudwatch, signoz = plans(stack, settings, project.root)
+    secrets = secret_values(_deployment(stack), signoz) if show_secrets and signoz else None
+    texts = rendering.render(what, cloudwatch=cloudwatch, signoz=signoz, secrets=secrets)
+    if check:
+        rendering.check(texts, check)
+        console.print(f"{len(texts)} files in {check} are what stack {stack} would deploy.")
+    if out:
+        rendering.write(texts, out, private=show_secrets)
+        console.print(f"Wrote {len(texts)} files to {out}.")
+    if not (check or out):
+        print(rendering.as_one_text(texts), end="")
+
+
+@app.command()
+def env(
+    stack: Stack,
+    agent: Annotated[str | None, typer.Option(help="The agent's name. Default: the first of the stack.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="shell, dotenv or json.")] = Form.SHELL,
+    protocol: Annotated[Protocol, typer.Option(help="How the agent sends.")] = Protocol.HTTP,
+) -> None:
+    """Print what an agent needs in its environment, token included."""
+    from earshot.agent_env import FORMATS
+    from earshot.agent_gateway import environment_of
+
+    print(FORMATS[form](environment_of(_deployment(stack), agent, protocol)), end="")
+
+
+@app.command()
+def init(stack: Stack) -> None:
+    """Generate a stack's passwords and tokens, encrypted in its file."""
+    from earshot.initialise import initialise
+
+    made = initialise(find_project(), stack, console)
+    console.print("\n".join(f"made {path}" for path in made) or f"Stack {stack} has all its secrets.")
+
+
+@app.command()
+def lock(stack: Stack) -> None:
+    """Pin a stack's images by digest, asking their registry."""
+    from earshot.lock import lock as write_lock
+    from signoz.plan.images import registry_images
+    from signoz.releases import find_release
+    from stacks.loading import load
+
+    project = find_project()
+    settings = load(stack, project.root)
+    if not settings.signoz:
+        raise UserError(f"Stack {stack} has no SigNoz (earshot:signoz), so no images to lock.")
+    own = settings.signoz
+    images = registry_images(own.images, find_release(own.release), own.gateway.image, {})
+    config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    console.print(f"Wrote {write_lock(stack, project.root, images.values(), config)}.")
 
 
 @app.command()

@@ -24,12 +24,14 @@ from rich.markup import escape
 
 from earshot import toolchain
 from earshot.backend import engine_environment
+from earshot.docker_half import choose_images, ensure_lab_images, export_root_certificate
 from earshot.engine import Engine
 from earshot.errors import UserError
 from earshot.lab import emulator
+from earshot.plans import plans
 from earshot.progress import COLOUR_CODES, EngineProgress
 from earshot.project import Project
-from stacks.loading import stack_file
+from stacks.loading import load, stack_file
 from stacks.settings import Environment, Lab, Settings
 
 Result = TypeVar("Result")
@@ -73,7 +75,12 @@ class Deployment:
     def tools(self) -> toolchain.Toolchain:
         # On the error stream: what `earshot shell` and `outputs --json` print is for other programs.
         progress = Console(stderr=True, highlight=False, soft_wrap=True)
-        return toolchain.ensure(toolchain.AWS_PARTS, assume_yes=self.assume_yes, console=progress)
+        parts = toolchain.AWS_PARTS
+        if self.settings.signoz:
+            parts += ("docker-provider",)
+            if self.settings.signoz.docker_host.startswith("unix:"):
+                parts += ("docker-engine",)
+        return toolchain.ensure(parts, assume_yes=self.assume_yes, console=progress)
 
     @cached_property
     def engine(self) -> Engine:
@@ -87,10 +94,23 @@ class Deployment:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        return engine_environment(self.project, self.settings, self.tools.env)
+        return engine_environment(self.project, self.settings.environment, self.tools.env)
+
+    def _prepare(self) -> None:
+        """Tools first, then images: what may take minutes, before anything is touched."""
+        _ = self.tools
+        if not self.settings.signoz:
+            return
+        if self.is_local and self.settings.signoz.images.source == "registry":
+            choose_images(self.settings.signoz, self.directory, self.console)
+            self.settings = load(self.stack, self.project.root)
+        _, signoz = plans(self.stack, self.settings, self.project.root)
+        if signoz:
+            ensure_lab_images(signoz, self.console, assume_yes=self.assume_yes)
 
     def preview(self, *, show_diff: bool) -> EngineProgress:
         """What `up` would change; the engine's own diff is printed with `show_diff`."""
+        self._prepare()
         with self._emulator():
             stack = self._select(create=True)
             with EngineProgress(self.console, "previewing") as progress:
@@ -108,6 +128,7 @@ class Deployment:
 
     def up(self) -> tuple[EngineProgress, dict[str, Any]]:
         """Make the stack what its settings say; progress (with counts) and outputs, secrets left out."""
+        self._prepare()
         with self._emulator():
             stack = self._select(create=True)
             with EngineProgress(self.console, "deploying") as progress:
@@ -117,12 +138,28 @@ class Deployment:
                         on_event=progress.on_event, suppress_outputs=True, config_file=self._config_file()
                     ),
                 )
-        return progress, _public(result.outputs)
+        return progress, _public(result.outputs) | self._signoz_outputs()
+
+    def _signoz_outputs(self) -> dict[str, Any]:
+        settings = self.settings.signoz
+        _, plan = plans(self.stack, self.settings, self.project.root)
+        if not settings or not plan:
+            return {}
+        certificate = export_root_certificate(settings, plan, self.directory)
+        port = "" if settings.gateway.ui_port == 443 else f":{settings.gateway.ui_port}"
+        found: dict[str, Any] = {"signoz": f"https://{settings.gateway.hostname}{port}"}
+        if certificate:
+            found["root_certificate"] = str(certificate)
+        return found
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         stack = self._select(create=False)
         found = stack.outputs()
         return {name: output.value for name, output in found.items()} if show_secrets else _public(found)
+
+    def config_value(self, key: str) -> str:
+        """A value of the stack's configuration, decrypted; `key` may be a path. Raises `CommandError` for none."""
+        return self._select(create=False).get_config(key, path=True).value
 
     def resources(self) -> list[Resource]:
         """The real resources in the stack's state; empty where the stack was never deployed."""

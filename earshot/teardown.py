@@ -8,13 +8,16 @@ from collections import Counter
 from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
-from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import CloudWatchPlan
 from earshot.aws import client_factory
 from earshot.deploy import Deployment, Resource
+from earshot.docker_half import docker_leftovers
 from earshot.errors import UserError
 from earshot.leftovers import leftovers
+from earshot.plans import plans
 from earshot.progress import short_type
+from signoz.plan.model import SigNozPlan
+from signoz.plan.volumes import volumes
 from stacks.settings import Environment
 
 
@@ -36,8 +39,8 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
         console.print(f"Stack {stack} has no resources.")
         _stop_emulator(deployment)
         return
-    plan = plan_cloudwatch(stack, settings)
-    _show(resources, plan, console)
+    plan, signoz = plans(stack, settings, deployment.project.root)
+    _show(resources, plan, signoz, console)
     protected = [resource.name for resource in resources if resource.protected]
     if protected:
         raise UserError(
@@ -48,6 +51,8 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     progress = deployment.destroy()
     console.print(f"Stack {stack}: {progress.summary()}")
     left = leftovers(plan, client_factory(settings))
+    if settings.signoz and signoz:
+        left += docker_leftovers(settings.signoz, signoz)
     if left:
         listed = "\n".join(f"  {each}" for each in left)
         raise UserError(f"Still in the account after the teardown of {stack}:\n{listed}", exit_code=1)
@@ -55,7 +60,7 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     _stop_emulator(deployment)
 
 
-def _show(resources: list[Resource], plan: CloudWatchPlan, console: Console) -> None:
+def _show(resources: list[Resource], plan: CloudWatchPlan, signoz: SigNozPlan | None, console: Console) -> None:
     console.print(f"Stack [bold]{plan.stack}[/bold] ({plan.environment}, {plan.region}). This goes:")
     for kind, number in sorted(Counter(short_type(resource.type) for resource in resources).items()):
         console.print(f"  {number:>4}  {kind}")
@@ -64,6 +69,9 @@ def _show(resources: list[Resource], plan: CloudWatchPlan, console: Console) -> 
             console.print(f"  with every log event in [bold]{agent.log_group.name}[/bold]")
         else:
             console.print(f"  This stays: log group {agent.log_group.name}, which was there before")
+    for volume in volumes(signoz.containers) if signoz else ():
+        if volume.keep:
+            console.print(f"  This stays: volume {volume.name} (earshot:signoz.keep_volumes is true)")
 
 
 def _ask(deployment: Deployment, confirmed: str | None, assume_yes: bool) -> None:

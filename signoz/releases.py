@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -88,8 +88,13 @@ class Release:
 
     @property
     def collector_program(self) -> str:
-        """Its path in the collector's image (`cmd/signozotelcollector/Dockerfile` at its tag)."""
-        return "/signoz-collector" if self.split is Split.SEPARATE else "/signoz-otel-collector"
+        """Its path in the collector's image: 0.111.29 has the first, 0.111.42 the second."""
+        return "/signoz-collector" if _key(self.collector) < (0, 111, 42) else "/signoz-otel-collector"
+
+    @property
+    def has_subcommands(self) -> bool:
+        """The server is started as `signoz server` (0.92 on); before, it wants a Prometheus configuration."""
+        return self.key >= (0, 92, 0)
 
     @property
     def key(self) -> tuple[int, ...]:
@@ -108,7 +113,7 @@ class Step:
 def _images(
     version: str, collector: str, clickhouse: str, split: Split, migrator: Migrator, coordination: Coordination
 ) -> Mapping[Role, tuple[str, str]]:
-    """Repositories and tags; from 0.76 on SigNoz' tags start with `v`, those of the collector since 0.111.38."""
+    """Repositories and tags; with one container for all, SigNoz' tags and the collector's start with `v`."""
     of_collector = collector if split is Split.SEPARATE else f"v{collector}"
     images = {
         Role.KEEPER: ZOOKEEPER_IMAGE,
@@ -211,6 +216,11 @@ CATALOGUE: tuple[Release, ...] = (
 
 CURRENT, CLASSIC = CATALOGUE[-1], CATALOGUE[0]
 VERSIONS = tuple(release.version for release in CATALOGUE)
+
+
+def in_lab(release: Release) -> Release:
+    """As the lab runs it: with the current collector and migrator, whatever the release."""
+    return replace(release, collector=CURRENT.collector, migrator=CURRENT.migrator)
 
 
 def find_release(version: str) -> Release:

@@ -18,6 +18,9 @@ class SigNoz(Component):
     """Everything of a plan. Containers start one after the other, each once those before it are healthy; they are
     deleted in the opposite order."""
 
+    ready: dict[Role, pulumi.Output[docker.Container]]
+    """Each role's container, once it does its work."""
+
     def __init__(
         self,
         name: str,
@@ -60,6 +63,7 @@ class SigNoz(Component):
                 after=[started[role].ready for role in container.after],
                 opts=self.child(),
             )
+        self.ready = {role: container.ready for role, container in started.items()}
         self.register_outputs({})
 
 

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from cloudwatch.plan.model import SecretRef
 from earshot.errors import UserError
 from stacks.documents import Document, Location, Problem, dotted, read, shown
+from stacks.local import with_local_defaults
 from stacks.problems import (
     NAMESPACE,
     raise_if_any,
@@ -28,7 +29,6 @@ from stacks.problems import (
     wrong_namespace,
 )
 from stacks.schema import is_secret, node_at, nullable, resolved
-from stacks.local import with_local_defaults
 from stacks.settings import Settings
 
 DIRECTORY = "stacks"
@@ -58,6 +58,18 @@ def load(stack: str, project: Path) -> Settings:
 
     Raises `UserError` naming every problem with its file, line, key, value and what is allowed.
     """
+    own = _own(stack, project)
+    return _validated(f"the settings of stack {stack}", own, _base(project), private=project / PRIVATE / stack)
+
+
+def raw_settings(stack: str, project: Path) -> dict[str, Any]:
+    """A stack's file over the base, unchecked: for what works on settings that are not complete yet."""
+    base = _base(project).data
+    return merge(base if isinstance(base, dict) else {}, _own(stack, project).data)
+
+
+def _own(stack: str, project: Path) -> Document:
+    """The settings in a stack's own file. Raises `UserError` where there is no such file."""
     path = stack_file(stack, project)
     if not path.is_file():
         known = stacks(project)
@@ -80,7 +92,7 @@ def load(stack: str, project: Path) -> Settings:
     for (top, *below), line in document.lines.items():
         if top == "config" and below and str(below[0]).startswith(prefix):
             own.lines[str(below[0]).removeprefix(prefix), *below[1:]] = line
-    return _validated(subject, own, _base(project), private=project / PRIVATE / stack)
+    return own
 
 
 def load_from_engine(project: Path) -> Settings:

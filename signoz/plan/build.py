@@ -32,7 +32,7 @@ from signoz.plan.server import DATA_PATH as SERVER_DATA_PATH
 from signoz.plan.server import external_url, server_container
 from signoz.plan.templating import TEMPLATES
 from signoz.plan.volumes import with_setup
-from signoz.releases import Coordination, Release, find_release
+from signoz.releases import Coordination, Release, find_release, in_lab
 from stacks.roles.signoz import SigNozSettings
 from stacks.settings import Environment, Prices
 
@@ -60,6 +60,8 @@ def plan_signoz(
     `digests` pins images (`earshot.lock`). Raises `UserError` for lab images outside environment local.
     """
     release = find_release(settings.release)
+    if settings.images.source == "lab":
+        release = in_lab(release)
     if settings.coordination:
         release = replace(release, coordination=Coordination(settings.coordination))
     builder = _Builder(

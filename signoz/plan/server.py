@@ -11,7 +11,7 @@ from signoz.plan.alertmanager import PORT as ALERTMANAGER_PORT
 from signoz.plan.alertmanager import alertmanager_environment, emailing_environment
 from signoz.plan.clickhouse import CLUSTER
 from signoz.plan.model import Container, File, HealthCheck, Image, Role, VolumeMount
-from signoz.releases import Migrator, Release, Split
+from signoz.releases import Release, Split
 from stacks.roles.signoz import SigNozSettings
 
 USER = "10001:10001"
@@ -34,7 +34,7 @@ def server_container(
     one = release.split is Split.ONE
     variables, secret_file, start, ready = _one(settings, release) if one else _query_service(settings)
     files = [secret_file]
-    if release.migrator is Migrator.SCHEMA_MIGRATOR:
+    if not release.has_subcommands:
         files.insert(0, _prometheus_config(settings, release))
     return Container(
         role=release.server,
@@ -80,10 +80,11 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
         "SIGNOZ_PPROF_ENABLED": "false",
         "SIGNOZ_PROMETHEUS_ACTIVE__QUERY__TRACKER_ENABLED": "false",
     }
-    older = release.migrator is Migrator.SCHEMA_MIGRATOR  # 0.86: no subcommands, no tokenizer yet
     secrets = {
         "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN": migrations.clickhouse_dsn(settings.clickhouse.password),
-        "SIGNOZ_JWT_SECRET" if older else "SIGNOZ_TOKENIZER_JWT_SECRET": marks.shell_word(settings.jwt_secret),
+        "SIGNOZ_TOKENIZER_JWT_SECRET" if release.has_subcommands else "SIGNOZ_JWT_SECRET": marks.shell_word(
+            settings.jwt_secret
+        ),
     }
     if root := settings.root_user:
         variables |= {
@@ -95,7 +96,7 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
     variables |= dict((*alerts, *mails))
     secrets |= {name: marks.shell_word(reference) for name, reference in (*alert_secrets, *mail_secrets)}
     ready = "/api/v2/healthz" if release.root_user else "/api/v1/health"
-    start = f"./signoz --config={PROMETHEUS_CONFIG_PATH}" if older else "./signoz server"
+    start = "./signoz server" if release.has_subcommands else f"./signoz --config={PROMETHEUS_CONFIG_PATH}"
     return tuple(variables.items()), environment.environment_file(secrets, owner=USER), start, ready
 
 

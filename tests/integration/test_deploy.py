@@ -223,7 +223,7 @@ def test_teardown_without_an_answer_deletes_nothing(checkout: Checkout) -> None:
 def test_teardown_leaves_nothing(checkout: Checkout) -> None:
     settings = checkout.settings
     tools = toolchain.ensure(toolchain.AWS_PARTS, assume_yes=True, console=Console())
-    environment = engine_environment(Project(checkout.root), settings, tools.env)
+    environment = engine_environment(Project(checkout.root), settings.environment, tools.env)
     assert environment["PULUMI_BACKEND_URL"].startswith("file://")
     plan = plan_cloudwatch("local", settings)
     assert leftovers(plan, client_factory(settings))

@@ -1,0 +1,45 @@
+"""A deployed stack's secrets in clear, for the few commands that must show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pulumi.automation.errors import CommandError
+
+from cloudwatch.plan.model import SecretRef
+from earshot.deploy import Deployment
+from earshot.errors import UserError
+from earshot.generated_secrets import derived
+from earshot.program_secrets import PASSPHRASE_FILE
+from signoz.plan.model import SigNozPlan
+from stacks.loading import NAMESPACE
+
+
+def secret_values(deployment: Deployment, plan: SigNozPlan) -> dict[str, str]:
+    """Every secret that the plan's files and variables hold, by its path. Raises `UserError`."""
+    references = {
+        reference for container in plan.containers for holder in container.files for _, reference in holder.secrets
+    }
+    for container in plan.containers:
+        for _, held in container.secret_environment:
+            references |= {held} if isinstance(held, SecretRef) else {reference for _, reference in held.secrets}
+    return values(deployment, references)
+
+
+def values(deployment: Deployment, references: Iterable[SecretRef]) -> dict[str, str]:
+    """The values of these references, by path: derived for a local stack, out of the configuration for the rest."""
+    return {reference.path: _value(deployment, reference) for reference in references}
+
+
+def _value(deployment: Deployment, reference: SecretRef) -> str:
+    try:
+        return deployment.config_value(f"{NAMESPACE}:{reference.path}")
+    except CommandError:
+        if not deployment.is_local:
+            raise UserError(
+                f"Secret {reference.path} cannot be read. Set it: "
+                f"pulumi config set -s {deployment.stack} --secret --path '{NAMESPACE}:{reference.path}'"
+            ) from None
+    passphrase = Path(deployment.environment[PASSPHRASE_FILE]).read_text()
+    return derived(passphrase, reference)
