@@ -97,6 +97,7 @@ class RoleContainer(Component):
                 )
             ),
         )
+
         async def made_ready(_: str) -> docker.Container:
             if not pulumi.runtime.is_dry_run():
                 await asyncio.to_thread(_make_ready, make_ready, plan)
@@ -172,4 +173,3 @@ def duration(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
-

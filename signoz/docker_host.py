@@ -102,9 +102,7 @@ class DockerHost:
     def _docker(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["docker", "-H", self.address, *arguments]
         try:
-            return subprocess.run(
-                command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_SECONDS, check=False
-            )
+            return subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_SECONDS, check=False)
         except FileNotFoundError:
             raise UserError("Docker's command line (docker) is not on PATH; install it.", exit_code=1) from None
         except subprocess.TimeoutExpired:

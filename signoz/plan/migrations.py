@@ -45,7 +45,7 @@ def script(release: Release) -> str:
     if release.migrator is Migrator.SCHEMA_MIGRATOR:
         # It logs its DSN, and once more in pieces. The pipe would hide its exit code.
         steps = "/signoz-schema-migrator sync --up= && /signoz-schema-migrator async --up="
-        hide = "sed -e 's#://[^@]*@#://[hidden]@#g' -e 's#\"Password\":\"[^\"]*\"#\"Password\":\"[hidden]\"#g'"
+        hide = 'sed -e \'s#://[^@]*@#://[hidden]@#g\' -e \'s#"Password":"[^"]*"#"Password":"[hidden]"#g\''
         return environment.then(f"{{ {{ {steps}; }} 2>&1 || touch /tmp/failed; }} | {hide}; test ! -e /tmp/failed")
     steps = ("ready", "bootstrap", "sync up", "async up")
     return environment.then(" && ".join(f"/signoz-otel-collector migrate {step}" for step in steps))

@@ -16,7 +16,8 @@ def content(holder: File | SecretText, values: Mapping[str, str]) -> str:
     secret that is empty: no protection at all, and most programs would not mind."""
     for name, value in values.items():
         if not value.strip():
-            raise UserError(f"Secret {name} is empty; allowed: a value. Set it: pulumi config set --secret --path ...")
+            how = f"pulumi config set --secret --path 'earshot:{name}'"
+            raise UserError(f"Secret {name} is empty; allowed: a value. Set it: {how}")
     if isinstance(holder, File) and holder.compose:
         return holder.compose(values)
     return marks.fill(holder.text, values)

@@ -18,7 +18,7 @@ from stacks.loading import load
 from stacks.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("Pulumi.yaml", "__main__.py", "stacks", "cloudwatch", "templates", "earshot")
+COPIED = ("Pulumi.yaml", "__main__.py", "stacks", "cloudwatch", "signoz", "templates", "earshot")
 STACK = """\
 config:
   earshot:environment: local
@@ -64,9 +64,8 @@ class Checkout:
         self.stack_file.write_text(text.replace(old, new))
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    root = tmp_path_factory.mktemp("project")
+def make_checkout(root: Path) -> Checkout:
+    """A copy of the project in `root`, with stack files but for the local one."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
@@ -74,10 +73,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         else:
             shutil.copy2(source, root / name)
     (root / ".venv").symlink_to(Path(sys.prefix), target_is_directory=True)
+    return Checkout(root)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    made = make_checkout(tmp_path_factory.mktemp("project"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    made = Checkout(root)
     made.stack_file.write_text(STACK.format(port=port))
     yield made
-    emulator.stop(root / ".earshot" / "local")
+    emulator.stop(made.root / ".earshot" / "local")

@@ -64,7 +64,7 @@ def test_login_of_docker_is_used(basic: bool) -> None:
     mirrored = Image("registry.example.com/hub/caddy", "2.10.2")
     logins = {"registry.example.com": ("me", "pw")}
     assert Played("me", basic=basic).registry(logins).digests([mirrored]) == {f"{mirrored.reference}": DIGEST}
-    with pytest.raises(UserError, match="docker login registry.example.com"):
+    with pytest.raises(UserError, match=r"docker login registry\.example\.com"):
         Played("me", basic=basic).registry().digests([mirrored])
 
 
@@ -119,7 +119,7 @@ def test_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_lock_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "stacks").mkdir()
     lock_file("prod", tmp_path).write_text(text)
-    with pytest.raises(UserError, match="prod.lock.yaml"):
+    with pytest.raises(UserError, match=r"prod\.lock\.yaml"):
         read_lock("prod", tmp_path)
 
 

@@ -600,7 +600,10 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
         message = str(error)
     else:
         return set()
-    own_rule = "allowed: (?!above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each|a port of its own|zookeeper, or)"
+    between = (
+        "above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each|a port of|zookeeper, or"
+    )
+    own_rule = f"allowed: (?!{between})"
     return {
         at
         for at in values
@@ -608,7 +611,10 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
     }
 
 
-UNITS = "seconds minutes hours days mib gib percent percents usd usd_per_minute usd_per_million_tokens usd_per_thousand_characters"
+UNITS = (
+    "seconds minutes hours days mib gib percent percents "
+    "usd usd_per_minute usd_per_million_tokens usd_per_thousand_characters"
+)
 COUNTED = (
     "periods samples percentile standard_deviations errors_per_period datapoints_to_alarm row_limit "
     "lead_team_size_minimum lead_monthly_volume_minimum port cpus requests items calls_in_memory open_files"

@@ -215,7 +215,12 @@ def test_every_file_is_readable_by_its_program(planned: SigNozPlan) -> None:
 def test_every_secret_setting_reaches_its_program(release: str) -> None:
     """A secret that is set and used nowhere is one that its owner believes in for nothing."""
     made = settings(release, **EVERYTHING)
-    used = {reference for each in plan(release, **EVERYTHING).containers for file in each.files for _, reference in file.secrets}
+    used = {
+        reference
+        for each in plan(release, **EVERYTHING).containers
+        for file in each.files
+        for _, reference in file.secrets
+    }
     asked = set(references(made.model_dump()))
     if find_release(release).root_user or release == "0.86.2":
         asked -= {secret("slack")}  # receivers are content of SigNoz' API there
@@ -224,13 +229,14 @@ def test_every_secret_setting_reaches_its_program(release: str) -> None:
 
 def test_secrets_with_quotes_survive_the_shell_and_the_address(tmp_path: Path) -> None:
     """Passwords may hold what a shell or a URL gives a meaning to."""
-    awkward = "it's $HOME `id` \"x\" \\ @:/?#%"
+    awkward = 'it\'s $HOME `id` "x" \\ @:/?#%'
     server = plan().container(Role.SIGNOZ)
     (file,) = (file for file in server.files if file.path == SECRET_ENVIRONMENT)
     script = tmp_path / "environment.sh"
     script.write_text(content(file, {mark: awkward for mark, _ in file.secrets}))
+    names = ("SIGNOZ_TOKENIZER_JWT_SECRET", "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN")
     shown = subprocess.run(
-        ["sh", "-c", f'. {script}; printf "%s\\n%s" "$SIGNOZ_TOKENIZER_JWT_SECRET" "$SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN"'],
+        ["sh", "-c", f". {script}; printenv {' '.join(names)}"],
         capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     assert shown[0] == awkward
@@ -287,6 +293,7 @@ def test_keep_volumes_false_keeps_nothing() -> None:
 
 def test_an_upgrade_finds_its_data() -> None:
     """The container's name changes from query-service to signoz; users and dashboards must not stay behind."""
+
     def data(release: str, path: str, **over: Any) -> set[str]:
         mounts = (mount for each in plan(release, **over).containers for mount in each.volumes)
         return {mount.volume for mount in mounts if mount.path == path}
@@ -344,7 +351,10 @@ def test_classic_migrator_hides_its_password_and_keeps_its_exit_code(tmp_path: P
         program.chmod(0o755)
         (tmp_path / "environment.sh").write_text("")
         script = shell.replace(SECRET_ENVIRONMENT, str(tmp_path / "environment.sh"))
-        script = script.replace("/signoz-schema-migrator", str(program)).replace("/tmp/failed", str(tmp_path / "failed"))
+        script = script.replace("/signoz-schema-migrator", str(program)).replace(
+            "/tmp/failed",  # noqa: S108 - in the container
+            str(tmp_path / "failed"),
+        )
         ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
         assert (ran.returncode == 0) == succeeds
         assert "pw1" not in ran.stdout + ran.stderr
@@ -353,7 +363,9 @@ def test_classic_migrator_hides_its_password_and_keeps_its_exit_code(tmp_path: P
 
 def quantile(*rows: str) -> list[str]:
     program = TEMPLATES / "histogramQuantile"
-    ran = subprocess.run(["awk", "-f", program], input="".join(f"{row}\n" for row in rows), capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        ["awk", "-f", program], input="".join(f"{row}\n" for row in rows), capture_output=True, text=True, check=True
+    )
     return ran.stdout.split()
 
 

@@ -1,0 +1,195 @@
+"""A whole local stack on Docker, as a user brings it up: telemetry in through the gateway, counted in ClickHouse.
+
+Containers are real and Caddy, the collector's components, SigNoz' migrations and the ClickHouse engine are too; the
+images are the lab's where no registry answers. The tests build on each other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from cloudwatch.plan.model import SecretRef
+from earshot.generated_secrets import derived
+from tests.integration.conftest import Checkout, make_checkout
+
+STACK_NAME = "e2e"
+SETTINGS = """\
+config:
+  earshot:environment: local
+  earshot:owner: tests
+  earshot:lab: {{aws_port: {aws}}}
+  earshot:signoz:
+    root_user: {{email: admin@example.com}}
+    keep_volumes: false
+    gateway: {{listen_address: 127.0.0.1, ui_port: {ui}, otlp_grpc_port: {grpc}, otlp_http_port: {http}}}
+    clickhouse: {{memory_mib: 2048}}
+    limits: {{open_files: 16384}}
+"""
+KILLED = ("collector", "clickhouse", "gateway")
+BATCH = 50
+
+pytestmark = pytest.mark.skipif(shutil.which("docker") is None, reason="needs Docker: earshot toolchain --all")
+
+
+@dataclass(frozen=True)
+class Stack:
+    checkout: Checkout
+    environment: Mapping[str, str]
+    ports: Mapping[str, int]
+
+    @property
+    def certificate(self) -> str:
+        return self.environment["OTEL_EXPORTER_OTLP_CERTIFICATE"]
+
+    @property
+    def token(self) -> str:
+        return self.environment["OTEL_EXPORTER_OTLP_HEADERS"].removeprefix("Authorization=Bearer%20")
+
+    def exporter(self, protocol: str, authorization: str | None = None) -> SpanExporter:
+        """`authorization` instead of the stack's own token; empty for none at all."""
+        value = f"Bearer {self.token}" if authorization is None else authorization
+        if protocol == "http":
+            headers = {"Authorization": value} if value else {}
+            url = f"https://localhost:{self.ports['http']}/v1/traces"
+            return HttpSpanExporter(endpoint=url, certificate_file=self.certificate, headers=headers, timeout=5)
+        credentials = grpc.ssl_channel_credentials(Path(self.certificate).read_bytes())
+        headers = {"authorization": value} if value else {}
+        target = f"https://localhost:{self.ports['grpc']}"
+        return GrpcSpanExporter(endpoint=target, credentials=credentials, headers=headers, timeout=5)
+
+    def stored(self, name: str) -> int:
+        """Spans of this name in SigNoz' own table."""
+        passphrase = (self.checkout.root / ".earshot" / "passphrase").read_text()
+        password = derived(passphrase, SecretRef("signoz.clickhouse.password"))
+        query = f"SELECT count() FROM signoz_traces.signoz_index_v3 WHERE name = '{name}'"  # noqa: S608
+        command = ["clickhouse-client", "--user=earshot", f"--password={password}", f"--query={query}"]
+        found = self.docker("exec", f"earshot-{STACK_NAME}-clickhouse", *command)
+        return int(found or 0)
+
+    def docker(self, *arguments: str) -> str:
+        return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+
+    def started_at(self) -> dict[str, str]:
+        names = self.docker("ps", "--all", "--filter", f"label=earshot.stack={STACK_NAME}", "--format", "{{.Names}}")
+        return {name: self.docker("inspect", "--format", "{{.Id}} {{.Created}}", name) for name in names.split()}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        # requests prefers these to the exporter's own certificate.
+        os.environ.pop(variable, None)
+    checkout = make_checkout(tmp_path_factory.mktemp("project"))
+    ports = {name: free_port() for name in ("aws", "ui", "grpc", "http")}
+    (checkout.root / "stacks" / f"Pulumi.{STACK_NAME}.yaml").write_text(SETTINGS.format(**ports))
+    try:
+        run = checkout.earshot("up", STACK_NAME, "--yes", timeout_seconds=2400)
+        assert run.returncode == 0, run.stdout + run.stderr
+        found = checkout.earshot("env", STACK_NAME, "--format", "json")
+        assert found.returncode == 0, found.stderr
+        yield Stack(checkout, json.loads(found.stdout), ports)
+    finally:
+        checkout.earshot("teardown", STACK_NAME, "--yes", timeout_seconds=300)
+
+
+def spans(name: str, number: int) -> list[ReadableSpan]:
+    tracer = TracerProvider().get_tracer("tests")
+    made = [tracer.start_span(name) for _ in range(number)]
+    for span in made:
+        span.end()
+    return [span for span in made if isinstance(span, ReadableSpan)]
+
+
+def eventually(ask: Callable[[], int], wanted: int, timeout_seconds: float = 60) -> int:
+    deadline = time.monotonic() + timeout_seconds
+    while (found := ask()) < wanted and time.monotonic() < deadline:
+        time.sleep(1)
+    return found
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_what_a_token_lets_in_is_stored_once_each(stack: Stack, protocol: str) -> None:
+    name = f"accepted-{protocol}"
+    assert stack.exporter(protocol).export(spans(name, 300)) is SpanExportResult.SUCCESS
+    assert eventually(lambda: stack.stored(name), 300) == 300
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+@pytest.mark.parametrize("authorization", ["", "Bearer ", "Bearer wrong", "Basic abc"])
+def test_nothing_comes_in_without_a_right_token(stack: Stack, protocol: str, authorization: str) -> None:
+    """An empty token is the hole of the collector's own check (a token file that ends in a line break)."""
+    name = f"refused-{protocol}"
+    assert stack.exporter(protocol, authorization).export(spans(name, 1)) is SpanExportResult.FAILURE
+    assert stack.stored(name) == 0
+
+
+def test_no_port_but_the_gateways_is_published(stack: Stack) -> None:
+    listed = stack.docker("ps", "--filter", f"label=earshot.stack={STACK_NAME}", "--format", "{{.Names}} {{.Ports}}")
+    published = {line.split()[0] for line in listed.splitlines() if "->" in line}
+    assert published == {f"earshot-{STACK_NAME}-gateway"}
+
+
+@pytest.mark.parametrize("role", KILLED)
+def test_what_was_accepted_survives_a_kill_in_the_middle(stack: Stack, role: str) -> None:
+    """Senders repeat what was refused, as OTLP says; what was accepted once must be there in the end."""
+    name = f"while-{role}-dies"
+    accepted = 0
+    for batch in range(12):
+        if batch == 4:
+            stack.docker("kill", f"earshot-{STACK_NAME}-{role}")
+        if stack.exporter("http").export(spans(name, BATCH)) is SpanExportResult.SUCCESS:
+            accepted += BATCH
+        if batch == 5:
+            # What was killed by hand stays down (Docker's rule): the next up starts it.
+            run = stack.checkout.earshot("up", STACK_NAME, "--yes", timeout_seconds=300)
+            assert run.returncode == 0, run.stdout + run.stderr
+    assert accepted >= 8 * BATCH
+    assert eventually(lambda: stack.stored(name), accepted, 120) >= accepted
+
+
+def test_a_second_up_changes_nothing(stack: Stack) -> None:
+    run = stack.checkout.earshot("up", STACK_NAME, "--yes", timeout_seconds=300)
+    assert "is up to date" in run.stdout, run.stdout + run.stderr
+
+
+def test_a_changed_setting_replaces_only_the_containers_that_use_it(stack: Stack) -> None:
+    before = stack.started_at()
+    file = stack.checkout.root / "stacks" / f"Pulumi.{STACK_NAME}.yaml"
+    file.write_text(
+        file.read_text().replace("keep_volumes: false", "keep_volumes: false\n    collector: {log_level: warn}")
+    )
+    run = stack.checkout.earshot("up", STACK_NAME, "--yes", timeout_seconds=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    after = stack.started_at()
+    changed = {name.removeprefix(f"earshot-{STACK_NAME}-") for name in after if after[name] != before.get(name)}
+    assert "collector" in changed
+    assert changed <= {"collector", "setup"}
+
+
+def test_teardown_leaves_no_container_network_or_volume(stack: Stack) -> None:
+    run = stack.checkout.earshot("teardown", STACK_NAME, "--yes", timeout_seconds=300)
+    assert "nothing of this stack is left" in run.stdout, run.stdout + run.stderr
+    label = f"label=earshot.stack={STACK_NAME}"
+    for kind in (("ps", "--all"), ("network", "ls"), ("volume", "ls")):
+        assert stack.docker(*kind, "--filter", label, "--quiet") == ""
