@@ -38,7 +38,9 @@ def image_of(
     if images.source == "lab":
         if environment != Environment.LOCAL:
             raise UserError("signoz.images.source: lab; allowed: registry, except in environment local.")
-        return lab_image
+        own = _named(images.server) if images.server else None
+        servers = (Role.SIGNOZ, Role.QUERY_SERVICE)
+        return lambda role: own if own and role in servers else lab_image(role)
     return registry_images(images, release, gateway, digests).__getitem__
 
 

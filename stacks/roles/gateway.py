@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from stacks.fields import NUMBER, Flag, Matching, Model, Secret, problem
+from stacks.roles.images import ImageReference
 
 HostName = Annotated[
     str,
@@ -33,13 +34,6 @@ Networks = Annotated[tuple[Network, ...], Field(max_length=200)]
 TcpPort = Annotated[int, Field(ge=1, le=65_535), NUMBER]
 Address = Annotated[
     str, Matching(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*", "an IP address of the host")
-]
-ImageReference = Annotated[
-    str,
-    Matching(
-        r"[a-z0-9][A-Za-z0-9._:/-]*:(?!latest(@|$))[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?",
-        "an image with its tag, other than latest",
-    ),
 ]
 
 

@@ -16,6 +16,14 @@ RegistryPrefix = Annotated[
     ),
 ]
 
+ImageReference = Annotated[
+    str,
+    Matching(
+        r"[a-z0-9][A-Za-z0-9._:/-]*:(?!latest(@|$))[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?",
+        "an image with its tag, other than latest",
+    ),
+]
+
 
 class Images(Model):
     """Where images come from. Their digests are pinned in `stacks/<stack>.lock.yaml` (`earshot lock <stack>`)."""
@@ -26,9 +34,18 @@ class Images(Model):
     """A mirror whose paths are Docker Hub's (`<registry>/signoz/signoz`); null for Docker Hub itself."""
     login: Flag = False
     """The registry asks who you are: use what `docker login` keeps on the machine that deploys."""
+    server: ImageReference | None = None
+    """A real image of SigNoz' server that this machine has, in place of the lab's stand-in; with source lab."""
     edition: Literal["default", "community"] = "default"
     """`default`: the image that SigNoz recommends, whose parts under `ee/` need a subscription in production;
     `community`: built from the MIT-licensed parts alone, from release 0.76 on."""
+
+    @field_validator("server")
+    @classmethod
+    def _only_in_the_lab(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("source") == "registry":
+            raise problem("allowed: null with source registry")
+        return value
 
     @field_validator("registry")
     @classmethod

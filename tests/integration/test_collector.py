@@ -33,7 +33,6 @@ from signoz.plan.collector import (
     render_collector,
     token_file,
 )
-from signoz.secret_folder import replace_secret_files
 from tests.collector_cases import ENVIRONMENTS, OPTIONS, collector_context, collector_settings
 from tests.integration.collector_process import (
     STORES,
@@ -48,6 +47,7 @@ from tests.integration.collector_process import (
     wait_for,
     with_stores,
 )
+from tests.secret_folder import replace_secret_files
 
 FIRST, SECOND, THIRD = "first-token-" + "a" * 20, "second-token-" + "b" * 20, "third-token-" + "c" * 20
 WRONG = "wrong-token-" + "d" * 20

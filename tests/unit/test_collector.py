@@ -27,9 +27,9 @@ from signoz.plan.collector import (
     render_collector,
     token_file,
 )
-from signoz.secret_folder import replace_secret_files
 from tests.collector_cases import ENVIRONMENTS, OPTIONS, collector_context, collector_settings
 from tests.golden_files import CheckGolden
+from tests.secret_folder import replace_secret_files
 
 GENERATIONS = pytest.mark.parametrize("generation", list(Generation), ids=lambda each: each.name.lower())
 TOKEN = "t" * 40
