@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# LiveKit's dependencies and the engine's do not have to agree on versions.
+LIVEKIT := .venv-livekit
 STACK ?= local
 
-.PHONY: help setup up down test unit integration lint
+.PHONY: help setup up down test unit integration contract lint
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,14 +27,23 @@ up: setup ## Deploy the local stack and send a real agent's log through it
 down: setup ## Tear the local stack down
 	$(BIN)/earshot teardown $(STACK) --yes
 
-test: lint unit integration ## Everything that CI runs
+test: lint unit integration contract ## Everything that CI runs
 
 unit: setup ## Unit tests: no engine, no network
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit -n auto
 
-integration: setup ## Integration tests: real engine, real provider, AWS emulated
-	$(BIN)/earshot toolchain --yes
+integration: setup ## Integration tests: real engine, providers and containers; AWS emulated
+	$(BIN)/earshot toolchain --all --yes
+	tests/install_validators.sh
 	$(BIN)/python -m pytest tests/integration
+
+contract: setup $(LIVEKIT)/.installed ## Contract tests: the real livekit-agents
+	PYTHONPATH=. $(LIVEKIT)/bin/python -m pytest tests/contract
+
+$(LIVEKIT)/.installed: requirements-livekit.lock
+	$(PYTHON) -m venv $(LIVEKIT)
+	$(LIVEKIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-livekit.lock
+	@touch $@
 
 lint: setup ## Formatting, lint, types, generated files
 	$(BIN)/ruff format --check --quiet .

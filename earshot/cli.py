@@ -214,7 +214,7 @@ def lock(stack: Stack) -> None:
 @app.command()
 def toolchain(
     status: Annotated[bool, typer.Option("--status", help="Only show what is there and what is missing.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Also Docker and its plugin.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also Docker, its plugin and the collector.")] = False,
     yes: Yes = False,
 ) -> None:
     """Find, download or build Pulumi and its plugins."""
