@@ -48,5 +48,5 @@ $(LIVEKIT)/.installed: requirements-livekit.lock
 lint: setup ## Formatting, lint, types, generated files
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/pyright
+	$(BIN)/pyright --project pyproject.toml
 	$(BIN)/earshot settings
