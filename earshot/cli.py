@@ -119,11 +119,12 @@ def outputs(
 @app.command()
 def plan(stack: Stack, as_json: Json = False) -> None:
     """Print what would exist, without engine or network."""
-    from cloudwatch.plan.build import plan_cloudwatch
     from earshot.describe import counted, describe, summary
+    from earshot.plans import plans
     from stacks.loading import load
 
-    described = describe(plan_cloudwatch(stack, load(stack, find_project().root)))
+    root = find_project().root
+    described = describe(*plans(stack, load(stack, root), root))
     if as_json:
         print(json.dumps(described, indent=2))
         return

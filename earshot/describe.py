@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, MathExpression, MetricAlarm
+from signoz.plan.model import SigNozPlan
+from signoz.plan.volumes import volumes
 
 Row = dict[str, Any]
 
 
-def describe(plan: CloudWatchPlan) -> dict[str, Any]:
-    """The plan as plain data for JSON: the stack, a count per kind, and a row per resource.
+def describe(plan: CloudWatchPlan, signoz: SigNozPlan | None = None) -> dict[str, Any]:
+    """The plans as plain data for JSON: the stack, a count per kind, and a row per resource.
 
     A secret never is in a plan, so none can be in here.
     """
-    rows = list(rows_of(plan))
+    rows = [*rows_of(plan), *(signoz_rows(signoz) if signoz else ())]
     return {
         "stack": plan.stack,
         "environment": plan.environment,
@@ -109,6 +111,23 @@ def watched(alarm: MetricAlarm) -> str:
     return f"{entry.statistic} of {entry.metric.namespace}/{entry.metric.name}"
 
 
+def signoz_rows(plan: SigNozPlan) -> Iterator[Row]:
+    yield {"kind": "network", "name": plan.network, "release": plan.release}
+    for volume in volumes(plan.containers):
+        yield {"kind": "volume", "name": volume.name, "kept_at_teardown": volume.keep}
+    for container in plan.containers:
+        yield {
+            "kind": "container",
+            "name": container.name,
+            "role": str(container.role),
+            "image": container.image.reference,
+            "memory_mib": container.memory_mb,
+            "cpus": container.cpus,
+            "published_ports": [f"{port.address}:{port.external}" for port in container.ports],
+            "starts_after": [str(role) for role in container.after],
+        }
+
+
 def summary(row: Row) -> str:
     """What is worth knowing of a row besides its kind and name, in one line."""
     match row["kind"]:
@@ -130,6 +149,13 @@ def summary(row: Row) -> str:
             return f"{row['severity']}: any of {len(row['parts'])} alarms{silenced}"
         case "dashboard":
             return f"{row['widgets']} widgets"
+        case "network":
+            return f"SigNoz {row['release']}"
+        case "volume":
+            return "kept at teardown" if row["kept_at_teardown"] else ""
+        case "container":
+            ports = f", published on {', '.join(row['published_ports'])}" if row["published_ports"] else ""
+            return f"{row['image']}, {row['memory_mib']} MiB, {row['cpus']:g} CPU{ports}"
         case "budget":
             alerts = ", ".join(f"{percent} %" for percent in row["alert_percents"])
             return f"{row['monthly_limit_usd']:g} US dollars a month, alerts at {alerts}"

@@ -141,10 +141,10 @@ def test_a_restarted_emulator_is_filled_again(checkout: Checkout) -> None:
     assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
 
 
-def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
-    succeeded(checkout.earshot("teardown", "local", "--yes"))
+def begun(checkout: Checkout, command: str, first: str) -> subprocess.Popen[str]:
+    """`earshot <command> local`, once it has printed a line that starts with `first`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "earshot", "up", "local", "--yes"],
+        [sys.executable, "-m", "earshot", command, "local", "--yes"],
         cwd=checkout.root,
         env={**os.environ, "PYTHONPATH": str(checkout.root)},
         stdin=subprocess.DEVNULL,
@@ -154,35 +154,27 @@ def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
     )
     assert process.stdout
     for line in process.stdout:
-        if line.strip().startswith("created"):
+        if line.strip().startswith(first):
             break
+    return process
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "go on from here" in errors
-    out = succeeded(checkout.earshot("up", "local", "--yes"))
-    assert "unchanged" in out
+
+
+def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
+    succeeded(checkout.earshot("teardown", "local", "--yes"))
+    interrupt(begun(checkout, "up", "created"))
+    assert "unchanged" in succeeded(checkout.earshot("up", "local", "--yes"))
     assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
 
 
 def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "earshot", "teardown", "local", "--yes"],
-        cwd=checkout.root,
-        env={**os.environ, "PYTHONPATH": str(checkout.root)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    for line in process.stdout:
-        if line.strip().startswith("deleted"):
-            break
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "go on from here" in errors
+    interrupt(begun(checkout, "teardown", "deleted"))
     assert "nothing of this stack is left" in succeeded(checkout.earshot("teardown", "local", "--yes"))
     succeeded(checkout.earshot("up", "local", "--yes"))
 
@@ -190,19 +182,7 @@ def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) ->
 def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:
     """kill -9 leaves a lock and resources that no state knows."""
     succeeded(checkout.earshot("teardown", "local", "--yes"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "earshot", "up", "local", "--yes"],
-        cwd=checkout.root,
-        env={**os.environ, "PYTHONPATH": str(checkout.root)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout
-    for line in process.stdout:
-        if line.strip().startswith("created"):
-            break
+    process = begun(checkout, "up", "created")
     children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
     process.kill()
     for child in children.stdout.split():
