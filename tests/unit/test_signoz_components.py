@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pulumi
@@ -102,6 +103,8 @@ def test_each_container_waits_for_those_before_it() -> None:
 
 def test_a_failed_start_stops_the_deployment() -> None:
     """What comes after it is not made."""
+    # Every output downstream holds the same failure, and asyncio would print each when the process ends.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     made: list[str] = []
 
     def make_ready(container: Container) -> None:
