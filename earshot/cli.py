@@ -8,7 +8,7 @@ import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from earshot.agent_env import Protocol
 from earshot.errors import UserError
 from earshot.project import Project, find_project
 from earshot.render import What
+
+if TYPE_CHECKING:
+    from stacks.settings import Settings
 
 # Whatever touches the engine, AWS or the emulator is imported by the command that needs it: `--help` and `plan`
 # answer at once.
@@ -74,7 +77,7 @@ def up(stack: Stack, yes: Yes = False) -> None:
     console.print(f"Stack [bold]{stack}[/bold] {verb}: {progress.summary()}")
     _print_outputs(outputs)
     if not deployment.is_local:
-        _print_links(stack)
+        _print_links(stack, deployment.settings)
 
 
 @app.command()
@@ -348,10 +351,9 @@ def _print_outputs(found: dict[str, object]) -> None:
         console.print(f"  {name}: {text}", markup=False)
 
 
-def _print_links(stack: str) -> None:
+def _print_links(stack: str, settings: Settings) -> None:
     from cloudwatch.plan.build import plan_cloudwatch
     from earshot.links import console_links
-    from stacks.loading import load
 
-    for name, address in console_links(plan_cloudwatch(stack, load(stack, find_project().root))).items():
+    for name, address in console_links(plan_cloudwatch(stack, settings)).items():
         console.print(f"  {name}: {address}", markup=False)
