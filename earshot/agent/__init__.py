@@ -21,6 +21,7 @@ and LiveKit and OpenTelemetry only when called. Nothing here raises into the age
 
 from earshot.agent import signals
 from earshot.agent.call import observe
+from earshot.agent.health import circuit_breaker
 from earshot.agent.job import setup
 
-__all__ = ["observe", "setup", "signals"]
+__all__ = ["circuit_breaker", "observe", "setup", "signals"]

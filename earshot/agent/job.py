@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from earshot.agent import correlation, providers
+from earshot.agent import correlation, health, providers
 from earshot.agent.reporting import guarded
 
 Server = TypeVar("Server")
@@ -42,3 +42,4 @@ def install(options: providers.Options) -> None:
     """Set up this process, unless it is."""
     processors = correlation.span_processors(dict(options.attributes), content_allowed=options.content_allowed)
     providers.install(options, processors)
+    health.start()
