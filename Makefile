@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # LiveKit's dependencies and the engine's do not have to agree on versions.
-LIVEKIT := .venv-livekit
+LIVEKITS := .venv-livekit-lowest .venv-livekit-newest
 STACK ?= local
 
 .PHONY: help setup up down test unit integration contract lint
@@ -37,12 +37,15 @@ integration: setup ## Integration tests: real engine, providers and containers; 
 	tests/install_validators.sh
 	$(BIN)/python -m pytest tests/integration
 
-contract: setup $(LIVEKIT)/.installed ## Contract tests: the real livekit-agents
-	PYTHONPATH=. $(LIVEKIT)/bin/python -m pytest tests/contract
+contract: setup $(LIVEKITS:%=%/.installed) ## Contract tests: the real livekit-agents, lowest supported and newest
+	$(BIN)/earshot toolchain --all --yes
+	for venv in $(LIVEKITS); do PYTHONPATH=. $$venv/bin/python -m pytest tests/contract/test_agent_livekit.py || exit 1; done
+	EARSHOT_LIVEKIT_PYTHONS=.venv-livekit-lowest/bin/python:.venv-livekit-newest/bin/python \
+		$(BIN)/python -m pytest tests/contract/test_content.py
 
-$(LIVEKIT)/.installed: requirements-livekit.lock
-	$(PYTHON) -m venv $(LIVEKIT)
-	$(LIVEKIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-livekit.lock
+.venv-livekit-%/.installed: requirements-livekit-%.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 lint: setup ## Formatting, lint, types, generated files

@@ -6,20 +6,17 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_docker as docker
 
-from cloudwatch.agent import AgentObservability
-from cloudwatch.budget import CostBudget
-from cloudwatch.dashboards import Dashboards
-from cloudwatch.log_groups import LogEncryptionKey
-from cloudwatch.notifications import NotificationTopic
-from cloudwatch.plan.model import Severity
 from cloudwatch.provider import provider_args
+from cloudwatch.stack import make_cloudwatch
+from earshot.docker_half import root_certificate_reader
 from earshot.errors import UserError
 from earshot.plans import plans
 from earshot.program_secrets import read_secret
+from signoz.content.access import access_of
 from signoz.docker_host import DockerHost
 from signoz.provider import provider_args as docker_provider_args
 from signoz.stack import SigNoz
-from stacks.loading import load_from_engine
+from stacks.loading import PRIVATE, load_from_engine
 
 project, stack = Path(__file__).parent, pulumi.get_stack()
 try:
@@ -31,25 +28,12 @@ except UserError as error:
 within = pulumi.ResourceOptions(provider=aws.Provider("aws", **provider_args(stack, settings)))
 account_id = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=within.provider)).account_id
 
-topics = {
-    topic.severity: NotificationTopic(
-        f"notify-{topic.key}", topic, account_id=account_id, read_secret=read_secret, opts=within
-    ).arn
-    for topic in plan.topics
-}
-key_arn = None
-if any(agent.log_group.managed and agent.log_group.encrypt == "stack-key" for agent in plan.agents):
-    key_arn = LogEncryptionKey(f"earshot-{stack}-logs", region=plan.region, account_id=account_id, opts=within).arn
-for agent in plan.agents:
-    AgentObservability(agent.name, agent, topics=topics, stack_key_arn=key_arn, opts=within)
-Dashboards("dashboard", plan.dashboards, account_id=account_id, opts=within)
-if plan.budget:
-    CostBudget("budget", plan.budget, topic_arn=topics[Severity.WARNING], opts=within)
+exports = make_cloudwatch(plan, account_id=account_id, read_secret=read_secret, opts=within)
 if settings.signoz and signoz:
     on_host = pulumi.ResourceOptions(provider=docker.Provider("docker", **docker_provider_args(settings.signoz)))
     make_ready = DockerHost(settings.signoz.docker_host).make_ready
-    SigNoz("signoz", signoz, read_secret=read_secret, make_ready=make_ready, opts=on_host)
+    access = access_of(settings.signoz, root_certificate_reader(settings.signoz, signoz, project / PRIVATE / stack))
+    SigNoz("signoz", signoz, read_secret=read_secret, make_ready=make_ready, access=access, opts=on_host)
 
-pulumi.export("log_groups", {agent.name: agent.log_group.name for agent in plan.agents})
-pulumi.export("topics", {str(severity): arn for severity, arn in topics.items()})
-pulumi.export("dashboards", [dashboard.name for dashboard in plan.dashboards])
+for name, value in exports.items():
+    pulumi.export(name, value)

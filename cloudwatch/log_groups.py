@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cloudwatch.component import Component
+from cloudwatch.plan.key_policy import administration
 from cloudwatch.plan.model import LogGroup
 
 KEY_DELETION_DAYS = 30
@@ -39,36 +40,12 @@ def key_policy(region: str, account_id: str) -> dict[str, object]:
     """The key's policy: administration for the account, use for CloudWatch Logs.
 
     The service's statement and its condition follow docs.aws.amazon.com/AmazonCloudWatch/latest/logs/
-    encrypt-log-data-kms.html. The administration statement names its actions: a key policy with `kms:*` would let
-    anyone with that permission in the account read the logs.
+    encrypt-log-data-kms.html.
     """
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {
-                "Sid": "Administer",
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
-                "Action": [
-                    "kms:CancelKeyDeletion",
-                    "kms:CreateAlias",
-                    "kms:DeleteAlias",
-                    "kms:DescribeKey",
-                    "kms:DisableKeyRotation",
-                    "kms:EnableKeyRotation",
-                    "kms:GetKeyPolicy",
-                    "kms:GetKeyRotationStatus",
-                    "kms:ListKeyPolicies",
-                    "kms:ListResourceTags",
-                    "kms:PutKeyPolicy",
-                    "kms:ScheduleKeyDeletion",
-                    "kms:TagResource",
-                    "kms:UntagResource",
-                    "kms:UpdateAlias",
-                    "kms:UpdateKeyDescription",
-                ],
-                "Resource": "*",
-            },
+            administration(account_id),
             {
                 "Sid": "EncryptLogs",
                 "Effect": "Allow",

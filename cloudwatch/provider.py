@@ -8,7 +8,9 @@ import pulumi_aws as aws
 
 from stacks.settings import Environment, Lab, Settings
 
-SERVICES = ("budgets", "cloudwatch", "iam", "kms", "lambda_", "logs", "sns", "ssm", "sts")
+SERVICES = (
+    "athena", "budgets", "cloudwatch", "firehose", "glue", "iam", "kms", "lambda_", "logs", "s3", "sns", "ssm", "sts",
+)  # fmt: skip
 """The services that a stack calls, as the provider's `endpoints` names them."""
 
 
@@ -38,6 +40,8 @@ def provider_args(stack: str, settings: Settings) -> dict[str, Any]:
             "skip_credentials_validation": True,
             "skip_metadata_api_check": True,
             "skip_region_validation": True,
+            # The emulator has one name, and no bucket's own beside it.
+            "s3_use_path_style": True,
             # What the emulator lacks it answers with 500, which the provider would retry for many minutes.
             "max_retries": 2,
         }

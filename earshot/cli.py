@@ -16,6 +16,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from earshot.agent_env import Protocol
+from earshot.analytics.cli import analytics
+from earshot.console import console
+from earshot.content.cli import content
 from earshot.errors import UserError
 from earshot.project import Project, find_project
 from earshot.render import What
@@ -36,15 +39,16 @@ app = typer.Typer(
 )
 lab = typer.Typer(help="The AWS emulator of the local stack.", no_args_is_help=True)
 app.add_typer(lab, name="lab")
-
-# Where nothing tells a width (a pipe, a CI log), the 80 columns that rich assumes would fold every table.
-_width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
-console = Console(highlight=False, soft_wrap=True, width=_width)
+app.add_typer(analytics, name="analytics")
+app.add_typer(content, name="content")
 
 Stack = Annotated[
     str, typer.Argument(help="The stack: local, dev, staging, prod, or a file stacks/Pulumi.<stack>.yaml.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; CI=true does the same.")]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Look first at what is there: finds what was changed by hand, in SigNoz too.")
+]
 
 
 class Form(StrEnum):
@@ -69,10 +73,10 @@ def main() -> None:
 
 
 @app.command()
-def up(stack: Stack, yes: Yes = False) -> None:
+def up(stack: Stack, refresh: Refresh = False, yes: Yes = False) -> None:
     """Create or change a stack: make it what its settings say."""
     deployment = _deployment(stack, yes)
-    progress, outputs = deployment.up()
+    progress, outputs = deployment.up(refresh=refresh)
     verb = "is up to date" if not progress.changed else "is up"
     console.print(f"Stack [bold]{stack}[/bold] {verb}: {progress.summary()}")
     _print_outputs(outputs)
@@ -84,10 +88,11 @@ def up(stack: Stack, yes: Yes = False) -> None:
 def preview(
     stack: Stack,
     diff: Annotated[bool, typer.Option("--diff", help="Show every property that would change.")] = False,
+    refresh: Refresh = False,
     yes: Yes = False,
 ) -> None:
     """Show what up would change."""
-    progress = _deployment(stack, yes).preview(show_diff=diff)
+    progress = _deployment(stack, yes).preview(show_diff=diff, refresh=refresh)
     console.print(f"Stack [bold]{stack}[/bold], previewed: {progress.summary()}")
 
 

@@ -24,6 +24,8 @@ from rich.markup import escape
 
 from earshot import toolchain
 from earshot.backend import engine_environment
+from earshot.content.changes import ContentChanges
+from earshot.describe import content_counts
 from earshot.docker_half import choose_images, ensure_lab_images, export_root_certificate
 from earshot.engine import Engine
 from earshot.errors import UserError
@@ -31,6 +33,8 @@ from earshot.lab import emulator
 from earshot.plans import plans
 from earshot.progress import COLOUR_CODES, EngineProgress
 from earshot.project import Project
+from earshot.schema_guard import refuse_schema_changes
+from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
 from stacks.loading import load, stack_file
 from stacks.settings import Environment, Lab, Settings
 
@@ -47,6 +51,8 @@ class Resource:
     name: str
     id: str
     protected: bool
+    kept: bool
+    """Deleting the stack leaves it where it is."""
 
 
 class Deployment:
@@ -108,11 +114,14 @@ class Deployment:
         if signoz:
             ensure_lab_images(signoz, self.console, assume_yes=self.assume_yes)
 
-    def preview(self, *, show_diff: bool) -> EngineProgress:
-        """What `up` would change; the engine's own diff is printed with `show_diff`."""
+    def preview(self, *, show_diff: bool, refresh: bool = False) -> EngineProgress:
+        """What `up` would change; the engine's own diff is printed with `show_diff`. With `refresh`, what is there is
+        looked at first, and what was edited by hand in SigNoz is printed."""
         self._prepare()
+        changes = ContentChanges()
         with self._emulator():
             stack = self._select(create=True)
+            self._refuse_schema_changes()
             with EngineProgress(self.console, "previewing") as progress:
                 self._run(
                     progress,
@@ -120,25 +129,41 @@ class Deployment:
                         diff=show_diff,
                         color="always" if self.console.is_terminal else "never",
                         on_output=self._print if show_diff else None,
-                        on_event=progress.on_event,
+                        on_event=_both(progress, changes),
+                        refresh=refresh,
                         config_file=self._config_file(),
                     ),
                 )
+        for line in changes.lines(self.stack, converging=False):
+            self._print(line)
         return progress
 
-    def up(self) -> tuple[EngineProgress, dict[str, Any]]:
-        """Make the stack what its settings say; progress (with counts) and outputs, secrets left out."""
+    def up(self, *, refresh: bool = False) -> tuple[EngineProgress, dict[str, Any]]:
+        """Make the stack what its settings say; progress (with counts) and outputs, secrets left out. With `refresh`,
+        what was changed by hand since the last time is found and put back."""
         self._prepare()
+        changes = ContentChanges()
         with self._emulator():
             stack = self._select(create=True)
+            self._refuse_schema_changes()
             with EngineProgress(self.console, "deploying") as progress:
                 result = self._run(
                     progress,
                     lambda: stack.up(
-                        on_event=progress.on_event, suppress_outputs=True, config_file=self._config_file()
+                        on_event=_both(progress, changes),
+                        suppress_outputs=True,
+                        refresh=refresh,
+                        config_file=self._config_file(),
                     ),
                 )
+        for line in changes.lines(self.stack, converging=True):
+            self._print(line)
         return progress, _public(result.outputs) | self._signoz_outputs()
+
+    def _refuse_schema_changes(self) -> None:
+        plan, _ = plans(self.stack, self.settings, self.project.root)
+        if plan.analytics:
+            refuse_schema_changes(plan.analytics, self._state())
 
     def _signoz_outputs(self) -> dict[str, Any]:
         settings = self.settings.signoz
@@ -148,6 +173,8 @@ class Deployment:
         certificate = export_root_certificate(settings, plan, self.directory)
         port = "" if settings.gateway.ui_port == 443 else f":{settings.gateway.ui_port}"
         found: dict[str, Any] = {"signoz": f"https://{settings.gateway.hostname}{port}"}
+        if plan.content.objects:
+            found["content"] = content_counts(plan.content)
         if certificate:
             found["root_certificate"] = str(certificate)
         return found
@@ -163,16 +190,32 @@ class Deployment:
 
     def resources(self) -> list[Resource]:
         """The real resources in the stack's state; empty where the stack was never deployed."""
+        return [
+            Resource(
+                type=each["type"],
+                name=each["urn"].rsplit("::", 1)[-1],
+                id=each.get("id", ""),
+                protected=bool(each.get("protect")),
+                kept=bool(each.get("retainOnDelete")),
+            )
+            for each in self._state()
+            if each.get("custom") and not each.get("external") and not each["type"].startswith("pulumi:")
+        ]
+
+    def api_key(self) -> str | None:
+        """The key that content is deployed with, in clear; None where there is none yet."""
+        for each in self._state():
+            if each["type"] == f"{TYPE_PREFIX}{API_KEY_TYPE}" and not each.get("delete"):
+                held = each.get("outputs", {}).get("key")
+                return json.loads(held["plaintext"]) if isinstance(held, dict) else held
+        return None
+
+    def _state(self) -> list[dict[str, Any]]:
         try:
             state = self._select(create=False).export_stack()
         except UserError:
             return []
-        listed = (state.deployment or {}).get("resources", [])
-        return [
-            Resource(each["type"], each["urn"].rsplit("::", 1)[-1], each.get("id", ""), bool(each.get("protect")))
-            for each in listed
-            if each.get("custom") and not each.get("external") and not each["type"].startswith("pulumi:")
-        ]
+        return (state.deployment or {}).get("resources", [])
 
     def destroy(self) -> EngineProgress:
         """Delete every resource, then the stack itself; the stack's file stays."""
@@ -268,12 +311,23 @@ class Deployment:
 
     def _failure(self, progress: EngineProgress, error: CommandError) -> str:
         lines = [f"Stack {self.stack} was not completed: {progress.summary()}"]
+        sources = self._sources() if progress.failures else {}
+        said: dict[str, list[str]] = {}
         for resource, message in progress.failures:
-            lines.append(f"  {resource or self.stack}: {_indent(message)}")
+            written = f" ({sources[resource]})" if resource in sources else ""
+            said.setdefault(message, []).append(f"{resource or self.stack}{written}")
+        for message, names in said.items():
+            others = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            lines.append(f"  {', '.join(names[:3])}{others}: {_indent(message)}")
         if not progress.failures:
             lines.append(_indent(_engine_words(error)))
         lines.append(f"What was made is recorded. Mend the cause, then run `earshot up {self.stack}` again.")
         return "\n".join(lines)
+
+    def _sources(self) -> dict[str, str]:
+        """Where each object of SigNoz' content is written."""
+        _, signoz = plans(self.stack, self.settings, self.project.root)
+        return {each.name: each.source for each in signoz.content.objects} if signoz else {}
 
     def _print(self, line: str) -> None:
         self.console.print(escape(line), highlight=False, soft_wrap=True)
@@ -317,12 +371,22 @@ class Deployment:
             self._run(
                 progress,
                 lambda: stack.refresh(
+                    # Of SigNoz nothing is gone with the emulator, and it may be down until this run starts it.
+                    exclude=[each["urn"] for each in self._state() if each["type"].startswith(TYPE_PREFIX)] or None,
                     on_event=progress.on_event,
                     clear_pending_creates=True,
                     suppress_outputs=True,
                     config_file=self._config_file(),
                 ),
             )
+
+
+def _both(progress: EngineProgress, changes: ContentChanges) -> Callable[[automation.EngineEvent], None]:
+    def on_event(event: automation.EngineEvent) -> None:
+        progress.on_event(event)
+        changes.on_event(event)
+
+    return on_event
 
 
 def _public(outputs: automation.OutputMap) -> dict[str, Any]:

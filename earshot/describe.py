@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, MathExpression, MetricAlarm
+from earshot.describe_analytics import analytics_rows, analytics_summary
+from signoz.content.filling import ids_in
+from signoz.content.model import ContentPlan, Kind
 from signoz.plan.model import SigNozPlan
 from signoz.plan.volumes import volumes
 
@@ -36,6 +39,10 @@ def rows_of(plan: CloudWatchPlan) -> Iterator[Row]:
             yield {"kind": "subscription", "name": f"{topic.name}/{subscription.kind}", "address": address}
     for agent in plan.agents:
         yield from _agent_rows(agent)
+    if plan.analytics:
+        yield from analytics_rows(plan.analytics)
+        for alarm in plan.analytics.alarms:
+            yield _alarm_row(alarm)
     for dashboard in plan.dashboards:
         yield {"kind": "dashboard", "name": dashboard.name, "widgets": len(dashboard.body["widgets"])}
     if plan.budget:
@@ -67,20 +74,7 @@ def _agent_rows(agent: AgentPlan) -> Iterator[Row]:
             "pattern": each.pattern,
         }
     for alarm in agent.alarms:
-        yield {
-            "kind": "alarm",
-            "name": alarm.name,
-            "agent": agent.name,
-            "title": alarm.title,
-            "severity": str(alarm.severity),
-            "watches": watched(alarm),
-            "threshold": alarm.threshold,
-            "period_seconds": alarm.period_seconds,
-            "datapoints_to_alarm": alarm.datapoints_to_alarm,
-            "evaluation_periods": alarm.evaluation_periods,
-            "missing_data": str(alarm.missing_data),
-            "notifies": alarm.notifies,
-        }
+        yield _alarm_row(alarm, agent=agent.name)
     for composite in agent.composite_alarms:
         yield {
             "kind": "composite alarm",
@@ -92,6 +86,23 @@ def _agent_rows(agent: AgentPlan) -> Iterator[Row]:
             "silenced_by": composite.suppressor_name,
             "notifies": composite.notifies,
         }
+
+
+def _alarm_row(alarm: MetricAlarm, **of: str) -> Row:
+    return {
+        "kind": "alarm",
+        "name": alarm.name,
+        **of,
+        "title": alarm.title,
+        "severity": str(alarm.severity),
+        "watches": watched(alarm),
+        "threshold": alarm.threshold,
+        "period_seconds": alarm.period_seconds,
+        "datapoints_to_alarm": alarm.datapoints_to_alarm,
+        "evaluation_periods": alarm.evaluation_periods,
+        "missing_data": str(alarm.missing_data),
+        "notifies": alarm.notifies,
+    }
 
 
 def counted(counts: Mapping[str, int]) -> str:
@@ -126,10 +137,36 @@ def signoz_rows(plan: SigNozPlan) -> Iterator[Row]:
             "published_ports": [f"{port.address}:{port.external}" for port in container.ports],
             "starts_after": [str(role) for role in container.after],
         }
+    yield from content_rows(plan.content)
+
+
+_NAMES = {Kind.LLM_PRICES: "LLM price", Kind.RETENTION: "retention period"}
+
+
+def content_rows(plan: ContentPlan) -> Iterator[Row]:
+    for each in plan.objects:
+        yield {
+            "kind": f"SigNoz {content_name(each.kind)}",
+            "name": each.key,
+            "title": each.title,
+            "source": each.source,
+            "refers_to": list(ids_in(each.body)),
+        }
+
+
+def content_counts(plan: ContentPlan) -> str:
+    """`4 dashboards, 12 alert rules`."""
+    return counted(Counter(content_name(each.kind) for each in plan.objects))
+
+
+def content_name(kind: Kind) -> str:
+    return _NAMES.get(kind, kind.replace("-", " "))
 
 
 def summary(row: Row) -> str:
     """What is worth knowing of a row besides its kind and name, in one line."""
+    if (text := analytics_summary(row)) is not None:
+        return text
     match row["kind"]:
         case "topic":
             return f"{row['severity']} alarms"
@@ -159,5 +196,7 @@ def summary(row: Row) -> str:
         case "budget":
             alerts = ", ".join(f"{percent} %" for percent in row["alert_percents"])
             return f"{row['monthly_limit_usd']:g} US dollars a month, alerts at {alerts}"
+        case content if content.startswith("SigNoz "):
+            return f"{row['title']}; {row['source']}"
         case _:
             return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -54,6 +55,16 @@ def export_root_certificate(settings: SigNozSettings, plan: SigNozPlan, director
     if copied.returncode != 0:
         raise UserError(f"The gateway's root certificate cannot be read: {copied.stderr.strip()}", exit_code=1)
     return path
+
+
+def root_certificate_reader(settings: SigNozSettings, plan: SigNozPlan, directory: Path) -> Callable[[], str | None]:
+    """What reads that certificate (PEM) once the gateway runs, and keeps the file up to date."""
+
+    def read() -> str | None:
+        path = export_root_certificate(settings, plan, directory)
+        return path.read_text(encoding="ascii") if path else None
+
+    return read
 
 
 def docker_leftovers(settings: SigNozSettings, plan: SigNozPlan) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import CloudWatchPlan
 from earshot.lock import read_lock
+from signoz.content.build import content_folder, plan_content
 from signoz.plan.build import plan_signoz
 from signoz.plan.model import SigNozPlan
 from stacks.settings import Settings
@@ -15,7 +17,7 @@ from stacks.settings import Settings
 def plans(stack: str, settings: Settings, project: Path) -> tuple[CloudWatchPlan, SigNozPlan | None]:
     """What will exist in CloudWatch, and on the Docker host (None for a stack without SigNoz).
 
-    Raises `UserError` for a lock file that is none.
+    Raises `UserError` for a lock file that is none, and for content that is wrong.
     """
     signoz = None
     if settings.signoz:
@@ -28,4 +30,6 @@ def plans(stack: str, settings: Settings, project: Path) -> tuple[CloudWatchPlan
             expires_on=settings.expires_on,
             digests=read_lock(stack, project),
         )
+        content = plan_content(stack, settings, folder=content_folder(stack, settings, project))
+        signoz = replace(signoz, content=content)
     return plan_cloudwatch(stack, settings), signoz

@@ -41,6 +41,7 @@ def resource_name(urn: str) -> str:
 
 def short_type(token: str) -> str:
     """`aws:cloudwatch/metricAlarm:MetricAlarm` -> `aws:cloudwatch:MetricAlarm`."""
+    token = token.removeprefix("pulumi-python:dynamic/")
     package, _, rest = token.partition(":")
     module, _, name = rest.rpartition(":")
     return f"{package}:{module.partition('/')[0]}:{name}" if module else token
@@ -96,7 +97,7 @@ class EngineProgress:
             self._running.pop(event.res_op_failed_event.metadata.urn, None)
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             urn = event.diagnostic_event.urn or ""
-            message = COLOUR_CODES.sub("", event.diagnostic_event.message).strip()
+            message = _said(COLOUR_CODES.sub("", event.diagnostic_event.message).strip())
             if message and not _is_repetition(message, self.failures):
                 self.failures.append((resource_name(urn) if urn else "", message))
 
@@ -122,6 +123,12 @@ class EngineProgress:
         under_way = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         parts = [f"{self._doing} {self.seconds:.0f} s", done, under_way]
         return Text(" · ".join(part for part in parts if part), overflow="ellipsis", no_wrap=True)
+
+
+def _said(message: str) -> str:
+    """What a dynamic provider raised, out of the traceback that the SDK sends in its place."""
+    _, raised, sentence = message.rpartition(".ContentError: ")
+    return sentence if raised and "Traceback (most recent call last)" in message else message
 
 
 def _is_repetition(message: str, failures: list[tuple[str, str]]) -> bool:

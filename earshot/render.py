@@ -1,19 +1,23 @@
 """What a stack would deploy, as text: without engine, Docker or AWS.
 
-Paths are `<role>/<path in the container>`, `<role>/environment` (a line NAME=value each, sorted) and
-`insights/<agent>/<query>.insights`. Pure, but for `write` and `read`.
+Paths are `<role>/<path in the container>`, `<role>/environment` (a line NAME=value each, sorted),
+`content/<kind>/<key>.json` (what SigNoz' API is given) and `insights/<agent>/<query>.insights`. Pure, but for `write`
+and `read`.
 """
 
 from __future__ import annotations
 
 import difflib
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
 from cloudwatch.plan.model import CloudWatchPlan, SecretRef
 from earshot.errors import UserError
+from signoz.content.filling import filled, ids_in
+from signoz.content.model import ContentObject
 from signoz.plan import marks
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.model import Container, File, Role, SigNozPlan
@@ -33,6 +37,7 @@ class What(StrEnum):
     ALERTMANAGER = "alertmanager"
     CLICKHOUSE = "clickhouse"
     GATEWAY = "gateway"
+    CONTENT = "content"
     INSIGHTS = "insights"
     ALL = "all"
 
@@ -63,6 +68,8 @@ def render(
         for container in signoz.containers:
             if container.role in _ROLES.get(what, ()):
                 texts |= _container(container, secrets)
+        if what in (What.CONTENT, What.ALL):
+            texts |= {f"content/{each.name}.json": _body(each, secrets) for each in signoz.content.objects}
     if what in (What.INSIGHTS, What.ALL):
         for agent in cloudwatch.agents:
             texts |= {f"insights/{agent.name}/{query.key}.insights": query.query for query in agent.saved_queries}
@@ -130,6 +137,15 @@ def _container(container: Container, secrets: Mapping[str, str] | None) -> Texts
     if environment := _environment(container, secrets):
         texts[f"{container.role}/{ENVIRONMENT}"] = environment
     return texts
+
+
+def _body(content: ContentObject, secrets: Mapping[str, str] | None) -> str:
+    """Identifiers are the server's to give: their marks stay."""
+    body = content.body
+    if secrets is not None:
+        ids = {name: f"{{id:{name}}}" for name in ids_in(body)}
+        body = filled(body, _values(content.secrets, secrets), ids)
+    return json.dumps(body, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
 def _text(file: File, secrets: Mapping[str, str] | None) -> str:

@@ -18,7 +18,10 @@ from earshot.plans import plans
 from earshot.progress import short_type
 from signoz.plan.model import SigNozPlan
 from signoz.plan.volumes import volumes
+from signoz.stack import database_volume
 from stacks.settings import Environment
+
+BUCKET, KEY = "aws:s3:Bucket", "aws:kms:Key"
 
 
 def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool) -> None:
@@ -50,28 +53,50 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     _ask(deployment, confirmed, assume_yes)
     progress = deployment.destroy()
     console.print(f"Stack {stack}: {progress.summary()}")
-    left = leftovers(plan, client_factory(settings))
+    kept = [resource.id for resource in resources if resource.kept and short_type(resource.type) == BUCKET]
+    left = [each for each in leftovers(plan, client_factory(settings)) if each.removeprefix("bucket ") not in kept]
     if settings.signoz and signoz:
         left += docker_leftovers(settings.signoz, signoz)
     if left:
         listed = "\n".join(f"  {each}" for each in left)
         raise UserError(f"Still in the account after the teardown of {stack}:\n{listed}", exit_code=1)
-    console.print("Checked: nothing of this stack is left (metrics stay until CloudWatch expires them).")
+    besides = f" but for what is kept: {', '.join(f'bucket {name}' for name in kept)}" if kept else ""
+    console.print(f"Checked: nothing of this stack is left{besides} (metrics stay until CloudWatch expires them).")
     _stop_emulator(deployment)
 
 
 def _show(resources: list[Resource], plan: CloudWatchPlan, signoz: SigNozPlan | None, console: Console) -> None:
     console.print(f"Stack [bold]{plan.stack}[/bold] ({plan.environment}, {plan.region}). This goes:")
-    for kind, number in sorted(Counter(short_type(resource.type) for resource in resources).items()):
+    going = [short_type(resource.type) for resource in resources if not resource.kept]
+    for kind, number in sorted(Counter(going).items()):
         console.print(f"  {number:>4}  {kind}")
     for agent in plan.agents:
         if agent.log_group.managed:
             console.print(f"  with every log event in [bold]{agent.log_group.name}[/bold]")
         else:
             console.print(f"  This stays: log group {agent.log_group.name}, which was there before")
-    for volume in volumes(signoz.containers) if signoz else ():
-        if volume.keep:
-            console.print(f"  This stays: volume {volume.name} (earshot:signoz.keep_volumes is true)")
+    for resource in resources:
+        if short_type(resource.type) == BUCKET:
+            if resource.kept:
+                console.print(
+                    f"  This stays: bucket {resource.id} with the events in it (earshot:analytics.keep_data); the next "
+                    "up takes it up again"
+                )
+            else:
+                console.print(f"  with everything in bucket [bold]{resource.id}[/bold]")
+        elif resource.kept and short_type(resource.type) == KEY:
+            console.print(f"  This stays: KMS key {resource.id}, without which nobody reads that bucket")
+    if not signoz:
+        return
+    kept = [volume.name for volume in volumes(signoz.containers) if volume.keep]
+    if database_volume(signoz) not in kept:
+        console.print(
+            "  with all that people made in SigNoz (to keep dashboards, rules and views as files: "
+            f"earshot content export {plan.stack} --all)"
+        )
+    for name in kept:
+        held = ", with SigNoz' content, which the next up takes up again" if name == database_volume(signoz) else ""
+        console.print(f"  This stays: volume {name} (earshot:signoz.keep_volumes is true){held}")
 
 
 def _ask(deployment: Deployment, confirmed: str | None, assume_yes: bool) -> None:

@@ -1,4 +1,4 @@
-"""SigNoz on a Docker host: network, volumes and a container for each role."""
+"""SigNoz on a Docker host: network, volumes, a container for each role, and content through its API."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import pulumi_docker as docker
 
 from cloudwatch.component import Component, ReadSecret
 from signoz.container import RoleContainer
+from signoz.content.access import Access
+from signoz.content.component import SigNozContent
 from signoz.docker_host import MakeReady
 from signoz.plan.model import Container, Role, SigNozPlan
+from signoz.plan.server import DATA_PATH
 from signoz.plan.volumes import volumes
 
 
@@ -28,8 +31,10 @@ class SigNoz(Component):
         *,
         read_secret: ReadSecret,
         make_ready: MakeReady,
+        access: Access | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`access` is how its API is reached; needed where the plan has content."""
         super().__init__(name, opts)
         labels = dict(plan.labels)
         network = docker.Network(
@@ -64,7 +69,22 @@ class SigNoz(Component):
                 opts=self.child(),
             )
         self.ready = {role: container.ready for role, container in started.items()}
+        if plan.content.objects and access:
+            SigNozContent(
+                f"{name}-content",
+                plan.content,
+                access,
+                read_secret=read_secret,
+                after=[self.ready[Role.GATEWAY]],
+                deleted_with=made[database_volume(plan)],
+                opts=self.child(),
+            )
         self.register_outputs({})
+
+
+def database_volume(plan: SigNozPlan) -> str:
+    """The volume with SigNoz' own database, which its content is in."""
+    return next(mount.volume for each in plan.containers for mount in each.volumes if mount.path == DATA_PATH)
 
 
 def start_order(plan: SigNozPlan) -> list[Container]:

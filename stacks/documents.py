@@ -49,16 +49,25 @@ class Document:
 
 def read(path: Path) -> Document:
     """A file's content; `UserError` when it cannot be read or is not YAML at all."""
+    return parse(text_of(path), shown(path))
+
+
+def text_of(path: Path) -> str:
+    """A file's text; `UserError` when it cannot be read or is not UTF-8."""
     file = shown(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from None
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(f"{file}:{line}: not UTF-8: byte 0x{content[error.start]:02x}") from None
+
+
+def parse(text: str, file: str) -> Document:
+    """A text's content; `file` is what messages call it. `UserError` when it is not YAML at all."""
     try:
         root = yaml.compose(text, Loader=_Loader)  # pyright: ignore[reportArgumentType]
     except ReaderError as error:

@@ -125,6 +125,21 @@ Secret = Annotated[
 ]
 """A setting that must be encrypted in the stack file (`secure: ...`); what is read is only a reference to it."""
 
+KmsKey = Annotated[
+    str,
+    Matching(
+        r"aws|stack-key|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9_-]+",
+        "aws, stack-key, or a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID)",
+    ),
+]
+# fmt: off
+RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)
+# fmt: on
+"""What PutRetentionPolicy takes
+(docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
+
 Email = Annotated[str, Matching(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+", "an e-mail address such as oncall@example.com")]
 Usd = Annotated[float, Field(ge=0, le=1_000_000), NUMBER]
 

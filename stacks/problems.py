@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from cloudwatch.plan.model import SecretRef
 from earshot.errors import UserError
 from stacks.documents import Document, Location, Problem, dotted
-from stacks.schema import allowed, holds_secret, is_secret, node_at, resolved, settings_schema
+from stacks.schema import Node, allowed, holds_secret, is_secret, node_at, resolved
 
 REFERENCE = "docs/reference/settings.md"
 NAMESPACE = "earshot"
@@ -26,13 +26,15 @@ STACK_FILE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider"
 """What Pulumi keeps in a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file/)."""
 
 
-def raise_if_any(problems: Iterable[Problem], subject: str) -> None:
-    """One `UserError` with all problems, by file and line."""
+def raise_if_any(
+    problems: Iterable[Problem], subject: str, more: str = f"Every setting, with its range: {REFERENCE}"
+) -> None:
+    """One `UserError` with all problems, by file and line, and where to read `more`."""
     listed = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line or 0))
     if listed:
         count = f"{len(listed)} problem{'s' if len(listed) > 1 else ''}"
         lines = "\n".join(f"  {problem}" for problem in listed)
-        raise UserError(f"{count} in {subject}:\n{lines}\nEvery setting, with its range: {REFERENCE}")
+        raise UserError(f"{count} in {subject}:\n{lines}\n{more}")
 
 
 def stack_file_problems(document: Document) -> Iterator[Problem]:
@@ -86,7 +88,7 @@ def setting_problems(
     hidden: Collection[str],
 ) -> Iterator[Problem]:
     """The model's errors. `sources`, the uppermost first, tell file and line; sections in `hidden` show no values."""
-    found = [(_location(detail), detail) for detail in error.errors(include_url=False)]
+    found = [(error_location(detail), detail) for detail in error.errors(include_url=False)]
     shared = {(location[1:], detail["type"], detail["msg"]) for location, detail in found if location[0] == "alarms"}
     for location, detail in found:
         taken_over = location[0] == "agents" and location[2:3] == ("alarms",) and not _has(raw, location[:4])
@@ -94,7 +96,7 @@ def setting_problems(
         if taken_over and (location[3:], detail["type"], detail["msg"]) in shared:
             continue
         file, line = _source(location, sources)
-        yield Problem(file, line, _text(location, detail, concealed=location[0] in hidden))
+        yield Problem(file, line, error_text(location, detail, concealed=location[0] in hidden))
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -103,12 +105,16 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f" did you mean {near[0]}?" if near else f" allowed: {', '.join(known)}"
 
 
-def _location(detail: ErrorDetails) -> Location:
+def error_location(detail: ErrorDetails) -> Location:
+    """Where an error of a model stands."""
     return tuple(part for part in detail["loc"] if part != "[key]")
 
 
 def _allowed(location: Location) -> str:
-    node = node_at(location) or {}
+    return _allowed_as(node_at(location) or {}, location)
+
+
+def _allowed_as(node: Node, location: Location) -> str:
     how = f"; pulumi config set --secret --path '{NAMESPACE}:{dotted(location)}'" if is_secret(node) else ""
     return f"allowed: {allowed(node)}{how}"
 
@@ -136,10 +142,17 @@ def _source(location: Location, sources: Sequence[Document]) -> tuple[str, int |
     return sources[0].file, None
 
 
-def _text(location: Location, detail: ErrorDetails, *, concealed: bool) -> str:
+def error_text(
+    location: Location,
+    detail: ErrorDetails,
+    *,
+    concealed: bool = False,
+    node_at: Callable[[Location], Node | None] = node_at,
+) -> str:
+    """An error of a model in words; `node_at` is the schema of what stands at a location, that of the settings."""
     key, node, value = dotted(location), node_at(location), detail["input"]
     if detail["type"] == "extra_forbidden":
-        parent = node_at(location[:-1]) or settings_schema()
+        parent = node_at(location[:-1]) or {}
         return f"{key}: unknown key;{nearest(str(location[-1]), resolved(parent).get('properties', {}))}"
     if node is None:
         return f"{key}: {detail['msg']}"
@@ -148,7 +161,7 @@ def _text(location: Location, detail: ErrorDetails, *, concealed: bool) -> str:
     if detail["loc"][-1] == "[key]":
         parent = resolved(node_at(location[:-1]) or {})
         return f"{key}: {json.dumps(location[-1])} as a name: allowed: {allowed(parent['propertyNames'])}"
-    words = detail["msg"] if detail["type"] == "earshot" else _allowed(location)
+    words = detail["msg"] if detail["type"] == "earshot" else _allowed_as(node, location)
     return f"{key}: {_shown(value, concealed or holds_secret(node))}: {words}"
 
 

@@ -15,12 +15,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
+from stacks.analytics import Analytics, environment_problem
 from stacks.fields import (
     NUMBER,
+    RETENTION_DAYS,
     Date,
     Email,
     Environment,
     Flag,
+    KmsKey,
     Matching,
     Model,
     OneOf,
@@ -29,14 +32,6 @@ from stacks.fields import (
     problem,
 )
 from stacks.roles.signoz import SigNozSettings
-
-# fmt: off
-RETENTION_DAYS = (
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)
-# fmt: on
-"""What PutRetentionPolicy takes
-(docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
 
 AgentName = Annotated[
     str,
@@ -47,13 +42,6 @@ LogGroupName = Annotated[
     Matching(
         "(?![Aa][Ww][Ss]/)[A-Za-z0-9_./#-]{1,512}",
         "1 to 512 letters, digits and . - _ / #, not starting with aws/ (AWS keeps that; /aws/ is fine)",
-    ),
-]
-KmsKey = Annotated[
-    str,
-    Matching(
-        r"aws|stack-key|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9_-]+",
-        "aws, stack-key, or a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID)",
     ),
 ]
 
@@ -274,6 +262,8 @@ class Settings(Model):
     """Who hears of alarms."""
     budget: Budget | None = None
     """A monthly cost budget."""
+    analytics: Analytics | None = None
+    """Events in S3 as Parquet, and Athena to query them; null for a stack without."""
     signoz: SigNozSettings | None = None
     """SigNoz on a Docker host; null for a stack without. `earshot init STACK` makes its secrets."""
     lab: Lab | None = None
@@ -309,6 +299,25 @@ class Settings(Model):
     def _prod_pages_someone(cls, value: Notifications, info: ValidationInfo) -> Notifications:
         if info.data.get("environment") == Environment.PROD and not value.critical.any:
             raise problem("allowed: at least one receiver under critical, in environment prod")
+        return value
+
+    @field_validator("analytics")
+    @classmethod
+    def _analytics_fit(cls, value: Analytics | None, info: ValidationInfo) -> Analytics | None:
+        environment, agents = info.data.get("environment"), info.data.get("agents")
+        if value and environment and agents and (text := environment_problem(value, environment, agents)):
+            raise problem(text)
+        return value
+
+    @field_validator("signoz")
+    @classmethod
+    def _alerts_reach_someone(cls, value: SigNozSettings | None, info: ValidationInfo) -> SigNozSettings | None:
+        reached = value is None or value.content is None or value.alertmanager.default_receiver
+        if not reached and info.data.get("environment") in (Environment.STAGING, Environment.PROD):
+            raise problem(
+                "allowed, in environments staging and prod: alertmanager.default_receiver, or content: null; an alert "
+                "that no route takes would reach nobody"
+            )
         return value
 
     @field_validator("lab")

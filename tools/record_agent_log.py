@@ -3,13 +3,14 @@
     pip install livekit-agents==1.8.9
     python tools/record_agent_log.py earshot/lab/recordings
 
-Runs livekit-agents in voice mode, offline: its own turn taking, interruptions, tool calls, retries, metrics and
-production JSON logging over scripted speech, language and voice models. One file per session; a line is one line of
-the agent's standard output, so one event of CloudWatch Logs: LiveKit's own log lines, and the `voice_metrics` and
-`session_analytics` lines of `earshot.agent.observe`, as any agent that uses it writes them.
+Runs livekit-agents in voice mode, offline, each session as a job in a process of its own: its turn taking,
+interruptions, tool calls, retries, metrics and production JSON logging over scripted speech, language and voice models.
+One file per session; a line is one line of the agent's standard output, so one event of CloudWatch Logs: LiveKit's own
+log lines, and the `voice_metrics` and `session_analytics` lines of `earshot.agent.observe`, as any agent that uses it
+writes them.
 
-Scrubbed, so that a recording is the same wherever it is made: folders in `code.file.path`, process ids, and tracebacks'
-folders.
+Scrubbed, so that a recording is the same wherever it is made: folders in `code.file.path`, process ids, tracebacks'
+folders, and how busy the machine was.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,9 @@ SPEECH_SECONDS = 0.6
 TRANSCRIPT_SECONDS = 0.15
 SECONDS_PER_WORD = 0.3
 LLM_MODEL, STT_MODEL, TTS_MODEL = "gpt-4o-mini", "nova-3", "eleven_turbo_v2_5"
+AGENT = "receptionist"
+SESSION_VARIABLE = "RECORDED_SESSION"
+TENANTS = {"healthy": "acme", "slow-llm": "globex", "failing-tools": "initech"}
 
 
 @dataclass(frozen=True)
@@ -57,36 +62,41 @@ class Turn:
 
 SESSIONS: dict[str, tuple[Turn, ...]] = {
     "healthy": (
-        Turn("hello what can you do", "I can answer questions about plans.", 0.21, 0.11),
-        Turn("we are a team of eight", "Thank you, eight people.", 0.18, 0.10, (("note_team_size", {"team_size": 8}),)),
-        Turn("about one hundred fifty documents", "Noted.", 0.24, 0.12, (("note_volume", {"monthly_volume": 150}),)),
-        Turn("tell me everything about pricing", "Our plans differ in seats and features and support and more.", 0.27,
-             0.13, interrupted_after_seconds=1.2),
-        Turn("stop just the cheapest", "The starter plan.", 0.31, 0.11),
-        Turn("does it have an api", "Yes it does.", 0.22, 0.14),
-        Turn("can you check my account", "It is active.", 0.26, 0.12, (("look_up_account", {"email": "a@b.example"}),)),
-        Turn("thanks bye", "Goodbye.", 0.19, 0.10),
+        Turn("hello what can you do", "I can answer questions about plans.", 0.24, 0.11),
+        Turn("we are a team of eight", "Thank you, eight people.", 0.21, 0.12, (("note_team_size", {"team_size": 8}),)),
+        Turn("about one hundred fifty documents", "Noted.", 0.19, 0.10, (("note_volume", {"monthly_volume": 150}),)),
+        Turn("tell me everything about pricing", "Our plans differ in seats and features and support and more.", 0.41,
+             0.14, interrupted_after_seconds=1.2),
+        Turn("stop just the cheapest", "The starter plan.", 0.33, 0.12),
+        Turn("does it have an api", "Yes it does.", 0.37, 0.15),
+        Turn("can you check my account", "It is active.", 0.23, 0.13, (("look_up_account", {"email": "a@b.example"}),)),
+        Turn("what does it cost for eight", "That depends on the plan.", 0.46, 0.16),
+        Turn("book a demo for friday", "Friday it is.", 0.22, 0.12, (("book_demo", {"day": "friday"}),)),
+        Turn("thanks bye", "Goodbye.", 0.26, 0.11),
     ),
     "slow-llm": (
-        Turn("hi i have a question", "Sure.", 0.42, 0.14),
-        Turn("how do i import templates", "Open the library.", 0.95, 0.15),
-        Turn("and for a whole team", "An admin can share them.", 1.32, 0.16),
-        Turn("does that work for guests", "Guests can view.", 1.61, 0.19),
-        Turn("what about signatures", "Those are included.", 1.78, 0.21),
-        Turn("and payments", "Payments are an add on.", 1.46, 0.34),
-        Turn("is there a limit", "No limit.", 1.70, 0.36),
-        Turn("ok thank you", "You are welcome.", 0.58, 0.15),
+        Turn("hi i have a question", "Sure.", 0.38, 0.13),
+        Turn("how do i import templates", "Open the library.", 0.52, 0.14),
+        Turn("we are three people", "Noted.", 0.61, 0.13, (("note_team_size", {"team_size": 3}),)),
+        Turn("and for a whole team", "An admin can share them.", 1.08, 0.16),
+        Turn("does that work for guests", "Guests can view.", 1.58, 0.17),
+        Turn("what about signatures", "Those are included.", 1.79, 0.19),
+        Turn("and payments", "Payments are an add on.", 1.63, 0.21),
+        Turn("is there a limit", "No limit.", 1.71, 0.18),
+        Turn("how many seats", "As many as you like.", 1.12, 0.15),
+        Turn("ok thank you", "You are welcome.", 0.57, 0.13),
     ),
     "failing-tools": (
         Turn("look up my account", "I cannot reach it.", 0.28, 0.12, (("look_up_account", {"email": "down"}),)),
-        Turn("try again please", "Still not.", 0.30, 0.13, (("look_up_account", {"email": "down"}),)),
-        Turn("are you sure", "Let me see.", 0.33, 0.12, (("look_up_account", {"email": "a@b.example"}),)),
-        Turn("book a demo then", "Booking failed.", 0.29, 0.12, (("book_demo", {"day": "monday"}),)),
+        Turn("try again please", "Still not.", 0.29, 0.13, (("look_up_account", {"email": "down"}),)),
+        Turn("are you sure", "Let me see.", 0.25, 0.12, (("look_up_account", {"email": "a@b.example"}),)),
+        Turn("book a demo then", "Booking failed.", 0.31, 0.14, (("book_demo", {"day": "monday"}),)),
         Turn("this is the broken one", "", 0.2, fails=True),
-        Turn("are you there", "Yes sorry.", 0.35, 0.13),
-        Turn("book it for tuesday", "It failed again.", 0.31, 0.12, (("book_demo", {"day": "tuesday"}),)),
-        Turn("we are three people", "Noted.", 0.27, 0.12, (("note_team_size", {"team_size": 3}),)),
-        Turn("goodbye", "Goodbye.", 0.24, 0.11),
+        Turn("are you there", "Yes sorry.", 0.44, 0.15),
+        Turn("book it for tuesday", "It failed again.", 0.28, 0.13, (("book_demo", {"day": "tuesday"}),)),
+        Turn("we are three people", "Noted.", 0.24, 0.12, (("note_team_size", {"team_size": 3}),)),
+        Turn("can someone call me", "Someone will call you.", 0.39, 0.16),
+        Turn("goodbye", "Goodbye.", 0.26, 0.12),
     ),
 }  # fmt: skip
 
@@ -108,8 +118,11 @@ class ScriptedCall:
         await asyncio.sleep(self.length_seconds)
 
 
-def scripted_call(turns: tuple[Turn, ...]) -> ScriptedCall:
-    """A call of `turns`. Imports LiveKit here, so that the recorder itself needs it only in the sessions' processes."""
+def scripted_call(turns: tuple[Turn, ...], behind: Callable[[Any], Any] = lambda model: model) -> ScriptedCall:
+    """A call of `turns`; `behind` may put another language model in front of the scripted one.
+
+    Imports LiveKit here, so that the recorder itself needs it only in the sessions' processes.
+    """
     from livekit import rtc
     from livekit.agents import (
         Agent,
@@ -289,7 +302,7 @@ def scripted_call(turns: tuple[Turn, ...]) -> ScriptedCall:
         """Plays in real time, into nothing."""
 
         def __init__(self) -> None:
-            capabilities = AudioOutputCapabilities(pause=False)
+            capabilities = AudioOutputCapabilities(pause=True)
             super().__init__(label="scripted", next_in_chain=None, sample_rate=24000, capabilities=capabilities)
             self.duration, self.began, self.timer = 0.0, None, None
 
@@ -351,14 +364,21 @@ def scripted_call(turns: tuple[Turn, ...]) -> ScriptedCall:
         async def book_demo(self, day: str) -> str:
             """Book a demo."""
             await asyncio.sleep(0.2)
-            raise TimeoutError("calendar.example: no answer within 0.2 s")
+            if day != "friday":
+                raise TimeoutError("calendar.example: no answer within 0.2 s")
+            return "booked"
 
     session: Any = AgentSession(
-        llm=Llm(),
+        llm=behind(Llm()),
         stt=Stt(),
         tts=Tts(),
         vad=Vad(),
-        turn_handling={"turn_detection": "vad"},
+        # A model that starts before the turn is over would make the stages overlap.
+        turn_handling={
+            "turn_detection": "vad",
+            "endpointing": {"min_delay": 0.3},
+            "preemptive_generation": {"enabled": False},
+        },
         aec_warmup_duration=None,
     )
     microphone = Microphone()
@@ -367,17 +387,42 @@ def scripted_call(turns: tuple[Turn, ...]) -> ScriptedCall:
     return ScriptedCall(session, Receptionist(), microphone, frame, at + 1.0)
 
 
-async def run_session(name: str, turns: tuple[Turn, ...]) -> None:
-    from livekit.agents.testing import fake_job_context
-
+async def entrypoint(context: Any) -> None:
+    """Runs in the job's own process, which adds job and room to LiveKit's lines."""
     from earshot import agent as earshot
 
-    with fake_job_context(job_id=f"AJ_{name}") as context:
-        call = scripted_call(turns)
-        earshot.observe(call.session, session_id=f"call-{name}")
-        await call.run()
-        await call.session.aclose()
-        await context._on_session_end()
+    name = os.environ[SESSION_VARIABLE]
+    call = scripted_call(SESSIONS[name])
+    earshot.observe(call.session, tenant=TENANTS[name])
+    await call.run()
+    context.shutdown("done")
+
+
+async def run_session() -> None:
+    """A job of a real `AgentServer`, which needs no LiveKit server for it."""
+    from livekit.agents import AgentServer
+
+    server = AgentServer(num_idle_processes=1, host="127.0.0.1", port=0)
+    server.rtc_session()(entrypoint)
+    running = asyncio.create_task(server.run(devmode=False, unregistered=True))
+    while not hasattr(server, "_proc_pool") or not server._proc_pool._started:
+        await asyncio.sleep(0.05)
+    await server.simulate_job(f"call-{os.environ[SESSION_VARIABLE]}", fake_job=True)
+    while server.active_jobs:
+        await asyncio.sleep(0.1)
+    await server._proc_pool.aclose()
+    running.cancel()
+
+
+def of_the_call(output: str) -> list[str]:
+    """The lines of a job in the order of their times, up to the session's last word; not those of the worker around
+    it, nor of the job's process while it ends, nor those that tell how busy the recording machine was."""
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    lines = [line for line in lines if "_event_type" in line or "room" in line]
+    lines = [line for line in lines if not line.get("message", "").startswith("event loop blocked")]
+    lines.sort(key=lambda line: line.get("_timestamp") or line["timestamp"])
+    (last,) = (index for index, line in enumerate(lines) if line.get("_event_type") == "session_analytics")
+    return [json.dumps(line) for line in lines[: last + 1]]
 
 
 def scrub(line: str) -> str:
@@ -394,13 +439,21 @@ def main() -> None:
         from livekit.agents.cli.log import setup_logging
 
         setup_logging("INFO", devmode=False, console=False)
-        asyncio.run(run_session(sys.argv[2], SESSIONS[sys.argv[2]]))
+        asyncio.run(run_session())
         return
     folder = Path(sys.argv[1])
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OTEL_SDK_DISABLED": "true"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "OTEL_SDK_DISABLED": "true",
+        "OTEL_SERVICE_NAME": AGENT,
+    }
     running = {
         name: subprocess.Popen(
-            [sys.executable, __file__, "--session", name], stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, __file__, "--session"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment | {SESSION_VARIABLE: name},
         )
         for name in SESSIONS
     }
@@ -408,7 +461,7 @@ def main() -> None:
         out, _ = process.communicate()
         if process.returncode:
             sys.exit(f"session {name} failed")
-        lines = [scrub(line) for line in out.splitlines() if line.startswith("{")]
+        lines = [scrub(line) for line in of_the_call(out)]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
         print(f"{name}: {len(lines)} lines")
 

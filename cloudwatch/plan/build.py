@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudwatch.analytics.plan.build import plan_analytics
 from cloudwatch.plan.alarms import ActionStrategy, AlarmFactory, plan_alarms, prefixed_names, runbooks_below
 from cloudwatch.plan.dashboards import plan_agent_dashboard, plan_overview
 from cloudwatch.plan.metric_filters import Metrics, agent_namespace, plan_metric_filters
@@ -28,7 +29,8 @@ def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
         topics=plan_topics(stack, settings.notifications),
         agents=agents,
         dashboards=dashboards,
-        budget=plan_budget(stack, settings.budget),
+        budget=plan_budget(stack, settings.budget, analytics=settings.analytics is not None),
+        analytics=plan_analytics(stack, settings),
     )
 
 

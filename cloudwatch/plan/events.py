@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-
 FieldType = Literal["text", "number", "count", "boolean", "list"]
 """`number` is a decimal number, `count` a whole one, `list` a list of objects."""
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from cloudwatch.analytics.plan.model import AnalyticsPlan
 
 
 class Severity(StrEnum):
@@ -264,6 +267,7 @@ class CloudWatchPlan:
     agents: tuple[AgentPlan, ...]
     dashboards: tuple[Dashboard, ...]
     budget: Budget | None
+    analytics: AnalyticsPlan | None = None
 
     @property
     def metric_filters(self) -> tuple[MetricFilter, ...]:
@@ -271,7 +275,9 @@ class CloudWatchPlan:
 
     @property
     def alarms(self) -> tuple[MetricAlarm, ...]:
-        return tuple(each for agent in self.agents for each in agent.alarms)
+        """Of agents and, if there are, of the analytics."""
+        analytics = self.analytics.alarms if self.analytics else ()
+        return (*(each for agent in self.agents for each in agent.alarms), *analytics)
 
     @property
     def composite_alarms(self) -> tuple[CompositeAlarm, ...]:

@@ -13,6 +13,8 @@ BUDGETED_SERVICES = (
 )
 """Cost Explorer's names of the services that a stack uses; custom metrics carry no tag, so a budget by tag
 would miss most of the bill."""
+ANALYTICS_SERVICES = ("Amazon Kinesis Firehose", "Amazon Simple Storage Service", "AWS Glue", "Amazon Athena")
+"""And those that the analytics use."""
 
 
 def plan_topics(stack: str, notifications: settings.Notifications) -> tuple[Topic, ...]:
@@ -33,14 +35,14 @@ def _subscriptions(receivers: settings.Receivers) -> tuple[Subscription, ...]:
     return tuple(found)
 
 
-def plan_budget(stack: str, budget: settings.Budget | None) -> Budget | None:
+def plan_budget(stack: str, budget: settings.Budget | None, *, analytics: bool = False) -> Budget | None:
     if budget is None:
         return None
     return Budget(
         "monthly-cost",
         f"earshot-{stack}-monthly-cost",
         budget.monthly_limit_usd,
-        BUDGETED_SERVICES,
+        (*BUDGETED_SERVICES, *ANALYTICS_SERVICES) if analytics else BUDGETED_SERVICES,
         tuple(sorted(set(budget.alert_percents))),
         budget.emails,
     )

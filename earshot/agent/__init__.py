@@ -8,7 +8,7 @@
     @server.rtc_session()
     async def entrypoint(ctx: JobContext) -> None:
         session = AgentSession(...)
-        earshot.observe(session)                 # voice_metrics and session_analytics lines on standard output
+        earshot.observe(session, tenant="acme")  # voice_metrics and session_analytics lines on standard output
         await session.start(agent=..., room=ctx.room)
 
     @function_tool
@@ -20,8 +20,8 @@ and LiveKit and OpenTelemetry only when called. Nothing here raises into the age
 """
 
 from earshot.agent import signals
-from earshot.agent.call import observe
+from earshot.agent.call import observe, set_tenant
 from earshot.agent.health import circuit_breaker
 from earshot.agent.job import setup
 
-__all__ = ["circuit_breaker", "observe", "setup", "signals"]
+__all__ = ["circuit_breaker", "observe", "set_tenant", "setup", "signals"]

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import os
 import sys
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from earshot.agent import correlation, job, providers
+from earshot.agent import correlation, health, job, providers
 from earshot.agent.reporting import guarded, warn_once
 
 CALLERS_INTERRUPTIONS = ("audio_activity", "user_turn")
@@ -27,21 +29,41 @@ _output_lock = threading.Lock()
 
 
 @guarded
-def observe(session: Any, *, session_id: str | None = None, attributes: Mapping[str, str] | None = None) -> None:
+def observe(
+    session: Any,
+    *,
+    session_id: str | None = None,
+    tenant: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+) -> None:
     """Write the figures of `session` (an `AgentSession`); to be called in the entrypoint, before `session.start`.
 
     session_id: what stands in `_session_id`; the room's name by default.
+    tenant: whose call it is, on lines and spans; `set_tenant` tells it later.
     attributes: put on the call's spans from here on, such as `{"user.id": ...}`, by which Langfuse groups.
     """
     context = correlation.job_context()
     name = session_id or (context.job.room.name if context else "no-room")
-    call = Call(session, name)
+    call = Call(session, name, agent=_agent_name(context), tenant=tenant)
     # Without `setup`: late for the root span of this job, which began before the entrypoint; in time for the rest.
     job.install(providers.Options())
+    health.watch(session)
     if context is not None:
         _calls[context] = call
-        correlation.describe(context, name, attributes or {})
+        correlation.describe(context, name, {**({"tenant": tenant} if tenant else {}), **(attributes or {})})
         context.add_shutdown_callback(call.end_with_job)
+
+
+@guarded
+def set_tenant(tenant: str | None) -> None:
+    """Say whose the running call is, from anywhere in its job; it stands in the lines that are written from then on,
+    and so in the call's own at its end, and on the spans that begin from then on."""
+    call = current_call()
+    if call is None:
+        warn_once("A tenant was set outside of an observed call: call earshot.agent.observe(session) first.")
+    else:
+        call.tenant = tenant
+        correlation.add(correlation.job_context(), "tenant", tenant)
 
 
 def current_call() -> Call | None:
@@ -51,9 +73,11 @@ def current_call() -> Call | None:
 
 
 class Call:
-    def __init__(self, session: Any, session_id: str) -> None:
+    def __init__(self, session: Any, session_id: str, *, agent: str | None = None, tenant: str | None = None) -> None:
+        self.tenant = tenant
         self._session = session
         self._session_id = session_id
+        self._agent = agent
         self._began = time.monotonic()
         self._heard: Mapping[str, Any] = {}
         self._speech_id: str | None = None
@@ -103,10 +127,10 @@ class Call:
                 "speech_id": speech.id if speech else self._speech_id,
                 "total_latency": answer["e2e_latency"],
                 "eou": {"delay": _measured(heard.get("end_of_turn_delay"))},
-                "llm": {"ttft": _measured(answer.get("llm_node_ttft")), "model": _model(answer.get("llm_metadata"))},
-                "tts": {"ttfb": _measured(answer.get("tts_node_ttfb")), "model": _model(answer.get("tts_metadata"))},
+                "llm": {"ttft": _measured(answer.get("llm_node_ttft")), **_model(answer.get("llm_metadata"))},
+                "tts": {"ttfb": _measured(answer.get("tts_node_ttfb")), **_model(answer.get("tts_metadata"))},
                 "stt": {
-                    "model": _model(heard.get("stt_metadata")),
+                    **_model(heard.get("stt_metadata")),
                     "transcription_delay": _measured(heard.get("transcription_delay")),
                 },
                 "interrupted": interrupted,
@@ -149,8 +173,16 @@ class Call:
         )
 
     def _write(self, event_type: str, fields: Mapping[str, Any]) -> None:
-        now = datetime.datetime.now(datetime.UTC).isoformat()
-        document = {"_event_type": event_type, "_timestamp": now, "_session_id": self._session_id, **fields}
+        document = {
+            "_event_type": event_type,
+            "_event_id": uuid.uuid4().hex,
+            "_timestamp": datetime.datetime.now(datetime.UTC).isoformat(),
+            "_session_id": self._session_id,
+            "agent": self._agent,
+            # A number would be refused as an event on its way to the analytics.
+            "tenant": None if self.tenant is None else str(self.tenant),
+            **fields,
+        }
         if correlation.in_console():
             return
         line = json.dumps(_without_unknown(document), allow_nan=False)
@@ -163,7 +195,8 @@ class Call:
 def usage_summary(model_usage: Iterable[Any]) -> dict[str, Any]:
     """`metrics_summary` of a session's usage (`session.usage.model_usage`).
 
-    Models of a kind are added up; the name is the one with the most usage, and missing where a kind was not used.
+    Models of a kind are added up; model and provider are those with the most usage, and missing where a kind was not
+    used.
     """
     kinds: dict[str, list[Any]] = {"llm_usage": [], "stt_usage": [], "tts_usage": []}
     for usage in model_usage:
@@ -178,14 +211,17 @@ def usage_summary(model_usage: Iterable[Any]) -> dict[str, Any]:
         "stt_audio_seconds": sum(each.audio_duration for each in stt),
         "tts_audio_seconds": sum(each.audio_duration for each in tts),
         "tts_characters": sum(each.characters_count for each in tts),
-        "llm_model": _most_used(llm, [each.input_tokens + each.output_tokens for each in llm]),
-        "stt_model": _most_used(stt, [each.audio_duration for each in stt]),
-        "tts_model": _most_used(tts, [each.characters_count for each in tts]),
+        **_most_used("llm", llm, [each.input_tokens + each.output_tokens for each in llm]),
+        **_most_used("stt", stt, [each.audio_duration for each in stt]),
+        **_most_used("tts", tts, [each.characters_count for each in tts]),
     }
 
 
-def _most_used(usages: list[Any], amounts: list[float]) -> str | None:
-    return usages[amounts.index(max(amounts))].model if usages else None
+def _most_used(kind: str, usages: list[Any], amounts: list[float]) -> dict[str, str | None]:
+    if not usages:
+        return {}
+    most = usages[amounts.index(max(amounts))]
+    return {f"{kind}_model": most.model or None, f"{kind}_provider": most.provider or None}
 
 
 def _measured(seconds: float | None) -> float | None:
@@ -193,8 +229,14 @@ def _measured(seconds: float | None) -> float | None:
     return seconds if seconds is not None and seconds >= 0 else None
 
 
-def _model(metadata: Mapping[str, Any] | None) -> str | None:
-    return (metadata or {}).get("model_name")
+def _model(metadata: Mapping[str, Any] | None) -> dict[str, str | None]:
+    known = metadata or {}
+    return {"model": known.get("model_name"), "provider": known.get("model_provider")}
+
+
+def _agent_name(context: Any) -> str | None:
+    """As traces and metrics name it, else as LiveKit does: its name is for dispatch, and mostly empty."""
+    return os.environ.get("OTEL_SERVICE_NAME", "").strip() or (context and context.job.agent_name) or None
 
 
 def _without_unknown(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,12 @@ def describe(context: Any, session_id: str, attributes: Mapping[str, str]) -> No
         context.log_context_fields["trace_id"] = _trace_ids[context]
 
 
+def add(context: Any, name: str, value: str | None) -> None:
+    """Put one more attribute on the spans of the job from here on; None takes it off."""
+    kept = {key: each for key, each in _attributes.get(context, {}).items() if key != name}
+    _attributes[context] = kept if value is None else {**kept, name: str(value)}
+
+
 def span_processors(attributes: Mapping[str, str], *, content_allowed: bool) -> tuple[Any, ...]:
     """For the tracer provider: what marks every span with `attributes`, and a job's with its call.
 

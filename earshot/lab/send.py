@@ -7,6 +7,7 @@ extracted, what state the deployed alarms are in, who was told.
 from __future__ import annotations
 
 import datetime
+import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ def send(project: Project, stack: str, settings: Settings, log: str | None, agen
         raise UserError(f"Stack {stack} is not up: run `earshot up {stack}` first.")
     client = client_factory(settings)
     end_ms = int(time.time() * 1000) // MINUTE_MS * MINUTE_MS - LAST_EVENT_BEFORE_MINUTE_MS
-    shifted = {name: recording.shift(events, end_ms=end_ms) for name, events in logs.items()}
+    shifted = {name: _sent_by(agent.name, recording.shift(events, end_ms=end_ms)) for name, events in logs.items()}
     first_ms = min(events[0].timestamp_ms for events in shifted.values())
     seen = ((read_json(StateDir(directory).progress) or {}).get("events", {})).get(agent.log_group.name, 0)
     told = len(list(notifications.read(StateDir(directory).notifications)))
@@ -103,6 +104,18 @@ def _logs(log: str | None) -> dict[str, tuple[LogEvent, ...]]:
     if not events:
         raise UserError(f"{path}: no log events in it.")
     return {path.stem: events}
+
+
+def _sent_by(agent: str, events: Sequence[LogEvent]) -> tuple[LogEvent, ...]:
+    """As if `agent` had written them just now: a log that is sent again is another call to the analytics, not the same
+    one a second time."""
+    sent = []
+    for event in events:
+        document = json.loads(event.message)
+        if "_event_type" in document:
+            document |= {"_event_id": uuid.uuid4().hex, "agent": agent}
+        sent.append(LogEvent(event.timestamp_ms, json.dumps(document, ensure_ascii=False)))
+    return tuple(sent)
 
 
 def _put(client: ClientFactory, log_group: str, stream: str, events: Sequence[LogEvent]) -> None:
@@ -186,7 +199,12 @@ def _alarms(client: ClientFactory, agent: AgentPlan) -> list[dict[str, Any]]:
 
 
 def _next(stack: str, agent: AgentPlan, settings: Settings) -> dict[str, str]:
+    kept = settings.analytics
+    analytics = (
+        {f"analytics of these calls, in {kept.buffer_seconds} s": f"earshot analytics query {stack}"} if kept else {}
+    )
     return {
+        **analytics,
         "alarms and their runbooks": "docs/runbooks/README.md",
         "saved queries of this agent": f"earshot plan {stack}",
         "send your own agent's log": f"earshot lab send FILE --stack {stack} --agent {agent.name}",

@@ -23,7 +23,10 @@ RESOURCES = (
     "cloudwatch.CompositeAlarm", "cloudwatch.Dashboard", "cloudwatch.LogSubscriptionFilter",
     "cloudwatch.LogAnomalyDetector", "sns.Topic", "sns.TopicPolicy", "sns.TopicSubscription", "lambda_.Function",
     "lambda_.Permission", "ssm.Parameter", "kms.Key", "kms.Alias", "iam.Role", "iam.RolePolicy",
-    "iam.RolePolicyAttachment", "budgets.Budget",
+    "iam.RolePolicyAttachment", "budgets.Budget", "s3.Bucket", "s3.BucketVersioning", "s3.BucketPublicAccessBlock",
+    "s3.BucketOwnershipControls", "s3.BucketServerSideEncryptionConfiguration", "s3.BucketLifecycleConfiguration",
+    "s3.BucketPolicy", "s3.BucketReplicationConfig", "kinesis.FirehoseDeliveryStream", "glue.CatalogDatabase",
+    "glue.CatalogTable", "athena.Workgroup", "athena.NamedQuery", "cloudwatch.LogStream",
 )  # fmt: skip
 """Resources of pulumi_aws, as module.Class."""
 
@@ -68,9 +71,22 @@ def differences(sdk: Shape, bridge: Shape, path: str = "") -> list[str]:
 
 
 def translated(package: Package, token: str, shape: dict[str, Shape]) -> dict[str, Shape]:
-    """An SDK's shape under the names that the plugin gives its properties."""
+    """An SDK's shape under the names, and in the lists, that the plugin gives its properties."""
     renames = package.renames(token)
-    return {renames.get(name, name): value for name, value in shape.items()}
+    found = {renames.get(name, name): value for name, value in shape.items()}
+    for block, listed in package.blocks.get(token, {}).items():
+        entries, _, name = block.partition("[].")
+        entry = found[entries]
+        assert isinstance(entry, list)  # noqa: S101 (the table says so)
+        assert isinstance(entry[1], dict)  # noqa: S101
+        inner = {key: value for key, value in entry[1].items() if key != name}
+        found[entries] = [entry[0], {**inner, listed: ["list", entry[1][name]]}]
+    return found
+
+
+def arguments_class(module: Any, resource: str) -> type:
+    """The class of a resource's arguments; where a nested type has its name, the SDK calls it `...InitArgs`."""
+    return getattr(module, f"{resource}InitArgs", None) or getattr(module, f"{resource}Args")
 
 
 def _sdk_value(hint: Any) -> Shape:

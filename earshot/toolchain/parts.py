@@ -146,7 +146,7 @@ def scripts(context: Context) -> dict[str, str]:
     plugin = shlex.quote(str(HERE / "plugin.py"))
     commands = {
         "pulumi-language-python": f"{python} {shlex.quote(str(HERE / 'language_host.py'))}",
-        "pulumi-resource-pulumi-python": f"{python} -u -m pulumi.dynamic",
+        "pulumi-resource-pulumi-python": f"{python} -u {shlex.quote(str(HERE / 'dynamic_host.py'))}",
     }
     archives = context.store.directory / "archives"
     for name, part in (("aws", AWS_PROVIDER), ("docker", DOCKER_PROVIDER)):

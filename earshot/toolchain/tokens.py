@@ -6,7 +6,7 @@ The bridge puts every resource of a provider into one module and derives names f
 finds such differences.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -21,6 +21,11 @@ class Package:
     """SDK token -> SDK property -> bridge property."""
     archives: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
     """SDK token -> property that takes a Pulumi archive, bridge property for its file, one for its hash."""
+    blocks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """SDK token -> `list[].object` in the SDK -> the bridge's name for that object, which is a list of one there."""
+    empty_lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """SDK token -> bridge properties of a state that are lists, also where nothing is in them. Terraform's provider
+    takes a missing one for unknown, and replaces the resource over it."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Provider setting of the SDK -> the bridge's, for blocks that are objects there and lists here."""
 
@@ -80,7 +85,12 @@ PACKAGES = {
     "aws": Package(
         "aws",
         # Terraform leaves the service out of the names of the oldest EC2 resources.
-        tokens={f"ec2/{name}:{_capital(name)}": f"{name}:{_capital(name)}" for name in _EC2},
+        tokens={f"ec2/{name}:{_capital(name)}": f"{name}:{_capital(name)}" for name in _EC2}
+        | {
+            "s3/bucketReplicationConfig:BucketReplicationConfig": (
+                "s3BucketReplicationConfiguration:S3BucketReplicationConfiguration"
+            ),
+        },
         properties={
             "aws:cloudwatch/metricAlarm:MetricAlarm": {"name": "alarmName"},
             "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": {"logGroup": "logGroupName"},
@@ -89,6 +99,16 @@ PACKAGES = {
             "aws:lambda/permission:Permission": {"function": "functionName"},
             "aws:sns/topicSubscription:TopicSubscription": {"topic": "topicArn"},
         },
+        blocks={
+            # The newer framework of Terraform has no block that is there once: it has lists.
+            "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {
+                "rules[].abortIncompleteMultipartUpload": "abortIncompleteMultipartUploads",
+                "rules[].expiration": "expirations",
+                "rules[].filter": "filters",
+                "rules[].noncurrentVersionExpiration": "noncurrentVersionExpirations",
+            },
+        },
+        empty_lists={"aws:glue/catalogTable:CatalogTable": ("partitionIndices",)},
         archives={"aws:lambda/function:Function": ("code", "filename", "sourceCodeHash")},
         settings={
             "assumeRoleWithWebIdentity": "assumeRoleWithWebIdentities",

@@ -4,7 +4,8 @@ Works on the messages of `pulumi/provider.proto` in place; reads and writes noth
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ class Exchange:
     """What has to be kept from a request to translate its answer."""
 
     renames: Mapping[str, str] = field(default_factory=dict)
+    blocks: Mapping[str, str] = field(default_factory=dict)
     archive_property: str | None = None
     archive: Value | None = None
     """The archive as the program gave it; the bridge sees a file name."""
@@ -49,7 +51,7 @@ def request(package: Package, method: str, message: Any, folder: Path) -> Exchan
             _settings(settings, package.settings)
     urn = getattr(message, "urn", "")
     token = urn_type(urn)
-    exchange = Exchange(package.renames(token))
+    exchange = Exchange(package.renames(token), package.blocks.get(token, {}))
     if urn:
         message.urn = package.urn(urn)
     for name in ("type", "tok", "token"):
@@ -69,10 +71,16 @@ def request(package: Package, method: str, message: Any, folder: Path) -> Exchan
             _write_archive(struct, prop, digest, folder)
         for struct in old if method == "Check" else [*old, *new]:
             _recorded_archive(struct, prop, digest, folder)
+    states = _structs(message, ("olds",)) if method in ("Diff", "Update") else []
     if method == "Check":
         _autoname(message, urn, exchange.renames)
     for struct in [*old, *new]:
         _rename(struct, exchange.renames)
+        _into_lists(struct, exchange.blocks, state=any(struct is each for each in states))
+    for struct in states:
+        for name in package.empty_lists.get(token, ()):
+            if name not in struct.fields:
+                struct.fields[name].list_value.SetInParent()
     if exchange.renames and hasattr(message, "ignoreChanges"):
         message.ignoreChanges[:] = [_path(path, exchange.renames) for path in message.ignoreChanges]
     return exchange
@@ -81,9 +89,14 @@ def request(package: Package, method: str, message: Any, folder: Path) -> Exchan
 def answer(package: Package, exchange: Exchange, message: Any) -> None:
     """Translate the bridge's answer to that request in place."""
     back = {bridge: sdk for sdk, bridge in exchange.renames.items()}
-    if not back:
+    if not back and not exchange.blocks:
         return
+
+    def sdk_path(path: str) -> str:
+        return _path(_out_of_list(path, exchange.blocks), back)
+
     for struct in _structs(message, _ANSWERS):
+        _out_of_lists(struct, exchange.blocks)
         _rename(struct, back)
         prop = exchange.archive_property
         if prop is None or prop not in struct.fields:
@@ -95,12 +108,12 @@ def answer(package: Package, exchange: Exchange, message: Any) -> None:
     for name in ("replaces", "stables", "diffs"):
         if hasattr(message, name):
             paths = getattr(message, name)
-            paths[:] = [_path(path, back) for path in paths]
+            paths[:] = [sdk_path(path) for path in paths]
     for failure in getattr(message, "failures", ()):
-        failure.property = _path(failure.property, back)
+        failure.property = sdk_path(failure.property)
     if hasattr(message, "detailedDiff"):
-        for path in [path for path in message.detailedDiff if _path(path, back) != path]:
-            message.detailedDiff[_path(path, back)].CopyFrom(message.detailedDiff[path])
+        for path in [path for path in message.detailedDiff if sdk_path(path) != path]:
+            message.detailedDiff[sdk_path(path)].CopyFrom(message.detailedDiff[path])
             del message.detailedDiff[path]
 
 
@@ -114,6 +127,42 @@ def _rename(struct: Struct, names: Mapping[str, str]) -> None:
         if old in struct.fields:
             struct.fields[new].CopyFrom(struct.fields[old])
             del struct.fields[old]
+
+
+def _holders(struct: Struct, block: str) -> Iterator[tuple[Any, str]]:
+    """The fields of each entry of the list in `list[].object`, and `object`."""
+    entries, _, name = block.partition("[].")
+    if entries in struct.fields:
+        for entry in _bare(struct.fields[entries]).list_value.values:
+            yield _bare(entry).struct_value.fields, name
+
+
+def _into_lists(struct: Struct, blocks: Mapping[str, str], *, state: bool) -> None:
+    """In a `state` also the blocks that are not there are lists, empty ones."""
+    for block, listed in blocks.items():
+        for fields, name in _holders(struct, block):
+            if name in fields:
+                fields[listed].list_value.values.add().CopyFrom(fields[name])
+                del fields[name]
+            elif state and listed not in fields:
+                fields[listed].list_value.SetInParent()
+
+
+def _out_of_lists(struct: Struct, blocks: Mapping[str, str]) -> None:
+    for block, listed in blocks.items():
+        for fields, name in _holders(struct, block):
+            if listed in fields:
+                for value in _bare(fields[listed]).list_value.values:
+                    fields[name].CopyFrom(value)
+                del fields[listed]
+
+
+def _out_of_list(path: str, blocks: Mapping[str, str]) -> str:
+    """`rules[0].filters[0].prefix` -> `rules[0].filter.prefix`."""
+    for block, listed in blocks.items():
+        entries, _, name = block.partition("[].")
+        path = re.sub(rf"^({entries}\[\d+\])\.{listed}(\[0\])?(?=\.|$)", rf"\1.{name}", path)
+    return path
 
 
 def _path(path: str, names: Mapping[str, str]) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from signoz.plan.model import Secrets
+if TYPE_CHECKING:
+    from signoz.plan.model import Secrets  # whose SigNozPlan holds a ContentPlan
 
 
 class Kind(StrEnum):

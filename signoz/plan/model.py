@@ -7,11 +7,12 @@ catalogue says which roles a release has (`signoz.releases`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
 from cloudwatch.plan.model import SecretRef
+from signoz.content.model import ContentPlan
 
 
 class Role(StrEnum):
@@ -160,6 +161,8 @@ class SigNozPlan:
     network: str
     containers: tuple[Container, ...]
     labels: tuple[tuple[str, str], ...]
+    content: ContentPlan = field(default_factory=ContentPlan)
+    """What its API is to hold."""
 
     def container(self, role: Role) -> Container:
         """The container of `role`. Raises `KeyError` where the release has none."""

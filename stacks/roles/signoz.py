@@ -11,6 +11,7 @@ from stacks.fields import NUMBER, Email, Flag, Matching, Model, OneOf, Secret, p
 from stacks.roles.alertmanager import AlertmanagerSettings
 from stacks.roles.clickhouse import ClickHouseSettings
 from stacks.roles.collector import CollectorSettings
+from stacks.roles.content import ContentSettings
 from stacks.roles.gateway import GatewaySettings
 from stacks.roles.images import Images
 
@@ -85,6 +86,8 @@ class SigNozSettings(Model):
     """What faces the network."""
     limits: Limits = Limits()
     """Memory and CPUs of the other containers."""
+    content: ContentSettings | None = ContentSettings()
+    """What it holds: dashboards, alert rules, retention; null to leave that to people."""
 
     @field_validator("coordination")
     @classmethod
@@ -111,4 +114,18 @@ class SigNozSettings(Model):
         if release in VERSIONS and (value is not None) != find_release(release).root_user:
             allowed = "null: it has the first visitor register" if value else "e-mail address and password"
             raise problem(f"allowed: {allowed}, with release {release}")
+        return value
+
+    @field_validator("content")
+    @classmethod
+    def _content_is_newer(cls, value: ContentSettings | None, info: ValidationInfo) -> ContentSettings | None:
+        release, clickhouse = info.data.get("release"), info.data.get("clickhouse")
+        if value and release in VERSIONS and find_release(release).api != CURRENT.api:
+            raise problem(f"allowed: null, with release {release}: content is made for the API of {CURRENT.version}")
+        if value and isinstance(clickhouse, ClickHouseSettings) and not clickhouse.cold_storage:
+            for signal in ("traces", "metrics", "logs"):
+                if getattr(value.retention, signal).cold_after_days is not None:
+                    raise problem(
+                        f"allowed in retention.{signal}.cold_after_days: null, without clickhouse.cold_storage"
+                    )
         return value

@@ -47,7 +47,7 @@ async def entrypoint(ctx: JobContext) -> None:
     ctx.log_context_fields = {"tenant": "acme"}
     call = scripted_call(TURNS)
     session = call.session
-    earshot.observe(session, attributes={"user.id": "caller-1"})
+    earshot.observe(session, tenant="acme", attributes={"user.id": "caller-1"})
     if MODE == "killed":
         session.on("conversation_item_added", KillAtSecondAnswer())
     elif MODE == "hostile":

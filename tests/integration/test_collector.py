@@ -8,7 +8,6 @@ import gzip
 import http.server
 import itertools
 import json
-import os
 import threading
 import time
 import urllib.parse
@@ -18,11 +17,7 @@ from typing import Any
 
 import grpc
 import pytest
-from rich.console import Console
 
-from earshot.toolchain import build, golang
-from earshot.toolchain.parts import PARTS, Context
-from earshot.toolchain.store import Store, default_directory
 from signoz.plan.collector import (
     CLICKHOUSE_PASSWORD,
     FIREHOSE_ACCESS_KEY,
@@ -47,6 +42,7 @@ from tests.integration.collector_process import (
     wait_for,
     with_stores,
 )
+from tests.integration.collector_program import collector_program
 from tests.secret_folder import replace_secret_files
 
 FIRST, SECOND, THIRD = "first-token-" + "a" * 20, "second-token-" + "b" * 20, "third-token-" + "c" * 20
@@ -59,16 +55,7 @@ CASES = {f"{environment}-defaults": {} for environment in ENVIRONMENTS} | OPTION
 
 @pytest.fixture(scope="session")
 def program() -> Path:
-    """The toolchain's part `collector`, built when it is not there."""
-    part, store = PARTS["collector"], Store(default_directory(os.environ))
-    go = golang.find(os.environ)
-    context = Context(store, os.environ, go if isinstance(go, golang.Go) else None)
-    if not part.finished(context):
-        assert context.go is not None, f"{go}; Go is needed to build SigNoz' collector"
-        with store.lock(lambda _: None), build.Progress(Console(), store) as progress:
-            if not part.finished(context):
-                build.make([part], context, progress)
-    return part.path(context)
+    return collector_program()
 
 
 def configured(folder: Path, environment: str = "dev", **over: Any) -> Config:

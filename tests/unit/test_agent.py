@@ -20,19 +20,23 @@ from earshot.agent import call, job, reporting
 from earshot.agent.destinations import Destinations, Protocol, destinations
 from earshot.agent.providers import Options
 
-HEARD = {"end_of_turn_delay": 0.5, "transcription_delay": 0.2, "stt_metadata": {"model_name": "nova-3"}}
+HEARD = {
+    "end_of_turn_delay": 0.5,
+    "transcription_delay": 0.2,
+    "stt_metadata": {"model_name": "nova-3", "model_provider": "Deepgram"},
+}
 ANSWERED = {
     "e2e_latency": 0.9,
     "llm_node_ttft": 0.3,
     "tts_node_ttfb": 0.1,
-    "llm_metadata": {"model_name": "gpt-4o-mini"},
-    "tts_metadata": {"model_name": "eleven_turbo_v2_5"},
+    "llm_metadata": {"model_name": "gpt-4o-mini", "model_provider": "api.openai.com"},
+    "tts_metadata": {"model_name": "eleven_turbo_v2_5", "model_provider": "ElevenLabs"},
 }
 
 
 def usage(kind: str, model: str, **amounts: float) -> SimpleNamespace:
     nothing = {"input_tokens": 0, "output_tokens": 0, "audio_duration": 0.0, "characters_count": 0}
-    return SimpleNamespace(type=f"{kind}_usage", model=model, **{**nothing, **amounts})
+    return SimpleNamespace(type=f"{kind}_usage", model=model, provider=f"{kind} of {model}", **{**nothing, **amounts})
 
 
 class Session:
@@ -72,7 +76,7 @@ def session() -> Session:
 
 @pytest.fixture
 def observed(session: Session) -> call.Call:
-    return call.Call(session, "room-1")
+    return call.Call(session, "room-1", agent="receptionist", tenant="acme")
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -104,6 +108,43 @@ def test_the_lines_have_the_fields_of_the_event_schema(
     turn, ended = lines(capsys)
     assert paths(turn) == {field.path for field in events.EVENTS["voice_metrics"]}
     assert paths(ended) == {field.path for field in events.EVENTS["session_analytics"]}
+    assert turn["llm"]["provider"] == "api.openai.com"
+
+
+def test_every_line_has_an_id_of_its_own(
+    session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What makes sending a line twice harmless: equal turns are two, a line that is sent again is one."""
+    for _ in range(3):
+        session.message("assistant", ANSWERED)
+    session.close()
+    found = lines(capsys)
+    assert len({each["_event_id"] for each in found}) == len(found) == 4
+
+
+def test_a_tenant_stands_in_the_lines_from_when_it_is_known(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Many a call is put through before anyone knows whose it is. A text in any case: a number would be refused."""
+    observed = call.Call(session, "room-1")
+    monkeypatch.setattr(call, "current_call", lambda: observed)
+    session.message("assistant", ANSWERED)
+    call.set_tenant("acme")
+    session.message("assistant", ANSWERED)
+    call.set_tenant(7)  # type: ignore[arg-type]
+    session.close()
+    assert [each.get("tenant") for each in lines(capsys)] == [None, "acme", "7"]
+
+
+@pytest.mark.parametrize(
+    ("service", "dispatched", "agent"),
+    [("receptionist", "survey", "receptionist"), ("", "survey", "survey"), ("", "", None)],
+)
+def test_an_agents_name_is_the_one_that_its_telemetry_carries(
+    monkeypatch: pytest.MonkeyPatch, service: str, dispatched: str, agent: str | None
+) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", service)
+    assert call._agent_name(SimpleNamespace(job=SimpleNamespace(agent_name=dispatched))) == agent
 
 
 def test_what_was_not_measured_is_left_out_and_never_zero(
@@ -116,7 +157,7 @@ def test_what_was_not_measured_is_left_out_and_never_zero(
     turn, ended = lines(capsys)
     assert turn["total_latency"] == 0.7
     assert not {"eou", "llm", "tts", "stt"} & turn.keys()
-    assert not any(key.endswith("_model") for key in ended["metrics_summary"])
+    assert not any(key.endswith(("_model", "_provider")) for key in ended["metrics_summary"])
     assert ended["metrics_summary"]["llm_tokens"] == 0
 
 
@@ -169,7 +210,8 @@ def test_usage_of_several_models_adds_up_and_is_named_after_the_largest(amounts:
     found = call.usage_summary([*models, usage("eot", "turn-detector")])
     assert found["llm_tokens"] == sum(map(sum, amounts))
     largest = max((sum(each) for each in amounts), default=0)
-    assert found["llm_model"] == (f"model-{[sum(each) for each in amounts].index(largest)}" if amounts else None)
+    model = f"model-{[sum(each) for each in amounts].index(largest)}" if amounts else None
+    assert (found.get("llm_model"), found.get("llm_provider")) == (model, model and f"llm of {model}")
 
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://signoz.example.com:4318"}

@@ -34,6 +34,7 @@ NAMES = {
     "Conversation/Interruptions",
     "Cost/Most expensive sessions",
     "Cost/Per day by model",
+    "Cost/Per tenant",
     "Cost/Usage per day",
     "Errors/Breakdown",
     "Errors/Framework warnings",
@@ -199,7 +200,7 @@ def session(llm: str = "gpt-4o", stt: str = "nova-3", tts: str | None = "eleven_
     return {"metrics_summary": summary}
 
 
-@pytest.mark.parametrize("name", ["Cost/Per day by model", "Cost/Most expensive sessions"])
+@pytest.mark.parametrize("name", ["Cost/Per day by model", "Cost/Per tenant", "Cost/Most expensive sessions"])
 @pytest.mark.parametrize(
     ("event", "costs"),
     [

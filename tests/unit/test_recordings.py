@@ -17,7 +17,7 @@ from earshot.errors import UserError
 from earshot.simulate import recording
 
 TOOL_CALL = {"tool": str, "success": bool, "duration_seconds": float}
-TYPES: dict[str, type] = {"text": str, "boolean": bool, "list": list}
+TYPES: dict[str, type] = {"text": str, "boolean": bool, "list": list, "count": int}
 MODELS = ("gpt-4o-mini", "nova-3", "eleven_turbo_v2_5")
 BESIDE_THE_STAGES_SECONDS = 0.05
 MAX_BYTES = 60_000
@@ -102,6 +102,16 @@ def test_a_recording_is_in_the_order_of_its_times_and_ends_with_the_session(name
     assert found[-1] == session_of(name)
 
 
+def test_recordings_are_of_one_agent_and_several_tenants_and_no_event_is_there_twice() -> None:
+    """What costs per tenant are shown with, and what the analytics tell a second copy from a second event by."""
+    found = [each for name in recording.names() for each in documents(name) if "_event_type" in each]
+    assert len({each["_event_id"] for each in found}) == len(found)
+    assert {each["agent"] for each in found} == {"receptionist"}
+    tenants = [{each["tenant"] for each in documents(name) if "_event_type" in each} for name in recording.names()]
+    assert [len(each) for each in tenants] == [1] * len(tenants)
+    assert len(set().union(*tenants)) == len(tenants)
+
+
 @each_recording
 def test_a_recording_is_small_and_tells_nothing_of_the_machine_that_made_it(name: str) -> None:
     text = "\n".join(event.message for event in recording.recorded(name))
@@ -120,7 +130,8 @@ def test_each_recording_shows_what_it_is_for() -> None:
     assert sum(turn["total_latency"] > 2 for turn in documents("slow-llm", events.VOICE_METRICS)) >= 3
 
     failed = sum(not call["success"] for call in session_of("failing-tools")["tool_calls"])
-    errors = [line["message"] for line in documents("failing-tools") if line.get("level") == "ERROR"]
+    # A job's process sends its lines to the worker with the traceback in the message.
+    errors = [line["message"].split("\n")[0] for line in documents("failing-tools") if line.get("level") == "ERROR"]
     assert 1 < failed < len(session_of("failing-tools")["tool_calls"])
     assert errors.count("exception occurred while executing tool") == failed
     assert errors.count("Error in _llm_inference_task") == 1

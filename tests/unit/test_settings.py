@@ -601,7 +601,8 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
     else:
         return set()
     between = (
-        "above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each|a port of|zookeeper, or"
+        "above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each|a port of|zookeeper, or|"
+        "a name of the IANA|fewer than days"
     )
     own_rule = f"allowed: (?!{between})"
     return {
@@ -612,12 +613,13 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
 
 
 UNITS = (
-    "seconds minutes hours days mib gib percent percents "
+    "ms seconds minutes hours days kib mib gib percent percents "
     "usd usd_per_minute usd_per_million_tokens usd_per_thousand_characters"
 )
 COUNTED = (
     "periods samples percentile standard_deviations errors_per_period datapoints_to_alarm row_limit "
-    "lead_team_size_minimum lead_monthly_volume_minimum port cpus requests items calls_in_memory open_files"
+    "lead_team_size_minimum lead_monthly_volume_minimum port cpus requests items calls_in_memory open_files "
+    "error_count minimum_turns minimum_calls worker_load"
 )
 """What is counted, or has a scale of its own, and so is its own unit."""
 

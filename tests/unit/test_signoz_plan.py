@@ -47,6 +47,8 @@ def settings(release: str = VERSIONS[-1], **over: Any) -> SigNozSettings:
     }
     if find_release(release).root_user:
         least["root_user"] = {"email": "ops@example.com", "password": secret("root_user.password")}
+    if release != VERSIONS[-1]:
+        least["content"] = None
     return SigNozSettings(**{**least, **over})
 
 

@@ -180,3 +180,43 @@ def test_other_packages_and_resources_pass_unchanged(tmp_path: Path) -> None:
     message = pb.CheckRequest(urn=urn("docker:index/container:Container"))
     translate.request(AWS, "Check", message, tmp_path)
     assert urn_type(message.urn) == "docker:index/container:Container"
+
+
+LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+
+
+def test_a_block_inside_a_list_is_a_list_for_the_bridge_and_an_object_again_in_its_answer(tmp_path: Path) -> None:
+    """The program sees one shape, Terraform another."""
+    rules = [{"id": "data", "filter": {"prefix": "x/"}, "expiration": {"days": 3}}, {"id": "none"}]
+    request, inputs = check(tmp_path, LIFECYCLE, {"bucket": "b", "rules": rules})
+    assert request["news"]["rules"] == [
+        {"id": "data", "filters": [{"prefix": "x/"}], "expirations": [{"days": 3}]},
+        {"id": "none"},
+    ]
+    assert inputs == {"bucket": "b", "rules": rules}
+
+
+def test_blocks_that_a_state_lacks_are_empty_for_the_bridge(tmp_path: Path) -> None:
+    """Absent they would be taken for a change of every rule, at every `up`."""
+    rules = [{"id": "data", "filter": {"prefix": ""}}]
+    request = pb.DiffRequest(urn=urn(LIFECYCLE), olds=struct({"rules": rules}), news=struct({"rules": rules}))
+    translate.request(AWS, "Diff", request, tmp_path)
+    [old], [new] = (MessageToDict(each)["rules"] for each in (request.olds, request.news))
+    assert (old["expirations"], old["filters"]) == ([], [{"prefix": ""}])
+    assert "expirations" not in new
+
+
+def test_a_difference_in_a_block_is_named_as_the_program_wrote_it(tmp_path: Path) -> None:
+    request = pb.DiffRequest(urn=urn(LIFECYCLE), news=struct({"rules": []}))
+    exchange = translate.request(AWS, "Diff", request, tmp_path)
+    answer = pb.DiffResponse(diffs=["rules[0].filters[0].prefix", "rules[12].expirations", "bucket"])
+    translate.answer(AWS, exchange, answer)
+    assert list(answer.diffs) == ["rules[0].filter.prefix", "rules[12].expiration", "bucket"]
+
+
+def test_a_table_without_partition_indexes_says_so_and_is_not_replaced(tmp_path: Path) -> None:
+    table = "aws:glue/catalogTable:CatalogTable"
+    request = pb.DiffRequest(urn=urn(table), olds=struct({"name": "t"}), news=struct({"name": "t"}))
+    translate.request(AWS, "Diff", request, tmp_path)
+    assert MessageToDict(request.olds) == {"name": "t", "partitionIndices": []}
+    assert MessageToDict(request.news) == {"name": "t"}

@@ -7,7 +7,7 @@ there (`Bucket.name`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from cloudwatch.analytics.plan.schema import Column
 from cloudwatch.plan.events import Field
@@ -48,8 +48,14 @@ class Bucket:
     empty_on_delete: bool
     """Teardown may delete what is in it."""
     keep: bool
-    """Teardown leaves it, with what is in it."""
+    """Teardown leaves it, with what is in it, and the key that reads it."""
+    protect: bool
+    """The engine refuses to delete it."""
     replication: Replication | None = None
+
+    @property
+    def has_lifecycle(self) -> bool:
+        return bool(self.transitions or self.expire_days or self.expire_days_by_prefix or self.noncurrent_days)
 
     def name(self, account_id: str) -> str:
         return f"{self.name_prefix}-{account_id}"
@@ -69,7 +75,24 @@ class EventTable:
     first_hour: str
     """Where the projection begins, `2026/01/01/00`."""
     by_agent: tuple[str, ...] = ()
-    """Agents, where the files are partitioned by agent too (`agent_name=`), else empty."""
+    """The values of `agent_name`, where the files are partitioned by agent too (`agent_name=`), else empty."""
+
+    @property
+    def partition_keys(self) -> tuple[str, ...]:
+        return ("agent_name", "datehour") if self.by_agent else ("datehour",)
+
+    @property
+    def location_template(self) -> str:
+        """Where a partition's files lie in the bucket, as Athena's partition projection writes it."""
+        agent = "agent_name=${agent_name}/" if self.by_agent else ""
+        return f"{self.prefix}{agent}${{datehour}}/"
+
+    def as_deployed(self) -> dict[str, Any]:
+        """As the engine's state describes the table, as far as a change of it can lose data."""
+        return {
+            "partitionKeys": [{"name": key} for key in self.partition_keys],
+            "storageDescriptor": {"columns": [{"name": each.name, "type": each.type} for each in self.columns]},
+        }
 
 
 @dataclass(frozen=True)
@@ -85,6 +108,7 @@ class DeliveryStream:
     buffer_seconds: int
     buffer_mib: int
     by_agent: bool
+    """The record check names each record's agent, as the partition key `agent_name`."""
     check_function: str
     """The Lambda function that refuses records which do not fit the schema."""
     error_log_group: str
@@ -122,6 +146,14 @@ class NamedQuery:
 
 
 @dataclass(frozen=True)
+class Role:
+    """An IAM role, by its key (`cloudwatch.analytics.plan.iam` has its policies)."""
+
+    key: Literal["delivery", "subscription", "check", "replication"]
+    name: str
+
+
+@dataclass(frozen=True)
 class AnalyticsPlan:
     """The analytics of a stack."""
 
@@ -140,7 +172,19 @@ class AnalyticsPlan:
     refused_prefix: str
     """Where refused records lie in the data bucket, each with its reason, with a slash at the end."""
     check_function: str
+    """The record check's name, also its role's."""
+    record_max_bytes: int
+    """A longer log line is refused."""
+    roles: tuple[Role, ...]
     alarms: tuple[MetricAlarm, ...]
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        return (self.data_bucket, self.results_bucket)
+
+    @property
+    def check_log_group(self) -> str:
+        return f"/aws/lambda/{self.check_function}"
 
     def table(self, event: str) -> EventTable:
         """Raises `KeyError` where the event is not kept."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cloudwatch.plan.events import Field
 
@@ -24,7 +25,7 @@ class Column:
     type: str
     json_key: str
     """The event's key that fills it."""
-    meaning: str = ""
+    meaning: str
 
 
 def columns(fields: Sequence[Field]) -> tuple[Column, ...]:
@@ -41,7 +42,7 @@ def columns(fields: Sequence[Field]) -> tuple[Column, ...]:
             _NAMES.get(key, key.removeprefix("_")),
             hive_type(key, found),
             key,
-            found[0].meaning if found[0].path == key else "",
+            found[0].meaning if found[0].path == key else f"Fields below {key}",
         )
         for key, found in keys.items()
     )
@@ -79,6 +80,24 @@ def refused_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list
         elif new != old:
             problems.append(f"{name}: {old} became {new}; rows written before hold {old}, and would not be read")
     return problems
+
+
+def refused_table_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """As `refused_changes`, for a Glue table's properties as the engine has them (`storageDescriptor`,
+    `partitionKeys`)."""
+    keys_before, keys_after = ([key["name"] for key in table.get("partitionKeys") or ()] for table in (before, after))
+    problems = refused_changes(_types(before), _types(after))
+    if keys_before and keys_before != keys_after:
+        problems.append(
+            f"partitioned by {', '.join(keys_after)} instead of {', '.join(keys_before)}; files written before lie "
+            "elsewhere, and would not be found (earshot:analytics.partition_by_agent)"
+        )
+    return problems
+
+
+def _types(table: Mapping[str, Any]) -> dict[str, str]:
+    columns = (table.get("storageDescriptor") or {}).get("columns") or ()
+    return {column["name"]: column["type"] for column in columns}
 
 
 def _leaves(types: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,58 @@
+"""How the deploying machine reaches SigNoz' API: through the gateway, as everyone does."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cloudwatch.plan.model import SecretRef
+from stacks.roles.signoz import SigNozSettings
+
+
+@dataclass(frozen=True)
+class Access:
+    """The API's address, and as whom the key is made.
+
+    `server_name` is the name that the gateway's certificate is asked for, where it is not the address's own host;
+    `read_root_certificate` (PEM; None for public certificates) works once the gateway runs.
+    """
+
+    address: str
+    server_name: str | None
+    read_root_certificate: Callable[[], str | None]
+    email: str
+    password: SecretRef
+
+
+def access_of(settings: SigNozSettings, read_root_certificate: Callable[[], str | None]) -> Access | None:
+    """None where nobody could make a key: a release without a root user."""
+    if settings.root_user is None:
+        return None
+    host, server_name = _host(settings)
+    port = settings.gateway.ui_port
+    shown = f"[{host}]" if ":" in host else host
+    return Access(
+        address=f"https://{shown}" + ("" if port == 443 else f":{port}"),
+        server_name=server_name,
+        read_root_certificate=read_root_certificate,
+        email=settings.root_user.email,
+        password=settings.root_user.password,
+    )
+
+
+def _host(settings: SigNozSettings) -> tuple[str, str | None]:
+    """The Docker host itself where its address is known, whatever the gateway's name leads to (a load balancer, or
+    nothing yet); over ssh, where an address may be an alias of ssh alone, the gateway's name."""
+    gateway = settings.gateway
+    listening = ipaddress.ip_address(gateway.listen_address)
+    if settings.docker_host.startswith("ssh://"):
+        if gateway.hostname != "localhost":
+            return gateway.hostname, None
+        host = urlsplit(settings.docker_host).hostname or ""
+    elif not listening.is_unspecified:
+        host = gateway.listen_address
+    else:
+        host = "localhost"
+    return host, None if host == gateway.hostname else gateway.hostname

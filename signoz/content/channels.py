@@ -1,0 +1,46 @@
+"""Notification channels: the receivers of the alertmanager settings, as SigNoz' API takes them. Pure.
+
+A body is a receiver of Alertmanager's own configuration (prometheus.io/docs/alerting/latest/configuration), as JSON;
+the mail server is the server's affair (`signoz.plan.alertmanager`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from signoz.content.model import ContentObject, Kind
+from signoz.plan import marks
+from signoz.plan.alertmanager import TEXT
+from signoz.plan.model import Secrets
+from stacks.roles.alertmanager import AlertmanagerSettings, Receiver
+
+SOURCE = "signoz.alertmanager.receivers"
+TITLE = "[{{ .Status | toUpper }}] {{ .CommonLabels.alertname }}{{ with .CommonLabels.severity }} ({{ . }}){{ end }}"
+"""SigNoz groups by rule and not by `alertname`, which is therefore no group label."""
+# A group may hold alerts of two severities; PagerDuty takes one.
+PAGERDUTY_SEVERITY = "{{ with .CommonLabels.severity }}{{ . }}{{ else }}critical{{ end }}"
+
+
+def plan_channels(settings: AlertmanagerSettings) -> tuple[ContentObject, ...]:
+    """A channel for each receiver, by name."""
+    return tuple(_channel(name, receiver) for name, receiver in sorted(settings.receivers.items()))
+
+
+def _channel(name: str, receiver: Receiver) -> ContentObject:
+    told = {"send_resolved": receiver.send_resolved}
+    body: dict[str, Any] = {"name": name}
+    if receiver.emails:
+        body["email_configs"] = [{**told, "to": ",".join(receiver.emails), "headers": {"Subject": TITLE}}]
+    if receiver.slack_webhook_url:
+        channel = {"channel": receiver.slack_channel} if receiver.slack_channel else {}
+        # Without an address of its own a channel fails once it is used (signoz#10582).
+        address = {"api_url": marks.value_of(receiver.slack_webhook_url)}
+        body["slack_configs"] = [{**told, **address, **channel, "title": TITLE, "text": TEXT}]
+    if receiver.pagerduty_routing_key:
+        key = marks.value_of(receiver.pagerduty_routing_key)
+        body["pagerduty_configs"] = [{**told, "routing_key": key, "description": TITLE, "severity": PAGERDUTY_SEVERITY}]
+    if receiver.webhook_url:
+        body["webhook_configs"] = [{**told, "url": marks.value_of(receiver.webhook_url)}]
+    references = (receiver.slack_webhook_url, receiver.pagerduty_routing_key, receiver.webhook_url)
+    secrets: Secrets = tuple((each.path, each) for each in references if each)
+    return ContentObject(Kind.CHANNEL, name, name, body, f"{SOURCE}.{name}", secrets)

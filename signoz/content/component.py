@@ -1,0 +1,125 @@
+"""All content of a plan in a SigNoz that runs: the key first, then each object after what it refers to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi import UNKNOWN
+
+from cloudwatch.component import Component, ReadSecret
+from earshot.errors import UserError
+from signoz.content.access import Access
+from signoz.content.api.client import identity_of
+from signoz.content.filling import as_text, ids_in, secrets_in
+from signoz.content.model import ContentObject, ContentPlan, Kind
+from signoz.content.resources import RESOURCES, ApiKey, Content
+
+ACCOUNT = "earshot"
+"""The service account's name."""
+
+NEEDS: Mapping[Kind, tuple[Kind, ...]] = {
+    Kind.ROUTE_POLICY: (Kind.CHANNEL,),
+    Kind.ALERT_RULE: (Kind.CHANNEL,),
+    Kind.DOWNTIME: (Kind.ALERT_RULE,),
+}
+"""Kinds that refer to others by name: the server refuses a name that it does not know."""
+
+
+class SigNozContent(Component):
+    """The key and everything of a plan; resources are named `<kind>/<key>`, whatever their titles."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: ContentPlan,
+        access: Access,
+        *,
+        read_secret: ReadSecret,
+        after: Sequence[pulumi.Input[pulumi.Resource]] = (),
+        deleted_with: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`deleted_with` holds SigNoz' database: where it goes, content needs no deleting, and where it is kept,
+        content stays in it and is taken up by the next deployment. Raises `UserError`, see `checked`."""
+        super().__init__(name, opts)
+        connection = {
+            "address": access.address,
+            "server_name": access.server_name,
+            "root_certificate": pulumi.Output.all(*after).apply(lambda _: _read(access.read_root_certificate)),
+        }
+        credentials = {"email": access.email, "password": read_secret(access.password), "account": ACCOUNT}
+        options = pulumi.ResourceOptions(deleted_with=deleted_with)
+        key = ApiKey(
+            f"{name}-api-key",
+            {**connection, **credentials},
+            self.child(pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=list(after)))),
+        )
+        connection |= {"api_key": key.key, "service_account": key.service_account}
+        made: dict[str, Content] = {}
+        by_kind: dict[Kind, list[Content]] = defaultdict(list)
+        for each in checked(plan):
+            needed = [resource for kind in NEEDS.get(each.kind, ()) for resource in by_kind[kind]]
+            resource = RESOURCES[each.kind](
+                each.name,
+                {**connection, **_props(each, {name: made[name].id for name in ids_in(each.body)}, read_secret)},
+                self.child(pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=needed))),
+            )
+            made[each.name] = resource
+            by_kind[each.kind].append(resource)
+        self.register_outputs({})
+
+
+def checked(plan: ContentPlan) -> tuple[ContentObject, ...]:
+    """The objects of a plan that can be deployed as it is.
+
+    Raises `UserError` with every problem: two objects of one kind with the same key or identity (the second would
+    take up the first), a reference to what does not come before, a mark of a secret that is not declared.
+    """
+    problems: list[str] = []
+    keys: dict[str, ContentObject] = {}
+    same: dict[tuple[Kind, Any], ContentObject] = {}
+    for each in plan.objects:
+        if other := keys.get(each.name):
+            problems.append(f"{each.source}: {each.name} is also in {other.source}; allowed: each key once")
+        elif other := same.get((each.kind, identity_of(each.kind, each.body))):
+            problems.append(
+                f"{each.source}: {each.name} is for SigNoz the same {each.kind} as {other.name} in {other.source}; "
+                "allowed: each once"
+            )
+        missing = [name for name in ids_in(each.body) if name not in keys]
+        problems += [f"{each.source}: {each.name} refers to {name}; allowed: {_listed(keys)}" for name in missing]
+        undeclared = set(secrets_in(each.body)) - {mark for mark, _ in each.secrets}
+        problems += [f"{each.source}: {each.name} has no secret {mark}" for mark in sorted(undeclared)]
+        keys.setdefault(each.name, each)
+        same.setdefault((each.kind, identity_of(each.kind, each.body)), each)
+    if problems:
+        raise UserError("\n".join(["SigNoz' content cannot be deployed:", *(f"  {each}" for each in problems)]))
+    return plan.objects
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing comes before it"
+
+
+def _props(each: ContentObject, ids: Mapping[str, pulumi.Input[str]], read_secret: ReadSecret) -> dict[str, Any]:
+    return {
+        "kind": str(each.kind),
+        "key": each.key,
+        "title": each.title,
+        "body": as_text(each.body),
+        "secrets": {mark: read_secret(reference) for mark, reference in each.secrets},
+        "ids": dict(ids),
+    }
+
+
+def _read(certificate: Callable[[], str | None]) -> Any:
+    if pulumi.runtime.is_dry_run():
+        # A preview does not ask the Docker host: the gateway may not be there, or about to be replaced.
+        return UNKNOWN
+    try:
+        return certificate()
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None

@@ -1,0 +1,363 @@
+"""Content from files: the shipped library, and a stack's own folder over it.
+
+    dashboards/*.yaml  rules/*.yaml  views/*.yaml      the typed form (`signoz.content.form`), after Jinja2
+    dashboards/*.json  rules/*.json  views/*.json  channels/*.json  policies/*.json  downtimes/*.json
+                                                       what the API takes, as it is
+
+Every mistake in every file is reported at once, in one `UserError`, with file and line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import jinja2
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from earshot.errors import UserError
+from signoz.content.form import AlertRule, Dashboard, SavedView
+from signoz.content.model import ContentObject, Kind
+from stacks.documents import Document, Location, Problem, dotted, parse, shown, text_of
+from stacks.problems import error_location, error_text, nearest, raise_if_any
+from stacks.schema import Node, child, resolved
+
+LIBRARY = Path(__file__).parent / "library"
+GUIDE = "What the files may hold: docs/how-to/content.md"
+
+Form = Dashboard | AlertRule | SavedView
+FormT = TypeVar("FormT", Dashboard, AlertRule, SavedView)
+FORMS: dict[Kind, type[Form]] = {Kind.DASHBOARD: Dashboard, Kind.ALERT_RULE: AlertRule, Kind.SAVED_VIEW: SavedView}
+FOLDERS = {
+    "dashboards": Kind.DASHBOARD,
+    "rules": Kind.ALERT_RULE,
+    "views": Kind.SAVED_VIEW,
+    "channels": Kind.CHANNEL,
+    "policies": Kind.ROUTE_POLICY,
+    "downtimes": Kind.DOWNTIME,
+}
+"""Folders, and what is in them."""
+KEY = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+SET_BY_SIGNOZ = ("id", "createdAt", "updatedAt", "createdBy", "updatedBy", "orgId", "locked", "state")
+NEEDED: dict[Kind, tuple[str, ...]] = {
+    Kind.DASHBOARD: ("schemaVersion", "name", "spec"),
+    Kind.ALERT_RULE: (
+        "schemaVersion",
+        "alert",
+        "alertType",
+        "ruleType",
+        "condition",
+        "evaluation",
+        "notificationSettings",
+    ),
+    Kind.SAVED_VIEW: ("schemaVersion", "name", "source", "spec"),
+    Kind.CHANNEL: ("name",),
+    Kind.ROUTE_POLICY: ("name", "expression", "channels"),
+    Kind.DOWNTIME: ("name", "schedule"),
+}
+"""What the API refuses an object without (docs/api/openapi.yml of github.com/SigNoz/signoz at v0.138.0)."""
+SCHEMA_VERSIONS = {Kind.DASHBOARD: "v6", Kind.ALERT_RULE: "v2alpha1", Kind.SAVED_VIEW: "v2"}
+
+
+@dataclass(frozen=True)
+class Written(Generic[FormT]):
+    """A form, and the file that it is in."""
+
+    form: FormT
+    source: str
+
+
+@dataclass(frozen=True)
+class Forms:
+    """What files say: forms, and `raw` objects of the API. No key is there twice in a kind."""
+
+    dashboards: tuple[Written[Dashboard], ...] = ()
+    rules: tuple[Written[AlertRule], ...] = ()
+    views: tuple[Written[SavedView], ...] = ()
+    raw: tuple[ContentObject, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Object:
+    """One file's object: a form, or a body of the API."""
+
+    kind: Kind
+    key: str
+    title: str
+    content: Form | dict[str, Any]
+    file: str
+    lines: Mapping[Location, int]
+
+    def problem(self, field: str, text: str) -> Problem:
+        return Problem(self.file, self.lines.get((field,)), f"{field}: {text}")
+
+
+def load(
+    own: Path | None,
+    numbers: Mapping[str, Any],
+    *,
+    library: Path | None = LIBRARY,
+    left_out: Mapping[Kind, Collection[str]] | None = None,
+) -> Forms:
+    """The library without what is `left_out`, and the folder `own` over it.
+
+    An own object with the key of a shipped one takes its place. `numbers` is what templates may use. Raises `UserError`
+    naming every problem of every file, by file and line.
+    """
+    problems: list[Problem] = []
+    shipped = _folder(library, numbers, problems) if library else []
+    leave_out = left_out or {}
+    for kind, keys in leave_out.items():
+        known = [each.key for each in shipped if each.kind == kind]
+        for key in keys:
+            if key not in known:
+                problems.append(
+                    Problem("signoz.content.left_out", None, f"{key}: no such {kind};{nearest(key, known)}")
+                )
+    mine = _folder(own, numbers, problems) if own else []
+    problems += _unknown_folders(own) if own else []
+    problems += _taken_twice(mine)
+    replaced = {(each.kind, each.key) for each in mine}
+    kept = [
+        each
+        for each in shipped
+        if (each.kind, each.key) not in replaced and each.key not in leave_out.get(each.kind, ())
+    ]
+    problems += _same_titles(kept, mine)
+    raise_if_any(problems, f"the content in {shown(own)}" if own else "the shipped content", GUIDE)
+    everything = [*kept, *mine]
+    return Forms(
+        dashboards=tuple(
+            Written(each.content, each.file) for each in everything if isinstance(each.content, Dashboard)
+        ),
+        rules=tuple(Written(each.content, each.file) for each in everything if isinstance(each.content, AlertRule)),
+        views=tuple(Written(each.content, each.file) for each in everything if isinstance(each.content, SavedView)),
+        raw=tuple(
+            ContentObject(each.kind, each.key, each.title, each.content, each.file)
+            for each in everything
+            if isinstance(each.content, dict)
+        ),
+    )
+
+
+def _folder(folder: Path, numbers: Mapping[str, Any], problems: list[Problem]) -> list[_Object]:
+    objects = []
+    for name, kind in FOLDERS.items():
+        for path in sorted((folder / name).glob("*")):
+            if path.name.startswith(".") or path.name == "README.md":
+                continue
+            read: Callable[[], Iterator[_Object | Problem]]
+            if path.suffix == ".json":
+                read = partial(_raw, path, kind)
+            elif path.suffix in (".yaml", ".yml") and kind in FORMS:
+                read = partial(_form, path, kind, numbers)
+            else:
+                endings = ".yaml, .json" if kind in FORMS else ".json"
+                problems.append(Problem(shown(path), None, f"not read: allowed in {name}/: {endings}"))
+                continue
+            try:
+                for found in read():
+                    if isinstance(found, Problem):
+                        problems.append(found)
+                    else:
+                        objects.append(found)
+            except UserError as error:
+                problems.append(_of_error(shown(path), str(error)))
+    return objects
+
+
+def _of_error(file: str, message: str) -> Problem:
+    """A reader's error, which begins with the file and perhaps the line."""
+    match = re.fullmatch(r"(?::(\d+))?: (.*)", message.removeprefix(file), re.DOTALL)
+    return Problem(file, int(match[1]) if match and match[1] else None, match[2] if match else message)
+
+
+def _unknown_folders(own: Path) -> Iterator[Problem]:
+    for path in sorted(own.iterdir()):
+        if path.name not in FOLDERS and not path.name.startswith(".") and path.name != "README.md":
+            what = "folder" if path.is_dir() else "file outside of the folders"
+            yield Problem(shown(path), None, f"unknown {what};{nearest(path.stem, tuple(FOLDERS))}")
+
+
+def _taken_twice(objects: list[_Object]) -> Iterator[Problem]:
+    first: dict[tuple[Kind, str], _Object] = {}
+    for each in objects:
+        other = first.setdefault((each.kind, each.key), each)
+        if other is not each:
+            yield each.problem("key", f"{json.dumps(each.key)}: another {each.kind} has it, in {other.file}")
+
+
+def _same_titles(shipped: list[_Object], mine: list[_Object]) -> Iterator[Problem]:
+    first: dict[tuple[Kind, str], _Object] = {}
+    for each in [*shipped, *mine]:
+        other = first.setdefault((each.kind, each.title), each)
+        if other.key != each.key:
+            hint = f"; the key {other.key} would replace it" if other in shipped else ""
+            yield each.problem("title", f"{json.dumps(each.title)}: another {each.kind} has it, in {other.file}{hint}")
+
+
+def _form(path: Path, kind: Kind, numbers: Mapping[str, Any]) -> Iterator[_Object | Problem]:
+    file = shown(path)
+    document = parse(_rendered(text_of(path), file, numbers), file)
+    yield from document.problems
+    if not isinstance(document.data, dict):
+        yield Problem(file, None, f"allowed: a mapping, with the keys of a {kind}")
+        return
+    try:
+        form = FORMS[kind].model_validate(document.data)
+    except ValidationError as error:
+        found = [(error_location(detail), detail) for detail in error.errors(include_url=False)]
+        for location, detail in found:
+            # A list of which an entry is wrong counts as too short besides.
+            within = any(len(other) > len(location) and other[: len(location)] == location for other, _ in found)
+            if not (within and detail["type"] == "too_short"):
+                yield Problem(file, _line(document, location), _words(kind, location, detail))
+        return
+    if not document.problems:
+        yield _Object(kind, form.key, form.title, form, file, document.lines)
+
+
+def _words(kind: Kind, location: Location, detail: ErrorDetails) -> str:
+    if detail["type"] == "earshot" and isinstance(detail["input"], dict):
+        return ": ".join(filter(None, (dotted(location), detail["msg"])))  # of several fields: no one value to show
+    return error_text(location, detail, node_at=partial(_node_at, kind))
+
+
+def _line(document: Document, location: Location) -> int | None:
+    """The line of a value, or of what is nearest around it."""
+    for length in range(len(location), 0, -1):
+        if location[:length] in document.lines:
+            return document.lines[location[:length]]
+    return None
+
+
+@cache
+def form_schema(kind: Kind) -> Node:
+    """The JSON schema of a form, without references."""
+    schema = FORMS[kind].model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def inlined(node: Any) -> Any:
+        if isinstance(node, list):
+            return [inlined(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        target = definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else {}
+        return {key: inlined(value) for key, value in {**target, **node}.items() if key != "$ref"}
+
+    return inlined(schema)
+
+
+def _node_at(kind: Kind, location: Location) -> Node | None:
+    node: Node | None = form_schema(kind)
+    for part in location:
+        node = child(resolved(node), part)
+        if node is None:
+            return None
+    return node
+
+
+def _rendered(text: str, file: str, numbers: Mapping[str, Any]) -> str:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)  # noqa: S701 (YAML)
+    try:
+        return environment.from_string(text).render(numbers)
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(f"{file}:{error.lineno}: not a template: {error.message}") from None
+    except jinja2.UndefinedError as error:
+        frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+        at = f":{frames[-1]}" if frames else ""
+        raise UserError(
+            f"{file}{at}: {error.message}: allowed: {', '.join(_names(numbers))}; the key in a legend stands in single "
+            "braces: {service.name}"
+        ) from None
+    except Exception as error:  # a template is a program of the user's
+        raise UserError(f"{file}: cannot be rendered: {error}") from None
+
+
+def _names(numbers: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in numbers.items():
+        if isinstance(value, Mapping):
+            yield from _names(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _raw(path: Path, kind: Kind) -> Iterator[_Object | Problem]:
+    file = shown(path)
+    text = text_of(path)
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        yield Problem(file, error.lineno, f"not valid JSON: {error.msg}")
+        return
+    if not isinstance(body, dict):
+        yield Problem(file, None, f"allowed: an object, what SigNoz' API takes for a {kind}")
+        return
+    try:
+        lines = parse(text, file).lines
+    except UserError:  # JSON that is not YAML, such as with tabs
+        lines = {}
+    found = _Object(kind, _raw_key(body, kind, path), _raw_title(body, kind), body, file, lines)
+    problems = list(_raw_problems(found, body))
+    yield from problems or [found]
+
+
+def _raw_key(body: Mapping[str, Any], kind: Kind, path: Path) -> str:
+    """What SigNoz itself finds it by, where that is a key; else the file's name."""
+    name = body.get("name") if kind in (Kind.DASHBOARD, Kind.SAVED_VIEW) else None
+    return name if isinstance(name, str) else path.stem
+
+
+def _raw_title(body: Mapping[str, Any], kind: Kind) -> str:
+    spec = body.get("spec")
+    match kind:
+        case Kind.DASHBOARD if isinstance(spec, dict) and isinstance(spec.get("display"), dict):
+            title = spec["display"].get("name")
+        case Kind.SAVED_VIEW if isinstance(spec, dict):
+            title = spec.get("displayName")
+        case Kind.ALERT_RULE:
+            title = body.get("alert")
+        case _:
+            title = body.get("name")
+    return title if isinstance(title, str) and title else str(body.get("name", ""))
+
+
+def _raw_problems(found: _Object, body: Mapping[str, Any]) -> Iterator[Problem]:
+    kind = found.kind
+    if kind is Kind.DASHBOARD and "widgets" in body:
+        hint = "import it in SigNoz, then run earshot content export"
+        yield Problem(found.file, None, f"a dashboard as before SigNoz 0.135 (widgets): {hint}")
+        return
+    for field in (*SET_BY_SIGNOZ, *(("source",) if kind is Kind.DASHBOARD else ())):
+        if field in body:
+            yield found.problem(field, "set by SigNoz: leave it out, as earshot content export does")
+    for field in NEEDED[kind]:
+        if field not in body:
+            yield Problem(found.file, None, f"{field}: missing")
+    version = SCHEMA_VERSIONS.get(kind)
+    if version and body.get("schemaVersion", version) != version:
+        yield found.problem("schemaVersion", f"{json.dumps(body['schemaVersion'])}: allowed: {version}")
+    if not KEY.fullmatch(found.key):
+        yield found.problem("name", f"{json.dumps(found.key)}: allowed: 1 to 63 lower-case letters, digits and -")
+    if kind is Kind.CHANNEL and not any(key.endswith("_configs") and value for key, value in body.items()):
+        yield Problem(found.file, None, "no configuration: allowed: slack_configs, webhook_configs, email_configs, ...")
+    if kind is Kind.DASHBOARD and isinstance(body.get("spec"), dict):
+        yield from _dashboard_problems(found, body["spec"])
+
+
+def _dashboard_problems(found: _Object, spec: Mapping[str, Any]) -> Iterator[Problem]:
+    for field, shape in (("display", dict), ("variables", list), ("panels", dict), ("layouts", list)):
+        if not isinstance(spec.get(field), shape):
+            yield found.problem("spec", f"{field}: missing")
+            return
+    placed = re.findall(r'"#/spec/panels/([^"]+)"', json.dumps(spec["layouts"]))
+    for key in placed:
+        if key not in spec["panels"]:
+            yield found.problem("spec", f"layouts: no panel {json.dumps(key)};{nearest(key, spec['panels'])}")

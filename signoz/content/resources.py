@@ -1,0 +1,261 @@
+"""SigNoz' content as Pulumi resources: dynamic providers over its API.
+
+The engine runs them in a process of its own (`pulumi-resource-pulumi-python`), which finds them by the name of their
+class: no code is in the state, and a new version of Earshot changes nothing in it. Bodies are recorded with marks
+(`signoz.content.filling`), so previews show them; secrets are in properties of their own, which the engine encrypts.
+
+What the engine cannot do with dynamic resources: `pulumi import` (it hands a provider no inputs with the identifier, so
+nothing says which provider; pkg/resource/deploy/step.go, ImportStep). Instead, a create takes up an object of the same
+kind and name that is there already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+import pulumi
+from pulumi import dynamic
+from pulumi.output import Unknown
+
+from signoz.content.api import bootstrap
+from signoz.content.api.client import SigNozClient
+from signoz.content.api.errors import ApiError, Conflict, NotFound, Unauthorized, Unreachable
+from signoz.content.api.normalise import normalise
+from signoz.content.filling import as_text, filled, masked, without_secrets
+from signoz.content.model import Kind
+from signoz.content.resource_types import API_KEY_TYPE, MODULE, TYPES
+
+IMMUTABLE = {
+    Kind.CHANNEL: ("name",),
+    Kind.DASHBOARD: ("name",),
+    Kind.SAVED_VIEW: ("name",),
+    Kind.RETENTION: ("signal",),
+}
+"""What the API refuses to change in an object: another one takes its place."""
+
+CONNECTION = ("address", "server_name", "root_certificate")
+
+Props = dict[str, Any]
+
+
+class Client(Protocol):
+    """What the providers need of `SigNozClient`."""
+
+    def create(self, kind: Kind, body: Mapping[str, Any]) -> str: ...
+    def read(self, kind: Kind, object_id: str) -> dict[str, Any] | None: ...
+    def update(self, kind: Kind, object_id: str, body: Mapping[str, Any]) -> None: ...
+    def delete(self, kind: Kind, object_id: str) -> None: ...
+    def find(self, kind: Kind, body: Mapping[str, Any]) -> str | None: ...
+
+
+class ContentError(Exception):
+    """A clear sentence for whoever deploys; the engine shows it."""
+
+
+@lru_cache(maxsize=8)
+def _connected(address: str, server_name: str | None, root_certificate: str | None, api_key: str) -> SigNozClient:
+    return SigNozClient(address, api_key=api_key, root_certificate=root_certificate, server_name=server_name)
+
+
+class ContentProvider(dynamic.ResourceProvider):
+    """Any kind of content."""
+
+    serialize_as_secret_always = False
+    taken_up: set[tuple[str, str]] = set()  # noqa: RUF012 - of this process, which lives for one run of the engine
+    """Kind and identifier of what this run made or took up: not to be deleted under another name of the same thing."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+    def connect(self, props: Props) -> Client:
+        return _connected(
+            props["address"], props.get("server_name"), props.get("root_certificate"), str(props["api_key"])
+        )
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> dynamic.DiffResult:
+        changed = _changed(_olds, _news, ("title", "body", "secrets", "ids", "api_key", "service_account"))
+        replaces = _immutable_changes(_olds, _news)
+        # Nothing that its server knew is on another server.
+        if "service_account" in changed and not isinstance(_news["service_account"], Unknown):
+            replaces.append("service_account")
+        return dynamic.DiffResult(changes=bool(changed), replaces=replaces)
+
+    def create(self, props: Props) -> dynamic.CreateResult:
+        kind, body = _desired(props)
+        with _explained(props):
+            client = self.connect(props)
+            object_id = client.find(kind, body)
+            if object_id is None:
+                try:
+                    object_id = client.create(kind, body)
+                except Conflict:
+                    # Made between the two questions, or by a create whose answer was lost.
+                    object_id = client.find(kind, body)
+                    if object_id is None:
+                        raise
+                    client.update(kind, object_id, body)
+            else:
+                client.update(kind, object_id, body)
+        self.taken_up.add((kind, object_id))
+        return dynamic.CreateResult(object_id, dict(props))
+
+    def read(self, id_: str, props: Props) -> dynamic.ReadResult:
+        kind, body = _desired(props)
+        with _explained(props):
+            try:
+                actual = self.connect(props).read(kind, id_)
+            except Unauthorized:
+                # The key was revoked, which its own resource finds out: what is here shows with the next key.
+                return dynamic.ReadResult(id_, dict(props))
+        if actual is None:
+            return dynamic.ReadResult(None, {})
+        comparable = normalise(kind, body, actual)
+        if comparable == body:
+            return dynamic.ReadResult(id_, dict(props))
+        found = masked(kind, json.loads(props["body"]), body, comparable, props["ids"])
+        drifted = {**props, "body": as_text(found)}
+        # The inputs too, or a preview would show the object as changed, but not what is.
+        return dynamic.ReadResult(id_, drifted, {name: drifted[name] for name in drifted if name != "__provider"})
+
+    def update(self, _id: str, _olds: Props, _news: Props) -> dynamic.UpdateResult:
+        kind, body = _desired(_news)
+        with _explained(_news):
+            self.connect(_news).update(kind, _id, body)
+        return dynamic.UpdateResult(dict(_news))
+
+    def delete(self, _id: str, _props: Props) -> None:
+        kind = Kind(_props["kind"])
+        if (kind, _id) in self.taken_up:
+            return
+        with _explained(_props):
+            self.connect(_props).delete(kind, _id)
+
+
+class ApiKeyProvider(dynamic.ResourceProvider):
+    """A key of a service account, made as the root user."""
+
+    serialize_as_secret_always = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> dynamic.DiffResult:
+        changed = _changed(_olds, _news, ("email", "password", "account"))
+        return dynamic.DiffResult(changes=bool(changed), replaces=[name for name in changed if name == "account"])
+
+    def create(self, props: Props) -> dynamic.CreateResult:
+        with _explained(props):
+            key, key_id, service_account = bootstrap.make_api_key(
+                props["address"],
+                props.get("root_certificate"),
+                props["email"],
+                str(props["password"]),
+                props["account"],
+                server_name=props.get("server_name"),
+            )
+        return dynamic.CreateResult(key_id, {**props, "key": key, "service_account": service_account})
+
+    def read(self, id_: str, props: Props) -> dynamic.ReadResult:
+        with _explained(props):
+            works = bootstrap.key_works(
+                props["address"],
+                props.get("root_certificate"),
+                str(props["key"]),
+                server_name=props.get("server_name"),
+            )
+        return dynamic.ReadResult(id_, dict(props)) if works else dynamic.ReadResult(None, {})
+
+    def update(self, _id: str, _olds: Props, _news: Props) -> dynamic.UpdateResult:
+        """The key stays; how to make and revoke one is recorded."""
+        return dynamic.UpdateResult({**_news, "key": _olds["key"], "service_account": _olds["service_account"]})
+
+    def delete(self, _id: str, _props: Props) -> None:
+        with _explained(_props):
+            bootstrap.remove_service_account(
+                _props["address"],
+                _props.get("root_certificate"),
+                _props["email"],
+                str(_props["password"]),
+                _props["service_account"],
+                server_name=_props.get("server_name"),
+            )
+
+
+class ApiKey(dynamic.Resource, module=MODULE, name=API_KEY_TYPE):
+    """The key with which Earshot deploys content; made once, for a service account of its own."""
+
+    key: pulumi.Output[str]
+    """A secret."""
+    service_account: pulumi.Output[str]
+    """Its identifier, which tells one server's database from another's."""
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        """`props`: the connection (`CONNECTION`), `email` and `password` of the root user, and the service account's
+        name, `account`."""
+        outputs = {"key": None, "service_account": None}
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["key", "password"])
+        super().__init__(ApiKeyProvider(), name, {**props, **outputs}, pulumi.ResourceOptions.merge(opts, secret))
+
+
+class Content(dynamic.Resource):
+    """One object of the API. Subclasses differ in their type token alone."""
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        """`props`: the connection, `api_key`, `service_account`, `kind`, `key`, `title`, `body` (JSON, with marks),
+        `secrets` (mark -> value) and `ids` (`<kind>/<key>` -> identifier)."""
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["api_key", "secrets"])
+        super().__init__(ContentProvider(), name, {**props}, pulumi.ResourceOptions.merge(opts, secret))
+
+
+def _resource_class(name: str) -> Callable[..., Content]:
+    # The type token is made from keywords of the class statement.
+    return type(name, (Content,), {}, module=MODULE, name=name)
+
+
+RESOURCES = {kind: _resource_class(name) for kind, name in TYPES.items()}
+"""The resource of each kind."""
+
+
+def _desired(props: Props) -> tuple[Kind, dict[str, Any]]:
+    secrets = {mark: str(value) for mark, value in props["secrets"].items()}
+    return Kind(props["kind"]), filled(json.loads(props["body"]), secrets, props["ids"])
+
+
+def _changed(olds: Props, news: Props, names: tuple[str, ...]) -> list[str]:
+    """Which properties differ. A connection that is not known before the gateway runs is taken to stay."""
+    known = tuple(name for name in CONNECTION if not isinstance(news.get(name), Unknown))
+    return [name for name in (*names, *known) if olds.get(name) != news.get(name)]
+
+
+def _immutable_changes(olds: Props, news: Props) -> list[str]:
+    old, new = json.loads(olds["body"]), json.loads(news["body"])
+    fields = IMMUTABLE.get(Kind(news["kind"]), ())
+    return ["body"] if any(old.get(field) != new.get(field) for field in fields) else []
+
+
+@contextlib.contextmanager
+def _explained(props: Props) -> Iterator[None]:
+    """Errors of the API as the server's words and what to do, no secret in them; the engine names the resource."""
+    hidden = {"key": str(props.get("api_key") or props.get("key") or ""), "password": str(props.get("password") or "")}
+    hidden |= {mark: str(value) for mark, value in (props.get("secrets") or {}).items()}
+    try:
+        yield
+    except ApiError as error:
+        said = without_secrets(str(error), hidden)
+        raise ContentError(said + _advice(error)) from None
+
+
+def _advice(error: ApiError) -> str:
+    match error:
+        case Unauthorized():
+            return " The key was revoked: `earshot up STACK --refresh` makes a new one."
+        case NotFound():
+            return " It was deleted in SigNoz: `earshot up STACK --refresh` makes it again."
+        case Unreachable():
+            return " Where its containers are stopped, `earshot up STACK` without --refresh starts them."
+        case _:
+            return ""
