@@ -24,14 +24,9 @@ from cloudwatch.analytics.plan import athena_sql
 from earshot.aws import ClientFactory
 from earshot.errors import UserError
 from earshot.lab.guard import refuse_outside_local
+from earshot.lab.hive_types import arrow_type
 
 _S3 = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)")
-_SCALARS = {
-    "string": pa.string(),
-    "double": pa.float64(),
-    "bigint": pa.int64(),
-    "boolean": pa.bool_(),
-}
 _DATE_DIGITS = {"yyyy": r"\d{4}", "MM": r"\d\d", "dd": r"\d\d", "HH": r"\d\d"}
 
 
@@ -261,29 +256,6 @@ def _rows(of: Table, files: Iterable[File], now: datetime.datetime) -> pa.Table:
 
 class _OtherTypeError(Exception):
     pass
-
-
-def arrow_type(text: str) -> pa.DataType:
-    """Hive's type (`struct<ttft:double,model:string>`) as Arrow's. Raises `UserError` for one that no event has."""
-    if text in _SCALARS:
-        return _SCALARS[text]
-    if text.startswith("array<"):
-        return pa.list_(arrow_type(text[len("array<") : -1]))
-    if text.startswith("struct<"):
-        fields = [field.partition(":") for field in _between(text[len("struct<") : -1])]
-        return pa.struct([(name, arrow_type(kind)) for name, _, kind in fields])
-    raise UserError(f"lab: type {text}: allowed: {', '.join(_SCALARS)}, array<...>, struct<...>")
-
-
-def _between(text: str) -> Iterable[str]:
-    """`text` cut at its outer commas."""
-    depth, start = 0, 0
-    for index, character in enumerate(text):
-        depth += {"<": 1, ">": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            yield text[start:index]
-            start = index + 1
-    yield text[start:]
 
 
 def _column(content: pa.Table, name: str, kind: pa.DataType) -> pa.Array:

@@ -602,7 +602,7 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
         return set()
     between = (
         "above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each|a port of|zookeeper, or|"
-        "a name of the IANA|fewer than days"
+        "a name of the IANA|fewer than days|at least [0-9]+, (?:[0-9]+ days after|three times)"
     )
     own_rule = f"allowed: (?!{between})"
     return {

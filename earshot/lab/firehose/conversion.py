@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -25,23 +24,19 @@ class ConversionError(ValueError):
     """A line that does not fit the table."""
 
 
-@dataclass(frozen=True)
 class Conversion:
     """How lines become rows.
 
     `columns` maps a column's name to its Hive type, `keys` a column's name to its JSON key where they differ.
+    Raises `UserError` for a type that no event has.
     """
 
-    columns: Mapping[str, str]
-    keys: Mapping[str, str] = field(default_factory=dict)
-    compression: str = "SNAPPY"
-
-    def __post_init__(self) -> None:
-        schema = pa.schema([(name, arrow_type(kind)) for name, kind in self.columns.items()])
-        # Frozen, and worked out once.
-        object.__setattr__(self, "_schema", schema)
-        fits = [(self.keys.get(column.name, column.name), _fit(column.type)) for column in schema]
-        object.__setattr__(self, "_fits", fits)
+    def __init__(
+        self, columns: Mapping[str, str], keys: Mapping[str, str] | None = None, compression: str = "SNAPPY"
+    ) -> None:
+        self._schema = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
+        self._fits = [((keys or {}).get(each.name, each.name), _fit(each.type)) for each in self._schema]
+        self._compression = "NONE" if compression == "UNCOMPRESSED" else compression
 
     def row(self, line: str) -> tuple[Any, ...]:
         """The values of a line, in the order of the columns. Raises `ConversionError`."""
@@ -51,16 +46,14 @@ class Conversion:
             raise ConversionError(f"not JSON: {error}") from None
         if not isinstance(document, dict):
             raise ConversionError("not a JSON object")
-        fits: list[tuple[str, _Fit]] = vars(self)["_fits"]
-        return tuple([fit(document.get(key), key) for key, fit in fits])
+        return tuple([fit(document.get(key), key) for key, fit in self._fits])
 
     def parquet(self, rows: Sequence[tuple[Any, ...]]) -> bytes:
         """A file of `rows`, of which there is at least one."""
-        schema: pa.Schema = vars(self)["_schema"]
-        columns = [pa.array(values, column.type) for values, column in zip(zip(*rows, strict=True), schema, strict=True)]
+        values = zip(*rows, strict=True)
+        columns = [pa.array(each, column.type) for each, column in zip(values, self._schema, strict=True)]
         content = io.BytesIO()
-        compression = {"UNCOMPRESSED": "NONE"}.get(self.compression, self.compression)
-        pq.write_table(pa.Table.from_arrays(columns, schema=schema), content, compression=compression)
+        pq.write_table(pa.Table.from_arrays(columns, schema=self._schema), content, compression=self._compression)
         return content.getvalue()
 
 
@@ -86,8 +79,13 @@ def _fit(kind: pa.DataType) -> _Fit:
 
 
 def _is_text(value: Any) -> bool:
-    # Half a surrogate pair is no UTF-8.
-    return isinstance(value, str) and not any("\ud800" <= each <= "\udfff" for each in value if each > "\ud7ff")
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
 
 
 def _fit_scalar(name: str, fits: Callable[[Any], bool]) -> _Fit:

@@ -81,18 +81,22 @@ class Accounts:
         known = (
             [{"id": organisation["id"], "name": organisation["name"], "authNSupport": support}] if organisation else []
         )
-        return Answer(200, {"exists": exists, "orgs": known if exists else []})
+        return Answer(200, {"exists": exists, "orgs": known})
 
     def open_session(self, body: Object) -> Answer:
-        for user in self._store.all("user"):
+        organisation, email = text(body, "orgId"), text(body, "email")
+        users = [user for user in self._store.all("user") if user["email"] == email]
+        if not users or organisation != self.organisation_id:
+            raise not_found(f"user {email} in org {organisation}", "user_not_found")
+        for user in users:
             given = _hash(text(body, "password"), user["salt"])
-            if user["email"] == body.get("email") and hmac.compare_digest(given, user["hash"]):
+            if hmac.compare_digest(given, user["hash"]):
                 token = secrets.token_urlsafe(32)
                 self._sessions[token] = time.time() + SESSION_SECONDS
                 refresh = secrets.token_urlsafe(32)
                 session = {"tokenType": "bearer", "accessToken": token, "refreshToken": refresh}
                 return Answer(200, {**session, "expiresIn": SESSION_SECONDS})
-        raise Refusal(401, "unauthenticated", "invalid email or password")
+        raise Refusal(401, "incorrect_password", "invalid email or password")
 
     def rank(self, key: str | None, authorization: str | None) -> int:
         """What the caller may do. Raises `Refusal` for an unknown one."""
@@ -106,40 +110,50 @@ class Accounts:
                     roles = [role["name"] for role in self._roles_of(found["serviceAccountId"])]
                     if roles:
                         return max(ROLES.index(name) for name in roles)
-                    raise Refusal(403, "forbidden", "the service account has no role")
-        raise Refusal(401, "unauthenticated", "no valid key or session")
+                    raise Refusal(403, "authz_forbidden", "the service account has no role")
+        raise Refusal(401, "unauthenticated", "unauthenticated")
 
     def add_service_account(self, body: Object) -> Answer:
         name = text(body, "name")
-        if not re.fullmatch("[a-z0-9-]{1,50}", name):
-            raise invalid("name: 1 to 50 lower case letters, digits and hyphens")
-        if any(account["name"] == name for account in self._store.all("service_account")):
-            raise already_exists(f"a service account {name} exists")
+        if not re.fullmatch("[a-z][a-z0-9-]{0,49}", name):
+            raise invalid(
+                "name: 1 to 50 lower case letters, digits and hyphens, a letter first",
+                code="service_account_invalid_input",
+            )
+        if any(account["name"] == name for account in self._active()):
+            raise already_exists(f"a service account {name} exists", "service_account_already_exists")
         value = {"name": name, "email": f"{name}@lab", "status": "active", "orgId": self.organisation_id}
         return Answer(201, {"id": self._store.add("service_account", value)["id"]})
 
     def service_account(self, identifier: str) -> Object:
         found = self._store.get("service_account", identifier)
         if found is None:
-            raise not_found("service account")
+            raise not_found(f"service account {identifier}", "service_account_not_found")
         return {**found, "serviceAccountRoles": [{"role": role} for role in self._roles_of(identifier)]}
 
     def remove_service_account(self, identifier: str) -> Answer:
-        self.service_account(identifier)
-        for kind in ("key", "service_account_role"):
-            for each in self._store.all(kind):
-                if each["serviceAccountId"] == identifier:
-                    self._store.remove(kind, each["id"])
-        self._store.remove("service_account", identifier)
+        """It stays in listings, and its name is free again."""
+        account = next((each for each in self._active() if each["id"] == identifier), None)
+        if account is None:
+            raise not_found(f"an active service account {identifier}", "service_account_not_found")
+        for each in self._store.all("key"):
+            if each["serviceAccountId"] == identifier:
+                self._store.remove("key", each["id"])
+        self._store.replace("service_account", account, {**account, "status": "deleted"})
         return Answer(204)
+
+    def _active(self) -> list[Object]:
+        return [account for account in self._store.all("service_account") if account["status"] == "active"]
 
     def add_role(self, body: Object) -> Answer:
         account, role = text(body, "serviceAccountId"), text(body, "roleId")
         self.service_account(account)
         if self._store.get("role", role) is None:
-            raise not_found("role")
+            raise not_found(f"role {role}", "role_not_found")
         value = {"serviceAccountId": account, "roleId": role}
-        return Answer(201, {"id": self._store.add("service_account_role", value)["id"]})
+        there = (each for each in self._store.all("service_account_role") if value.items() <= each.items())
+        given = next(there, None) or self._store.add("service_account_role", value)
+        return Answer(201, {"id": given["id"]})
 
     def keys(self, account: str) -> list[Object]:
         self.service_account(account)
@@ -147,11 +161,11 @@ class Accounts:
         return [{name: value for name, value in key.items() if name != "hash"} for key in keys]
 
     def add_key(self, account: str, body: Object) -> Answer:
-        name, expires = text(body, "name"), body.get("expiresAt")
+        name, expires = text(body, "name"), body.get("expiresAt", 0)
         if not isinstance(expires, int) or (expires and expires < time.time()):
-            raise invalid("expiresAt: seconds since 1970 in the future, or 0 for never")
+            raise invalid("a key's expiry is in the past", code="api_key_invalid_input")
         if any(key["name"] == name for key in self.keys(account)):
-            raise already_exists(f"a key {name} exists")
+            raise already_exists(f"a key {name} exists", "api_key_already_exists")
         secret = secrets.token_urlsafe(32)
         value = {"name": name, "expiresAt": expires, "serviceAccountId": account, "hash": _hash(secret, "")}
         added = self._store.add("key", {**value, "lastObservedAt": "0001-01-01T00:00:00Z"})
@@ -159,7 +173,7 @@ class Accounts:
 
     def remove_key(self, account: str, identifier: str) -> Answer:
         if not any(key["id"] == identifier for key in self.keys(account)):
-            raise not_found("key")
+            raise not_found(f"key {identifier}", "api_key_not_found")
         self._store.remove("key", identifier)
         return Answer(204)
 

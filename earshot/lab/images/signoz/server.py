@@ -58,7 +58,10 @@ class Connection(BaseHTTPRequestHandler):
             )  # fmt: skip
             self._send(answer.status, answer.body)
         except Refusal as refusal:
-            self._send(refusal.status, refusal.body)
+            if isinstance(refusal.body, str):
+                self._write(refusal.status, refusal.body.encode(), "text/plain; charset=utf-8")
+            else:
+                self._send(refusal.status, refusal.body)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             # A body of another shape than the checks look into.
             log.warning("%s %s: %r", self.command, address.path, error)
