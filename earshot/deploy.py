@@ -36,6 +36,7 @@ from earshot.project import Project
 from earshot.schema_guard import refuse_schema_changes
 from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
 from stacks.loading import load, stack_file
+from stacks.local import LAB_IMAGES_MARK
 from stacks.settings import Environment, Lab, Settings
 
 Result = TypeVar("Result")
@@ -102,12 +103,17 @@ class Deployment:
     def environment(self) -> dict[str, str]:
         return engine_environment(self.project, self.settings.environment, self.tools.env)
 
+    @property
+    def _lab_images_mark(self) -> Path:
+        return self.directory / LAB_IMAGES_MARK
+
     def _prepare(self) -> None:
         """Tools first, then images: what may take minutes, before anything is touched."""
         _ = self.tools
         if not self.settings.signoz:
             return
-        if self.is_local and self.settings.signoz.images.source == "registry":
+        # A marked stack's settings say lab: asked again each time, because a registry may answer by now.
+        if self.is_local and (self.settings.signoz.images.source == "registry" or self._lab_images_mark.exists()):
             choose_images(self.settings.signoz, self.directory, self.console)
             self.settings = load(self.stack, self.project.root)
         _, signoz = plans(self.stack, self.settings, self.project.root)
@@ -229,6 +235,7 @@ class Deployment:
                     ),
                 )
             stack.workspace.remove_stack(self.stack, preserve_config=True)
+        self._lab_images_mark.unlink(missing_ok=True)
         return progress
 
     def stop_emulator(self) -> bool:
