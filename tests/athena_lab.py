@@ -14,7 +14,8 @@ from cloudwatch.analytics.catalogue import parameters
 from cloudwatch.analytics.plan.model import EventTable
 from cloudwatch.analytics.plan.schema import columns
 from cloudwatch.plan.events import EVENTS, Field
-from earshot.lab.athena_engine import File, LabAthena, Table, arrow_type, table
+from earshot.lab.athena_engine import File, LabAthena, Table, table
+from earshot.lab.hive_types import arrow_type
 
 BUCKET = "data"
 DATABASE = "earshot_dev"

@@ -19,7 +19,8 @@ from stacks.settings import Environment
 
 MARGIN_SECONDS = 300
 """Beyond the buffer: for the subscription, the record check and writing the file."""
-LAB_MARGIN_SECONDS = 15
+LAB_DELAY_SECONDS = 15
+"""The lab's Firehose does not wait for a buffer to fill."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ def check(
 
 
 def delivery_delay_seconds(target: Target) -> int:
-    local = target.settings.environment == Environment.LOCAL
-    buffer = max(stream.buffer_seconds for stream in target.plan.streams)
-    return buffer + (LAB_MARGIN_SECONDS if local else MARGIN_SECONDS)
+    if target.settings.environment == Environment.LOCAL:
+        return LAB_DELAY_SECONDS
+    return max(stream.buffer_seconds for stream in target.plan.streams) + MARGIN_SECONDS
 
 
 def as_data(checked: Checked) -> dict[str, Any]:

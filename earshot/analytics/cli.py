@@ -107,6 +107,7 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; CI=true does the same.")] = False,
 ) -> None:
     """Send events of the log groups again: those that the bucket lacks."""
+    from earshot.analytics import check as checking
     from earshot.analytics import replay as replaying
     from earshot.analytics.target import target
     from earshot.analytics.times import range_of
@@ -134,6 +135,6 @@ def replay(
     with shown() as show:
         sent = replaying.send(found.client("firehose"), planned, show)
     console.print(
-        f"Sent {sent} events again; they arrive within {found.plan.streams[0].buffer_seconds} s or soon after. "
+        f"Sent {sent} events again; they arrive within {checking.delivery_delay_seconds(found)} s. "
         f"Then: earshot analytics check {stack}"
     )

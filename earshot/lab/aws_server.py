@@ -16,7 +16,7 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from earshot.lab import additions
+from earshot.lab.firehose import PROGRESS_PATH, emulated
 from earshot.lab.plan_source import PLAN_SOURCE
 from earshot.lab.state_dir import HEALTH_PATH, HOST, StateDir, write_json
 
@@ -44,13 +45,14 @@ class _RequestHandler(MotoRequestHandler):
             super().log_request(code, size)
 
 
-def with_health(app: WSGIApp, health: dict[str, Any]) -> WSGIApp:
-    """`app`, with `health` as JSON at `HEALTH_PATH`."""
-    body = json.dumps(health).encode()
+def with_answers(app: WSGIApp, answers: Mapping[str, Callable[[], Any]]) -> WSGIApp:
+    """`app`, with what `answers` return, by path, as JSON."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != HEALTH_PATH:
+        found = answers.get(environ.get("PATH_INFO", ""))
+        if found is None:
             return app(environ, start_response)
+        body = json.dumps(found()).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
 
@@ -75,7 +77,10 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         server = make_server(
             HOST,
             port,
-            with_health(DomainDispatcherApplication(create_backend_app), health),
+            with_answers(
+                DomainDispatcherApplication(create_backend_app),
+                {HEALTH_PATH: lambda: health, PROGRESS_PATH: emulated.progress},
+            ),
             threaded=True,
             request_handler=_RequestHandler,
         )
@@ -95,6 +100,7 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         write_json(state.emulator, health)
         log.info("lab: AWS emulator (moto) on %s, instance %s", url, health["instance_id"])
         server.serve_forever()
+        emulated.stop()
         # Before the lock goes: whoever starts the next one then finds the port free.
         server.server_close()
         state.emulator.unlink(missing_ok=True)

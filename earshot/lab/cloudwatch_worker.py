@@ -30,8 +30,9 @@ from earshot.simulate.alarms import Evaluation
 from earshot.simulate.metrics import DataPoint
 
 TICK_SECONDS = 1.0
-DATA_PER_CALL = 500
-"""PutMetricData takes at most 1000 values and 1 MB."""
+DATA_PER_CALL = 250
+VALUES_PER_DATUM = 150
+"""PutMetricData takes at most 1000 metrics, 150 values of each, and 1 MB."""
 REASON_CHARACTERS = 1023
 """SetAlarmState takes no longer reason."""
 
@@ -197,17 +198,24 @@ def _incoming(log_group: str, events: Iterable[LogEvent]) -> Iterator[DataPoint]
 
 
 def _put_metric_data(clients: Clients, points: Iterable[DataPoint]) -> None:
-    by_namespace: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    together: dict[tuple[Metric, int], Counter[float]] = defaultdict(Counter)
     for point in points:
-        by_namespace[point.metric.namespace].append(
-            {
-                "MetricName": point.metric.name,
-                "Dimensions": [{"Name": name, "Value": value} for name, value in point.metric.dimensions],
-                "Timestamp": datetime.datetime.fromtimestamp(point.timestamp_ms / 1000, datetime.UTC),
-                "Value": point.value,
-                "Unit": point.metric.unit,
-            }
-        )
+        together[point.metric, point.timestamp_ms][point.value] += 1
+    by_namespace: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for (metric, timestamp_ms), counts in together.items():
+        values = list(counts)
+        for start in range(0, len(values), VALUES_PER_DATUM):
+            part = values[start : start + VALUES_PER_DATUM]
+            by_namespace[metric.namespace].append(
+                {
+                    "MetricName": metric.name,
+                    "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
+                    "Timestamp": datetime.datetime.fromtimestamp(timestamp_ms / 1000, datetime.UTC),
+                    "Values": part,
+                    "Counts": [counts[value] for value in part],
+                    "Unit": metric.unit,
+                }
+            )
     for namespace, data in by_namespace.items():
         for start in range(0, len(data), DATA_PER_CALL):
             clients.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + DATA_PER_CALL])

@@ -199,12 +199,9 @@ def _alarms(client: ClientFactory, agent: AgentPlan) -> list[dict[str, Any]]:
 
 
 def _next(stack: str, agent: AgentPlan, settings: Settings) -> dict[str, str]:
-    kept = settings.analytics
-    analytics = (
-        {f"analytics of these calls, in {kept.buffer_seconds} s": f"earshot analytics query {stack}"} if kept else {}
-    )
+    analytics = {"the analytics of these calls": f"earshot analytics query {stack}"}
     return {
-        **analytics,
+        **(analytics if settings.analytics else {}),
         "alarms and their runbooks": "docs/runbooks/README.md",
         "saved queries of this agent": f"earshot plan {stack}",
         "send your own agent's log": f"earshot lab send FILE --stack {stack} --agent {agent.name}",

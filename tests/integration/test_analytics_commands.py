@@ -17,14 +17,14 @@ import pytest
 from cloudwatch.analytics.plan.build import plan_analytics
 from cloudwatch.analytics.plan.model import AnalyticsPlan
 from cloudwatch.plan.events import SESSION_ANALYTICS, VOICE_METRICS
-from earshot.analytics.check import LAB_MARGIN_SECONDS
+from earshot.analytics.check import LAB_DELAY_SECONDS
 from earshot.aws import ClientFactory, client_factory
 from earshot.lab.generate import generate
 from tests.integration.conftest import Checkout
 
 EVENTS = 400
-BUFFER_SECONDS = 60
-DELIVERY_SECONDS = 180
+DELIVERY_SECONDS = 90
+ANALYTICS = "  earshot:analytics: {buffer_seconds: 60}\n"
 QUERY = "Cost/Per tenant and month"
 RANGE = ("--from", "-24h")
 WITHOUT_ID = {"_event_type": VOICE_METRICS, "_session_id": "call-of-an-older-agent", "total_latency": 1.5}
@@ -76,7 +76,7 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(checkout: Checkout) -> Stack:
-    checkout.change("  earshot:lab:", f"  earshot:analytics: {{buffer_seconds: {BUFFER_SECONDS}}}\n  earshot:lab:")
+    checkout.change("  earshot:lab:", f"{ANALYTICS}  earshot:lab:")
     run = checkout.earshot("up", "local", "--yes", timeout_seconds=240)
     assert run.returncode == 0, run.stdout + run.stderr
     settings = checkout.settings
@@ -128,7 +128,7 @@ def test_what_the_bucket_lost_is_missed_and_sent_again_once(stack: Stack) -> Non
     for key in stack.files(SESSION_ANALYTICS):
         stack.client("s3").delete_object(Bucket=stack.bucket, Key=key)
     assert stack.answer() == []
-    time.sleep(LAB_MARGIN_SECONDS + BUFFER_SECONDS)
+    time.sleep(LAB_DELAY_SECONDS)
     code, found = stack.check()
     lost = sum(hour["missing"] for hour in found["hours"])
     assert (code, found["complete"]) == (1, False)
@@ -156,7 +156,7 @@ def test_sending_all_again_changes_no_answer(stack: Stack) -> None:
 
 def test_nothing_is_asked_of_a_stack_without_analytics(stack: Stack) -> None:
     good = stack.checkout.stack_file.read_text()
-    stack.checkout.change(f"  earshot:analytics: {{buffer_seconds: {BUFFER_SECONDS}}}\n", "")
+    stack.checkout.change(ANALYTICS, "")
     run = stack.checkout.earshot("analytics", "check", "local")
     stack.checkout.stack_file.write_text(good)
     assert run.returncode == 2

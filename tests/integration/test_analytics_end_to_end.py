@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -23,7 +24,7 @@ from cloudwatch.analytics.plan.queries import STAGE_BUCKET
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.events import SESSION_ANALYTICS, VOICE_METRICS
 from earshot.aws import ClientFactory, client_factory
-from earshot.lab import athena_engine, emulator
+from earshot.lab import athena_engine, emulator, firehose
 from earshot.lab.generate import generate
 from tests.athena_figures import ANSWERS, UNLOADED, Event, Given, assert_same
 from tests.integration.conftest import Checkout
@@ -44,6 +45,8 @@ RAW_CHARACTERS = 64 * 1024
 class Stack:
     """The deployed stack, and what went into it."""
 
+    directory: Path
+    """The emulator's."""
     client: ClientFactory
     plan: AnalyticsPlan
     log_group: str
@@ -94,7 +97,8 @@ def stack(checkout: Checkout) -> Stack:
         "  earshot:analytics: {buffer_seconds: 60, record_max_kib: 128}\n  earshot:lab:",
     )
     # Without the worker that makes metrics of log events: it is made for a laptop's few calls, and tested elsewhere.
-    emulator.start(checkout.root / ".earshot" / "local", emulator_port(checkout))
+    directory = checkout.root / ".earshot" / "local"
+    emulator.start(directory, emulator_port(checkout))
     run = checkout.earshot("up", "local", "--yes", timeout_seconds=300)
     assert run.returncode == 0, run.stdout + run.stderr
     settings = checkout.settings
@@ -104,6 +108,7 @@ def stack(checkout: Checkout) -> Stack:
     expensive = (now - datetime.timedelta(days=2)).date()
     events = generate(EVENTS, seed=SEED, end=now, days=DAYS, agents=tuple(settings.agents), expensive_day=expensive)
     return Stack(
+        directory,
         client_factory(settings),
         plan.analytics,
         plan.agents[0].log_group.name,
@@ -158,7 +163,7 @@ def content(stack: Stack, purpose: str, key: str) -> bytes:
 
 
 def delivered(stack: Stack) -> Counter[str]:
-    """Rows in the bucket, by event: only footers are read, so that asking often costs little."""
+    """Rows in the bucket, by event."""
     rows: Counter[str] = Counter()
     for table in stack.plan.tables:
         for key in objects(stack, table.prefix):
@@ -171,6 +176,13 @@ def refused(stack: Stack) -> list[dict[str, str]]:
     return [json.loads(line) for key in keys for line in content(stack, "data", key).decode().split("\n") if line]
 
 
+def undelivered(stack: Stack) -> list[str]:
+    """Why Firehose could not deliver, of what it could not: each reason once."""
+    keys = [key for table in stack.plan.tables for key in objects(stack, f"errors/{table.event}/")]
+    records = [json.loads(line) for key in keys for line in content(stack, "data", key).decode().splitlines()]
+    return sorted({each.get("errorMessage") or each["lastErrorMessage"] for each in records})
+
+
 def test_what_goes_in_comes_out(stack: Stack) -> None:
     """As many of each event as were put: nothing lost, nothing twice, and poison stops nothing."""
     bad = [line for lines in poison().values() for line in lines]
@@ -179,10 +191,9 @@ def test_what_goes_in_comes_out(stack: Stack) -> None:
     put(stack, "agent-1", [*lines[:middle], *bad, *BESIDES, *lines[middle:]])
     expected = Counter(event["_event_type"] for event in stack.given.events)
     assert expected.total() == EVENTS
-    deadline = time.monotonic() + DELIVERY_SECONDS
-    while (found := delivered(stack)) != expected and time.monotonic() < deadline:
-        time.sleep(2)
-    assert found == expected
+    firehose.wait_delivered(stack.directory, DELIVERY_SECONDS)
+    assert undelivered(stack) == []
+    assert delivered(stack) == expected
     stack.given = Given(
         stack.given.events,
         stack.given.tables,

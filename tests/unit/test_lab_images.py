@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -302,7 +303,9 @@ class Client:
                 "SIGNOZ_USER_ROOT_PASSWORD": PASSWORD,
             }
         )
-        login = self("POST", "/api/v2/sessions/email_password", {"email": "a@b.c", "password": PASSWORD})
+        organisation = self("GET", "/api/v2/sessions/context", email="a@b.c")["orgs"][0]["id"]
+        login = {"email": "a@b.c", "password": PASSWORD, "orgId": organisation}
+        login = self("POST", "/api/v2/sessions/email_password", login, 200)
         self.authorization = f"Bearer {login['accessToken']}"
 
     authorization: str | None = None
@@ -315,7 +318,7 @@ class Client:
         except Refusal as refusal:
             if refusal.status != status:
                 raise
-            return refusal.body["error"]
+            return refusal.body.get("error", refusal.body)
         assert status is None or answer.status == status
         assert status is not None or answer.status < 300
         return json.loads(json.dumps(answer.data))
@@ -338,15 +341,18 @@ def signoz(tmp_path: Path) -> Client:
 
 
 CHANNEL = {"name": "on-call", "slack_configs": [{"api_url": "https://example.com", "channel": "#a"}]}
+QUERY = {"name": "A", "signal": "traces", "aggregations": [{"expression": "count()"}]}
 VIEW = {
     "name": "slow", "source": "traces", "schemaVersion": "v2",
-    "spec": {"displayName": "Slow turns", "panelType": "list", "queries": []},
+    "spec": {
+        "displayName": "Slow turns", "panelType": "graph", "requestType": "time_series",
+        "queries": [{"type": "builder_query", "spec": QUERY}],
+    },
 }  # fmt: skip
 
 
-def panel(kind: str = "signoz/TimeSeriesPanel", expression: str = "count()") -> dict[str, Any]:
-    query = {"name": "A", "signal": "traces", "aggregations": [{"expression": expression}]}
-    plugin = {"kind": "signoz/BuilderQuery", "spec": query}
+def panel(kind: str = "signoz/TimeSeriesPanel", **query: Any) -> dict[str, Any]:
+    plugin = {"kind": "signoz/BuilderQuery", "spec": {**QUERY, **query}}
     queries = [{"kind": "time_series", "spec": {"name": "A", "plugin": plugin}}]
     return {
         "kind": "Panel",
@@ -358,22 +364,28 @@ def item(key: str, x: int, width: int = 6) -> dict[str, Any]:
     return {"x": x, "y": 0, "width": width, "height": 4, "content": {"$ref": f"#/spec/panels/{key}"}}
 
 
-def dashboard(**changes: Any) -> dict[str, Any]:
+def dashboard(name: str = "turns", **changes: Any) -> dict[str, Any]:
     layout = {"kind": "Grid", "spec": {"items": [item("a", 0), item("b", 6)]}}
     spec = {"display": {"name": "Turns"}, "variables": [], "panels": {"a": panel(), "b": panel()}, "layouts": [layout]}
-    return {"schemaVersion": "v6", "name": "turns", "tags": [], "spec": {**spec, **changes}}
+    return {"schemaVersion": "v6", "name": name, "tags": [], "spec": {**spec, **changes}}
 
 
 def rule(**changes: Any) -> dict[str, Any]:
-    threshold = {"name": "critical", "op": "above", "matchType": "at_least_once", "target": 1, "channels": ["on-call"]}
-    query = {"type": "builder_query", "spec": {"name": "A"}}
     condition = {
-        "compositeQuery": {"queryType": "builder", "queries": [query]}, "selectedQueryName": "A",
-        "thresholds": {"kind": "basic", "spec": [threshold]},
+        "compositeQuery": {"queryType": "builder", "queries": [{"type": "builder_query", "spec": QUERY}]},
+        "selectedQueryName": "A", "thresholds": {"kind": "basic", "spec": [THRESHOLD]},
     }  # fmt: skip
     base = {"alert": "Slow", "alertType": "TRACES_BASED_ALERT", "ruleType": "threshold_rule", "version": "v5"}
-    rest = {"schemaVersion": "v2alpha1", "evaluation": {"kind": "rolling", "spec": {}}, "condition": condition}
+    window = {"kind": "rolling", "spec": {"evalWindow": "5m", "frequency": "1m"}}
+    rest = {"schemaVersion": "v2alpha1", "evaluation": window, "notificationSettings": {}, "condition": condition}
     return {**base, **rest, **changes}
+
+
+THRESHOLD = {"name": "critical", "op": "above", "matchType": "at_least_once", "target": 1, "channels": ["on-call"]}
+
+
+def without(body: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in names}
 
 
 def test_nobody_without_a_key_gets_in(signoz: Client) -> None:
@@ -385,7 +397,10 @@ def test_nobody_without_a_key_gets_in(signoz: Client) -> None:
             signoz("GET", path, status=401)
     for path in ("/api/v1/health", "/api/v2/healthz", "/api/v2/readyz", "/api/v2/livez", "/api/v1/version"):
         signoz("GET", path, status=200)
-    signoz("POST", "/api/v2/sessions/email_password", {"email": "a@b.c", "password": PASSWORD + "x"}, 401)
+    organisation = signoz("GET", "/api/v2/sessions/context", email="a@b.c")["orgs"][0]["id"]
+    login = {"email": "a@b.c", "password": PASSWORD, "orgId": organisation}
+    signoz("POST", "/api/v2/sessions/email_password", {**login, "password": PASSWORD + "x"}, 401)
+    signoz("POST", "/api/v2/sessions/email_password", {**login, "email": "b@b.c"}, 404)
     signoz("POST", "/api/v1/register", {"email": "b@b.c", "password": PASSWORD}, 400)
 
 
@@ -400,16 +415,16 @@ def test_a_role_decides_what_a_key_may_do(signoz: Client) -> None:
 
 
 SCHEDULE = {"timezone": "UTC", "startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-02T00:00:00Z"}
+POLICY = {"name": "r", "expression": "true", "channels": ["on-call"], "kind": "policy"}
 CONTENT = [
-    ("/api/v2/dashboards", dashboard(), dashboard(display={"name": "Other"}), 200),
+    ("/api/v2/dashboards", dashboard(), dashboard(duration="1h"), 200),
     ("/api/v2/rules", rule(), rule(alert="Other"), 204),
-    ("/api/v1/channels", CHANNEL, {**CHANNEL, "slack_configs": [{"api_url": "https://example.org"}]}, 204),
-    ("/api/v1/route_policies", {"name": "r", "expression": "true", "channels": ["on-call"]},
-     {"name": "r", "expression": "false", "channels": ["on-call"]}, 200),
+    ("/api/v1/channels", {**CHANNEL, "name": "x"},
+     {"name": "x", "slack_configs": [{"api_url": "https://example.org"}]}, 204),
+    ("/api/v1/route_policies", POLICY, {**POLICY, "expression": "false"}, 200),
     ("/api/v1/downtime_schedules",
      {"name": "d", "schedule": SCHEDULE}, {"name": "e", "schedule": SCHEDULE}, 204),
-    ("/api/v2/saved_views", VIEW,
-     {"source": "traces", "schemaVersion": "v2", "spec": {"displayName": "Other", "panelType": "table"}}, 204),
+    ("/api/v2/saved_views", VIEW, {**without(VIEW, "name"), "source": "logs"}, 204),
 ]  # fmt: skip
 
 
@@ -419,43 +434,74 @@ def test_content_lives_from_create_to_delete(
 ) -> None:
     """What is created is read back with an id that an update keeps, from the disk, until it is deleted."""
     signoz.become("signoz-admin")
+    signoz("POST", "/api/v1/channels", CHANNEL, 201)
     identifier = signoz("POST", path, first, 201)["id"]
+    assert uuid.UUID(identifier).version == 7
     created = signoz("GET", f"{path}/{identifier}", status=200)
     signoz("PUT", f"{path}/{identifier}", second, updated)
     changed = signoz("GET", f"{path}/{identifier}", status=200)
     assert changed["id"] == identifier
     assert changed["createdAt"] == created["createdAt"]
-    given = {"data": json.dumps(second)} if path.endswith("channels") else second
-    assert {**changed, **given} == changed
+    held = json.loads(changed["data"]) if path.endswith("channels") else changed
+    assert under(held, second) == held
     assert changed.get("name") == created.get("name") or "name" in second
     assert Api(Store(tmp_path / "signoz.db"), {}).accounts.organisation is not None
     signoz("DELETE", f"{path}/{identifier}", status=204)
     signoz("GET", f"{path}/{identifier}", status=404)
-    signoz("PUT", f"{path}/{identifier}", second, 404)
+    signoz("GET", f"{path}/no-id", status=400)
+    assert signoz("PUT", f"{path}/{identifier}", second, 400 if "policies" in path else 404)
+
+
+def under(held: Any, sent: Any) -> Any:
+    """`held` with what was sent: itself, where all of it is held."""
+    if isinstance(held, dict) and isinstance(sent, dict):
+        return {**held, **{name: under(held.get(name), value) for name, value in sent.items()}}
+    if isinstance(held, list) and isinstance(sent, list) and len(held) == len(sent):
+        return [under(*pair) for pair in zip(held, sent, strict=True)]
+    return sent
 
 
 def placed(*items: dict[str, Any]) -> dict[str, Any]:
     return dashboard(layouts=[{"kind": "Grid", "spec": {"items": list(items)}}])
 
 
-TWO = panel(expression="count(), sum(x)")
+def with_threshold(**changes: Any) -> dict[str, Any]:
+    condition = {**rule()["condition"], "thresholds": {"kind": "basic", "spec": [{**THRESHOLD, **changes}]}}
+    return rule(condition=condition)
+
+
+TWO = panel(aggregations=[{"expression": "count(), sum(x)"}])
+DOWNTIME = {"name": "d", "schedule": SCHEDULE}
+NO_RULE = str(uuid.uuid4())
 REFUSED = [
-    ("/api/v2/dashboards", placed(item("a", 0), item("b", 5)), "overlaps"),
-    ("/api/v2/dashboards", placed(item("a", 8)), "outside"),
-    ("/api/v2/dashboards", placed(item("a", 0), item("a", 6)), "twice"),
-    ("/api/v2/dashboards", placed(item("c", 0)), "no panel"),
+    ("/api/v2/dashboards", placed(item("a", 0), item("b", 5)), "overlap"),
+    ("/api/v2/dashboards", placed(item("a", 8)), "exceeds"),
+    ("/api/v2/dashboards", placed(item("a", 0), item("a", 6)), "already placed"),
+    ("/api/v2/dashboards", placed(item("c", 0)), "unknown panel"),
     ("/api/v2/dashboards", dashboard(panels={"a": panel("signoz/Nope"), "b": panel()}), "plugin"),
-    ("/api/v2/dashboards", dashboard(panels={"a": TWO, "b": panel()}), "one aggregation"),
+    ("/api/v2/dashboards", dashboard(panels={"a": TWO, "b": panel()}), "one function call"),
+    ("/api/v2/dashboards", dashboard(panels={"a": panel(zz=1), "b": panel()}), "unknown field"),
     ("/api/v2/dashboards", dashboard(unknown=1), "unknown field"),
     ("/api/v2/dashboards", dashboard(display={"name": "x" * 129}), "128"),
+    ("/api/v2/dashboards", dashboard(variables=None), "variables"),
+    ("/api/v2/dashboards", {**dashboard(), "tags": [{"key": "locked", "value": "x"}]}, "reserved"),
     ("/api/v2/dashboards", {**dashboard(), "name": "Turns"}, "lower case"),
     ("/api/v2/dashboards", {**dashboard(), "schemaVersion": "v5"}, "v6"),
     ("/api/v2/rules", rule(condition={}), "compositeQuery"),
     ("/api/v2/rules", rule(ruleType="anomaly_rule"), "anomaly_rule"),
-    ("/api/v2/rules", rule(condition={**rule()["condition"], "selectedQueryName": "B"}), "no query"),
+    ("/api/v2/rules", rule(condition={**rule()["condition"], "selectedQueryName": "B"}), "does not match"),
+    ("/api/v2/rules", without(rule(), "notificationSettings"), "notificationSettings"),
+    ("/api/v2/rules", with_threshold(channels=["nobody"]), "nobody"),
+    ("/api/v2/rules", with_threshold(channels=[]), "at least one channel"),
+    ("/api/v2/rules", with_threshold(op="over"), "op"),
+    ("/api/v2/rules", with_threshold(target=None), "target"),
     ("/api/v1/channels", {"name": "x"}, "at least one"),
-    ("/api/v1/channels", {**CHANNEL, "smtp": 1}, "unknown field"),
+    ("/api/v1/route_policies", {**POLICY, "channels": []}, "at least one"),
+    ("/api/v1/route_policies", {**POLICY, "expression": "== x"}, "syntax"),
+    ("/api/v1/downtime_schedules", {**DOWNTIME, "schedule": {**SCHEDULE, "timezone": "Mars"}}, "timezone"),
+    ("/api/v1/downtime_schedules", {**DOWNTIME, "schedule": {**SCHEDULE, "startTime": "2026-02-01T00:00:00Z"}}, "end"),
     ("/api/v2/saved_views", {**VIEW, "source": "spans"}, "source"),
+    ("/api/v2/saved_views", {**VIEW, "spec": {**VIEW["spec"], "zz": 1}}, "unknown field"),
 ]  # fmt: skip
 
 
@@ -463,44 +509,130 @@ REFUSED = [
 def test_what_signoz_refuses_is_refused(signoz: Client, path: str, body: dict[str, Any], reason: str) -> None:
     """With 400 and the reason, and nothing is stored."""
     signoz.become("signoz-admin")
-    assert reason in signoz("POST", path, body, 400)["message"]
+    signoz("POST", "/api/v1/channels", CHANNEL, 201)
+    error = signoz("POST", path, body, 400)
+    assert reason in " ".join([error["message"], *(each["message"] for each in error["errors"])])
     stored = signoz("GET", path, status=200)
-    assert not (stored["dashboards"] if isinstance(stored, dict) else stored)
+    assert len(stored["dashboards"] if isinstance(stored, dict) else stored) == int(path.endswith("channels"))
+
+
+TAKEN = [
+    ("/api/v1/channels", {**CHANNEL, "zz": 1, "name": "x"}),
+    ("/api/v1/route_policies", {**POLICY, "channels": ["nobody"], "zz": 1}),
+    ("/api/v1/downtime_schedules", {**DOWNTIME, "schedule": without(SCHEDULE, "endTime"), "zz": 1}),
+    ("/api/v2/rules", rule(zz=1, notificationSettings={"usePolicy": True})),
+    ("/api/v2/rules", rule(condition=json.loads(json.dumps(rule()["condition"]).replace("count()", "foo(")))),
+    ("/api/v2/dashboards", without(dashboard(), "tags")),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), TAKEN)
+def test_what_signoz_takes_without_a_word_is_taken(signoz: Client, path: str, body: dict[str, Any]) -> None:
+    """Whoever calls has to know better: fields that nobody knows, channels that are not there, wrong queries."""
+    signoz.become("signoz-admin")
+    signoz("POST", "/api/v1/channels", CHANNEL, 201)
+    made = signoz("POST", path, body, 201)
+    assert "zz" not in made
+
+
+def test_mistakes_that_signoz_calls_its_own(signoz: Client) -> None:
+    """500 for a wrong receiver, with the address in clear, and for a downtime of an unknown rule."""
+    signoz.become("signoz-admin")
+    for address in ("", "no address", "https://example.com/%zz"):
+        body = {"name": "x", "slack_configs": [{"api_url": address}]}
+        assert address in signoz("POST", "/api/v1/channels", body, 500)["message"]
+    signoz("POST", "/api/v1/downtime_schedules", {**DOWNTIME, "alertIds": [NO_RULE]}, 500)
+    signoz("POST", "/api/v1/downtime_schedules", {**DOWNTIME, "alertIds": ["1"]}, 400)
 
 
 def test_names_that_must_be_unique(signoz: Client) -> None:
-    """Channels and saved views answer 409; a channel keeps its name; dashboards and rules may share one."""
+    """Dashboards and saved views answer 409, channels 400; names stay; the other kinds may share one."""
     signoz.become("signoz-admin")
     channel = signoz("POST", "/api/v1/channels", CHANNEL, 201)
-    signoz("POST", "/api/v1/channels", CHANNEL, 409)
+    assert signoz("POST", "/api/v1/channels", CHANNEL, 400)["code"] == "alertmanager_config_conflict"
     signoz("PUT", f"/api/v1/channels/{channel['id']}", {**CHANNEL, "name": "other"}, 400)
     signoz("POST", "/api/v2/saved_views", VIEW, 201)
     signoz("POST", "/api/v2/saved_views", VIEW, 409)
-    for path, body in (("/api/v2/dashboards", dashboard()), ("/api/v2/rules", rule())):
+    board = signoz("POST", "/api/v2/dashboards", dashboard(), 201)
+    signoz("POST", "/api/v2/dashboards", dashboard(), 409)
+    signoz("PUT", f"/api/v2/dashboards/{board['id']}", dashboard("other"), 400)
+    for path, body in (("route_policies", POLICY), ("downtime_schedules", DOWNTIME)):
+        path = f"/api/v1/{path}"
         assert signoz("POST", path, body, 201)["id"] != signoz("POST", path, body, 201)["id"]
+
+
+def test_what_is_used_cannot_be_deleted(signoz: Client) -> None:
+    """A channel that a rule or a policy names, a rule in a downtime, a downtime with rules, a locked dashboard."""
+    signoz.become("signoz-admin")
+    channel = signoz("POST", "/api/v1/channels", CHANNEL, 201)["id"]
+    made = signoz("POST", "/api/v2/rules", rule(), 201)["id"]
+    signoz("DELETE", f"/api/v1/channels/{channel}", status=400)
+    downtime = signoz("POST", "/api/v1/downtime_schedules", {**DOWNTIME, "alertIds": [made]}, 201)["id"]
+    signoz("DELETE", f"/api/v2/rules/{made}", status=409)
+    signoz("DELETE", f"/api/v1/downtime_schedules/{downtime}", status=409)
+    signoz("PUT", f"/api/v1/downtime_schedules/{downtime}", DOWNTIME, 204)
+    signoz("DELETE", f"/api/v1/downtime_schedules/{downtime}", status=204)
+    signoz("DELETE", f"/api/v2/rules/{made}", status=204)
+    signoz("DELETE", f"/api/v1/channels/{channel}", status=204)
+    board = signoz("POST", "/api/v2/dashboards", dashboard(), 201)["id"]
+    signoz("PUT", f"/api/v2/dashboards/{board}/lock", status=204)
+    signoz("PUT", f"/api/v2/dashboards/{board}", dashboard(), 400)
+    signoz("DELETE", f"/api/v2/dashboards/{board}", status=400)
+
+
+def test_queries_are_judged_by_the_preview(signoz: Client) -> None:
+    """It refuses a filter that cannot be read; what SigNoz would not say at the rule itself."""
+    signoz.become("signoz-viewer")
+
+    def preview(status: int, **changes: Any) -> Any:
+        queries = [{"type": "builder_query", "spec": {**QUERY, **changes}}]
+        return signoz("POST", "/api/v5/query_range/preview", {"compositeQuery": {"queries": queries}}, status)
+
+    good = "name = 'a (b' AND (has_error = true OR x IN ('a', 'b')) AND NOT y EXISTS"
+    assert preview(200, filter={"expression": good})["compositeQuery"]["A"]["valid"]
+    for wrong in ("name =", "name = 'x", "(name = 'x'", "name = 'x' AND"):
+        preview(400, filter={"expression": wrong})
+    assert not preview(200, aggregations=[{"expression": "foo("}])["compositeQuery"]["A"]["valid"]
 
 
 def test_traps_of_the_real_api(signoz: Client) -> None:
     """Old dashboard routes are gone, logs have a retention route of their own, and 0 days is taken without a word."""
     signoz.become("signoz-admin")
     assert signoz("POST", "/api/v1/dashboards", dashboard(), 501)["code"] == "dashboard_deprecated"
-    signoz("POST", "/api/v1/settings/ttl", status=400, type="logs", duration="720h")
-    signoz("POST", "/api/v1/settings/ttl", status=200, type="traces", duration="48h")
-    assert signoz("GET", "/api/v1/settings/ttl", type="traces")["traces_ttl_duration_hrs"] == 48
+    signoz("POST", "/api/v1/settings/ttl", status=500, type="logs", duration="720h")
+    signoz("POST", "/api/v1/settings/ttl", status=400, type="traces", duration="0h")
+    signoz("POST", "/api/v2/settings/ttl", {"type": "traces", "defaultTTLDays": 20}, 400)
     signoz("POST", "/api/v2/settings/ttl", {"type": "logs", "defaultTTLDays": 0}, 200)
-    assert signoz("GET", "/api/v2/settings/ttl", type="logs")["default_ttl_days"] == 0
+    assert "default_ttl_days" not in signoz("GET", "/api/v2/settings/ttl", type="logs")
 
 
-def test_prices_are_replaced_by_their_source(signoz: Client) -> None:
-    """Putting the same rules again adds none."""
+def test_retention_takes_a_while(signoz: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pending, with the number of before, and another change is refused; then in force."""
     signoz.become("signoz-admin")
-    price = {"modelName": "m", "provider": "p", "modelPattern": ["m*"], "unit": "per_million_tokens", "enabled": True}
-    rules = {"rules": [{**price, "sourceId": "s", "pricing": {"input": 1, "output": 2}}]}
+    monkeypatch.setattr("earshot.lab.images.signoz.retention.TAKES_SECONDS", 3600)
+    signoz("POST", "/api/v1/settings/ttl", status=200, type="traces", duration="48h")
+    found = signoz("GET", "/api/v1/settings/ttl", type="traces")
+    assert (found["traces_ttl_duration_hrs"], found["status"]) == (360, "pending")
+    signoz("POST", "/api/v1/settings/ttl", status=409, type="traces", duration="72h")
+    signoz("POST", "/api/v1/settings/ttl", status=200, type="metrics", duration="72h")
+    monkeypatch.setattr("earshot.lab.images.signoz.retention.TAKES_SECONDS", 0)
+    found = signoz("GET", "/api/v1/settings/ttl", type="traces")
+    assert (found["traces_ttl_duration_hrs"], found["status"]) == (48, "success")
+
+
+def test_prices_are_replaced_by_their_source_alone(signoz: Client) -> None:
+    """One without id or source is added each time; nothing in it is looked into."""
+    signoz.become("signoz-admin")
+    price = {"modelName": "m", "provider": "p", "modelPattern": ["m*"], "unit": "per_token", "enabled": True}
     for _ in range(2):
-        signoz("PUT", "/api/v1/llm_pricing_rules", rules, 204)
+        signoz("PUT", "/api/v1/llm_pricing_rules", {"rules": [{**price, "sourceId": NO_RULE}]}, 204)
     assert signoz("GET", "/api/v1/llm_pricing_rules")["total"] == 1
-    rules["rules"][0]["unit"] = "per_token"
-    signoz("PUT", "/api/v1/llm_pricing_rules", rules, 400)
+    for _ in range(2):
+        signoz("PUT", "/api/v1/llm_pricing_rules", {"rules": [price]}, 204)
+    found = signoz("GET", "/api/v1/llm_pricing_rules")
+    assert found["total"] == 3
+    assert [each["isOverride"] for each in found["items"]] == [True, True, False]
+    signoz("PUT", "/api/v1/llm_pricing_rules", {"rules": [{**price, "sourceId": "s"}]}, 400)
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,9 @@ class Conversion:
     def __init__(
         self, columns: Mapping[str, str], keys: Mapping[str, str] | None = None, compression: str = "SNAPPY"
     ) -> None:
-        self._schema = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
-        self._fits = [((keys or {}).get(each.name, each.name), _fit(each.type)) for each in self._schema]
+        types = {name: arrow_type(kind) for name, kind in columns.items()}
+        self._schema = pa.schema(list(types.items()))
+        self._fits = [((keys or {}).get(name, name), _fit(kind)) for name, kind in types.items()]
         self._compression = "NONE" if compression == "UNCOMPRESSED" else compression
 
     def row(self, line: str) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 RUNTIME = Path(__file__).with_name("lambda_runtime.py")
 
@@ -96,8 +96,7 @@ class _Process:
         return self._process.poll() is not None
 
     def call(self, event: Mapping[str, Any], timeout_seconds: float) -> dict[str, Any]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin and stdout  # noqa: S101 (for the type checker)
+        stdin, stdout = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
         with self._lock:
             try:
                 stdin.write(json.dumps(event).encode() + b"\n")

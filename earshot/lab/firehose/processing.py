@@ -99,7 +99,9 @@ def _outcome(record: Record, answer: Mapping[str, Any] | None, arn: str) -> Iter
         case "Dropped":
             pass
         case "ProcessingFailed":
-            yield processing_failure(record, "Lambda.ProcessingFailedStatus", "ProcessingFailed status set", lambdaArn=arn)
+            yield processing_failure(
+                record, "Lambda.ProcessingFailedStatus", "ProcessingFailed status set", lambdaArn=arn
+            )
         case _:
             message = "the function did not answer for this record with Ok, Dropped or ProcessingFailed"
             yield processing_failure(record, "Lambda.MissingRecordId", message, lambdaArn=arn)

@@ -6,22 +6,16 @@ delivers `FLUSH_SECONDS` after a record came in.
 
 from __future__ import annotations
 
-import datetime
-import gzip
 import logging
 import threading
 import time
-import uuid
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from earshot.errors import UserError
-from earshot.lab.firehose.conversion import Conversion, ConversionError
-from earshot.lab.firehose.prefixes import PrefixError, evaluate
-from earshot.lab.firehose.processing import Call, Processors
-from earshot.lab.firehose.records import Failure, Record, conversion_failure, processing_failure
+from earshot.lab.firehose.output import Destination, Object
+from earshot.lab.firehose.processing import Processors
+from earshot.lab.firehose.records import Failure, Record
 
 log = logging.getLogger("earshot.lab")
 
@@ -31,58 +25,55 @@ BATCH_BYTES = 2 * 1024 * 1024
 RETRY_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """A stream as it is deployed; `destination` is the API's extended S3 destination."""
-
-    arn: str
-    version: str
-    destination: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        return self.arn.rpartition("/")[2]
-
-
 class Account(Protocol):
     """What a stream uses of its account."""
 
-    def deployed(self, arn: str) -> Deployed | None: ...
-    def columns(self, schema: Mapping[str, Any]) -> Mapping[str, str]:
-        """A Glue table's columns: name -> Hive type. Raises `LookupError`."""
+    def destination(self, stream: str) -> Destination | None:
+        """As it is deployed; None where the stream is gone."""
+        ...
+
+    def columns(self, schema: Mapping[str, Any], /) -> Mapping[str, str]:
+        """Columns (name -> Hive type) of a Glue table. Raises `LookupError`."""
+        ...
+
+    def call(self, function_arn: str, event: Mapping[str, Any], /) -> Mapping[str, Any]:
+        """Run a function. Raises whatever goes wrong."""
         ...
 
     def put_object(self, bucket: str, key: str, content: bytes) -> None: ...
+
     def put_metrics(self, stream: str, values: Mapping[str, tuple[float, str]]) -> None:
         """Of each metric its value and unit."""
         ...
 
-    def log_failure(self, stream: Deployed, failure: Failure) -> None: ...
-    @property
-    def call(self) -> Call: ...
+    def log_failures(self, destination: Destination, stream_arn: str, failed: Sequence[Failure]) -> None:
+        """Where the stream's configuration says."""
+        ...
 
 
 @dataclass
 class Progress:
-    """Records since the stream was first written to."""
+    """Counts since the stream was first written to."""
 
     received: int = 0
     pending: int = 0
+    """Records received and not yet in the bucket, or in the error prefix."""
+    delivered: int = 0
+    """Rows, or records where nothing is converted."""
     failed: int = 0
-    """Records and lines that ended in the error prefix."""
-    objects: int = 0
+    """Records and lines in the error prefix; what the record check refused is not among them."""
 
 
 class Stream:
     """`put` may be called from any thread."""
 
     def __init__(self, arn: str, account: Account) -> None:
-        self._arn, self._account = arn, account
+        self._arn, self._name, self._account = arn, arn.rpartition("/")[2], account
         self._waiting: list[Record] = []
         self._changed = threading.Condition()
         self._stopping = False
         self.progress = Progress()
-        self._thread = threading.Thread(target=self._run, name=f"firehose-{arn.rpartition('/')[2]}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def put(self, data: Sequence[bytes]) -> None:
@@ -92,17 +83,18 @@ class Stream:
             self.progress.received += len(data)
             self.progress.pending += len(data)
             self._changed.notify_all()
+        size = sum(len(each) for each in data)
         self._account.put_metrics(
-            self._arn.rpartition("/")[2],
+            self._name,
             {
                 "IncomingRecords": (len(data), "Count"),
-                "IncomingBytes": (sum(map(len, data)), "Bytes"),
+                "IncomingBytes": (size, "Bytes"),
                 "ThrottledRecords": (0, "Count"),
             },
         )
 
     def stop(self, patience_seconds: float) -> None:
-        """Deliver what is there at once, and no more after."""
+        """Deliver what is there, and nothing after."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -112,8 +104,8 @@ class Stream:
         while batch := self._next():
             try:
                 self._deliver(batch)
-            except Exception:  # a fault of this program: the next batch may fare better
-                log.exception("lab: stream %s lost %d records", self._arn, len(batch))
+            except Exception:  # a fault of this program; the next batch may fare better
+                log.exception("lab: stream %s lost %d records", self._name, len(batch))
             with self._changed:
                 self.progress.pending -= len(batch)
 
@@ -121,9 +113,7 @@ class Stream:
         """The records to deliver next; none when it is over."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
-            self._changed.wait_for(
-                lambda: self._stopping or sum(len(each.data) for each in self._waiting) >= BATCH_BYTES, FLUSH_SECONDS
-            )
+            self._changed.wait_for(lambda: self._stopping or self._size() >= BATCH_BYTES, FLUSH_SECONDS)
             size = count = 0
             while count < len(self._waiting) and (count == 0 or size < BATCH_BYTES):
                 size += len(self._waiting[count].data)
@@ -131,46 +121,50 @@ class Stream:
             batch, self._waiting = self._waiting[:count], self._waiting[count:]
             return batch
 
-    def _deliver(self, batch: Sequence[Record]) -> None:
-        stream = self._account.deployed(self._arn)
-        if stream is None:
-            log.info("lab: stream %s is gone, and %d records with it", self._arn, len(batch))
-            return
-        destination = stream.destination
-        processing = destination.get("ProcessingConfiguration") or {}
-        processors = processing.get("Processors") or () if processing.get("Enabled") else ()
-        left, failed = Processors(processors, self._arn, self._account.call).run(batch)
-        conversion = destination.get("DataFormatConversionConfiguration") or {}
-        metrics: dict[str, tuple[float, str]] = {}
-        if conversion.get("Enabled", bool(conversion)):
-            objects, rows, unfit = self._parquet(left, destination, conversion)
-            failed += unfit
-            converted, refused = sum(rows.values()), len([each for each in unfit if "lastErrorCode" in each.content])
-            metrics |= {
-                "SucceedConversion.Records": (converted, "Count"),
-                "FailedConversion.Records": (refused, "Count"),
-            }
-            suffix = ".parquet"
-        else:
-            objects, unfit = _raw(left, destination)
-            failed += unfit
-            suffix = ".gz" if destination.get("CompressionFormat") == "GZIP" else ""
-        for prefix, (content, _) in objects.items():
-            self._put(stream, f"{prefix}{_name(stream)}{suffix}", content)
-        self._put_failures(stream, failed)
-        oldest = min(each.arrived_ms for each in batch)
-        delivered = sum(count for _, count in objects.values())
-        metrics |= {
-            "DeliveryToS3.Records": (delivered, "Count"),
-            "DeliveryToS3.Bytes": (sum(len(content) for content, _ in objects.values()), "Bytes"),
-            "DeliveryToS3.Success": (1, "Count"),
-            "DeliveryToS3.DataFreshness": (time.time() - oldest / 1000, "Seconds"),
-        }
-        self._account.put_metrics(stream.name, metrics)
-        self.progress.failed += len(failed)
-        log.info("lab: stream %s delivered %d records, %d failed", stream.name, delivered, len(failed))
+    def _size(self) -> int:
+        return sum(len(each.data) for each in self._waiting)
 
-    def _parquet(
-        self, records: Sequence[Record], destination: Mapping[str, Any], configuration: Mapping[str, Any]
-    ) -> tuple[dict[str, tuple[bytes, int]], dict[str, int], list[Failure]]:
-        raise NotImplementedError
+    def _deliver(self, batch: Sequence[Record]) -> None:
+        destination = self._account.destination(self._name)
+        if destination is None:
+            log.info("lab: stream %s is gone, and %d records with it", self._name, len(batch))
+            return
+        processing = destination.configuration.get("ProcessingConfiguration") or {}
+        processors = (processing.get("Processors") or ()) if processing.get("Enabled") else ()
+        left, failed = Processors(processors, self._arn, self._account.call).run(batch)
+        objects, unfit = destination.objects(left, self._account.columns)
+        failed += unfit
+        for each in (*objects, *destination.failures(failed)):
+            self._put(destination.bucket, each)
+        delivered = sum(each.records for each in objects)
+        refused = sum(each.kind == "format-conversion-failed" for each in failed)
+        self.progress.delivered += delivered
+        self.progress.failed += len(failed)
+        age_seconds = time.time() - min(each.arrived_ms for each in batch) / 1000
+        self._account.put_metrics(
+            self._name,
+            {
+                "DeliveryToS3.Records": (delivered, "Count"),
+                "DeliveryToS3.Bytes": (sum(len(each.content) for each in objects), "Bytes"),
+                "DeliveryToS3.Success": (1, "Count"),
+                "DeliveryToS3.DataFreshness": (age_seconds, "Seconds"),
+                "SucceedConversion.Records": (delivered, "Count"),
+                "FailedConversion.Records": (refused, "Count"),
+            },
+        )
+        self._account.log_failures(destination, self._arn, failed)
+        log.info("lab: stream %s delivered %d records, %d failed", self._name, delivered, len(failed))
+
+    def _put(self, bucket: str, each: Object) -> None:
+        """As Firehose does, until it succeeds; but not for a stream that is gone."""
+        told = False
+        while True:
+            try:
+                return self._account.put_object(bucket, each.key, each.content)
+            except Exception as error:  # of the emulator's S3, of which there are many kinds
+                if not told:
+                    log.warning("lab: stream %s tries again each second: %s: %s", self._name, bucket, error)
+                told = True
+            if self._stopping or self._account.destination(self._name) is None:
+                return log.warning("lab: stream %s gave up object %s", self._name, each.key)
+            time.sleep(RETRY_SECONDS)

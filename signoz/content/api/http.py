@@ -78,6 +78,8 @@ class Http:
         except ssl.SSLError:
             raise Unreachable(f"The root certificate for SigNoz at {self.address} is no certificate (PEM).") from None
         try:
+            if httpx.URL(address).scheme not in ("http", "https") or not httpx.URL(address).host:
+                raise ValueError(address)
             self._client = httpx.Client(
                 base_url=self.address,
                 headers={**(headers or {}), **({"Host": server_name} if server_name else {})},
@@ -133,8 +135,6 @@ class Http:
     ) -> Any:
         try:
             answer = self._client.request(method, path, json=body, params=params, extensions=self._extensions)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise Unreachable(f"{self.address!r} is no address of SigNoz: {error}.") from None
         except httpx.TransportError as error:
             raise self._transport_error(repeatable, error) from None
         return self._read(path, answer, repeatable, hide)

@@ -113,7 +113,7 @@ def _query(query: Object, added: Object = _QUERY) -> Object:
 
 
 def rule(body: Object) -> Object:
-    kept = {name: body[name] for name in _RULE if name in body}
+    kept = {name: body[name] for name in _RULE if name in body and body[name] != {}}
     condition: Object = body["condition"]
     composite: Object = condition["compositeQuery"]
     composite = {**composite, "queries": [_query(each) for each in composite["queries"]]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -11,14 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import checks
+from . import checks, content
 from .accounts import ADMIN, EDITOR, VIEWER, Accounts
-from .answers import Answer, Refusal, already_exists, invalid, not_found
+from .answers import Answer, NoRoute, Refusal, invalid, not_found
+from .content import Kind
+from .retention import Retention
 from .store import Object, Store
 
 VERSION = "v0.138.0-lab"
 OPEN = -1
 """A route for everyone."""
+LARGEST_PAGE_OF_PRICES = 100
 
 
 @dataclass(frozen=True)
@@ -47,25 +49,6 @@ class Route:
     handler: Handler
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Content of one kind: what it is called, and what SigNoz answers."""
-
-    name: str
-    path: str
-    check: Callable[[Object, bool], None]
-    """Called with the body and whether it is an update."""
-    write_rank: int = EDITOR
-    updated: int = 204
-    only_id: bool = False
-    """A new one is answered with its id alone."""
-    added: Callable[[Object], Object] = lambda _: {}
-    """What the server adds."""
-    listed: Callable[[list[Object], Request], Any] = lambda objects, _: objects
-    unique: str = ""
-    """The field by which there is only one."""
-
-
 class Api:
     """Every route over one store."""
 
@@ -76,27 +59,25 @@ class Api:
         self._routes: list[Route] = []
         self._add_health()
         self._add_accounts()
-        for kind in self._kinds():
+        for kind in content.kinds(store, lambda: self.accounts.organisation_id):
             self._add_kind(kind)
         self._add_dashboards()
-        self._add_channels()
+        self._add_tests()
         self._add_pricing()
         self._add_retention()
 
     def answer(self, method: str, path: str, request: Request, key: str | None, authorization: str | None) -> Answer:
         """Raises `Refusal`."""
-        methods: set[str] = set()
+        wrong_method = False
         for route in self._routes:
             if found := route.pattern.fullmatch(path):
                 if route.method != method:
-                    methods.add(route.method)
+                    wrong_method = True
                     continue
                 if route.rank > OPEN and self.accounts.rank(key, authorization) < route.rank:
-                    raise Refusal(403, "forbidden", "the caller's role does not allow this")
+                    raise Refusal(403, "authz_forbidden", "the caller's role does not allow this")
                 return route.handler(Request(found.groups(), request.query, request.json))
-        if methods:
-            raise Refusal(405, "method_not_allowed", f"{path} takes {', '.join(sorted(methods))}")
-        raise not_found(f"{path} is no route of the lab's SigNoz: it")
+        raise NoRoute(405 if wrong_method else 404)
 
     def _add(self, method: str, path: str, rank: int, handler: Handler) -> None:
         """`{}` in a path stands for an identifier."""
@@ -142,58 +123,39 @@ class Api:
         self._add("POST", keys, ADMIN, lambda r: accounts.add_key(r.ids[0], r.body))
         self._add("DELETE", f"{keys}/{{}}", ADMIN, lambda r: accounts.remove_key(*r.ids))
 
-    def _kinds(self) -> tuple[Kind, ...]:
-        def dashboards(objects: list[Object], request: Request) -> Object:
-            limit, offset = _number(request, "limit", 20, 200), _number(request, "offset", 0, 10**9)
-            page = objects[offset : offset + limit]
-            return {"dashboards": page, "total": len(objects), "tags": [], "reservedKeywords": []}
-
-        return (
-            Kind(
-                "dashboard", "/api/v2/dashboards", lambda body, update: checks.dashboard(body, update=update),
-                updated=200, listed=dashboards, added=lambda old: {
-                    "locked": old.get("locked", False), "source": "user", "orgId": self.accounts.organisation_id,
-                    **({"name": old["name"]} if "name" in old else {}),
-                },
-            ),
-            Kind("rule", "/api/v2/rules", lambda body, _: checks.rule(body), added=lambda _: {"state": "inactive"}),
-            Kind(
-                "route policy", "/api/v1/route_policies", lambda body, _: checks.route_policy(body), write_rank=ADMIN,
-                updated=200, added=lambda _: {"createdBy": "lab", "updatedBy": "lab"},
-            ),
-            Kind(
-                "downtime", "/api/v1/downtime_schedules", lambda body, _: checks.downtime(body),
-                added=lambda _: {"status": "upcoming", "kind": "fixed"},
-            ),
-            Kind(
-                "saved view", "/api/v2/saved_views", lambda body, update: checks.saved_view(body, update=update),
-                only_id=True, unique="name", added=lambda old: {"name": old["name"]} if "name" in old else {},
-            ),
-        )  # fmt: skip
-
     def _add_kind(self, kind: Kind) -> None:
+        def found(identifier: str, *, on_update: bool = False) -> Object:
+            checks.identifier(identifier)
+            if (stored := self._store.get(kind.name, identifier)) is None:
+                raise content.missing(kind, on_update=on_update)
+            return stored
+
         def create(request: Request) -> Answer:
-            kind.check(request.body, False)
-            value = _named(request.body)
-            if kind.unique and any(each[kind.unique] == value[kind.unique] for each in self._store.all(kind.name)):
-                raise already_exists(f"a {kind.name} {value[kind.unique]} exists")
-            stored = self._store.add(kind.name, {**value, **kind.added(value)})
+            kind.check(request.body, None)
+            stored = self._store.add(kind.name, kind.filled(request.body))
             return Answer(201, {"id": stored["id"]} if kind.only_id else stored)
 
         def update(request: Request) -> Answer:
-            old = self._found(kind.name, request.ids[0])
-            kind.check(request.body, True)
-            stored = self._store.replace(kind.name, old, {**request.body, **kind.added(old)})
-            return Answer(kind.updated, stored)
+            old = found(request.ids[0], on_update=True)
+            kind.check(request.body, old)
+            kept = {name: old[name] for name in kind.kept}
+            return Answer(kind.updated, self._store.replace(kind.name, old, {**kind.filled(request.body), **kept}))
 
         def remove(request: Request) -> Answer:
-            self._store.remove(kind.name, self._found(kind.name, request.ids[0])["id"])
+            try:
+                old = found(request.ids[0])
+            except Refusal as refusal:
+                if kind.gone_is_removed and refusal.status == 404:
+                    return Answer(204)
+                raise
+            kind.check_removal(old)
+            self._store.remove(kind.name, old["id"])
             return Answer(204)
 
         one = f"{kind.path}/{{}}"
-        self._add("GET", kind.path, VIEWER, lambda r: Answer(200, kind.listed(self._store.all(kind.name), r)))
+        self._add("GET", kind.path, VIEWER, lambda r: Answer(200, kind.listed(self._store.all(kind.name), r.query)))
         self._add("POST", kind.path, kind.write_rank, create)
-        self._add("GET", one, VIEWER, lambda r: Answer(200, self._found(kind.name, r.ids[0])))
+        self._add("GET", one, VIEWER, lambda r: Answer(200, found(r.ids[0])))
         self._add("PUT", one, kind.write_rank, update)
         self._add("DELETE", one, kind.write_rank, remove)
 
@@ -206,7 +168,9 @@ class Api:
 
         def lock(locked: bool) -> Handler:
             def change(request: Request) -> Answer:
-                old = self._found("dashboard", request.ids[0])
+                old = self._store.get("dashboard", request.ids[0])
+                if old is None:
+                    raise not_found("this dashboard")
                 self._store.replace("dashboard", old, {**old, "locked": locked})
                 return Answer(204)
 
@@ -214,156 +178,57 @@ class Api:
 
         self._add("PUT", "/api/v2/dashboards/{}/lock", EDITOR, lock(True))
         self._add("DELETE", "/api/v2/dashboards/{}/lock", EDITOR, lock(False))
-        self._add("POST", "/api/v2/rules/test", EDITOR, self._test_rule)
 
-    def _test_rule(self, request: Request) -> Answer:
-        checks.rule(request.body)
-        return Answer(200, {"alertCount": 0, "message": "lab: nothing is evaluated"})
+    def _add_tests(self) -> None:
+        def test_rule(request: Request) -> Answer:
+            checks.rule(request.body, {each["name"] for each in self._store.all("channel")})
+            return Answer(200, {"alertCount": 0, "message": "lab: nothing is evaluated"})
 
-    def _add_channels(self) -> None:
-        path, one = "/api/v1/channels", "/api/v1/channels/{}"
-
-        def record(body: Object) -> Object:
-            kind = checks.channel(body)
-            return {
-                "name": body["name"],
-                "type": kind,
-                "data": json.dumps(body),
-                "orgId": self.accounts.organisation_id,
-            }
-
-        def create(request: Request) -> Answer:
-            value = record(request.body)
-            if any(each["name"] == value["name"] for each in self._store.all("channel")):
-                raise already_exists(f"a channel {value['name']} exists")
-            return Answer(201, self._store.add("channel", value))
-
-        def update(request: Request) -> Answer:
-            old, value = self._found("channel", request.ids[0]), record(request.body)
-            if value["name"] != old["name"]:
-                raise invalid("a channel's name cannot be changed")
-            self._store.replace("channel", old, value)
-            return Answer(204)
-
-        def remove(request: Request) -> Answer:
-            self._store.remove("channel", self._found("channel", request.ids[0])["id"])
-            return Answer(204)
-
-        def test(request: Request) -> Answer:
+        def test_channel(request: Request) -> Answer:
             checks.channel(request.body)
             return Answer(204)
 
-        self._add("POST", f"{path}/test", EDITOR, test)
-        self._add("GET", path, VIEWER, lambda _: Answer(200, self._store.all("channel")))
-        self._add("POST", path, ADMIN, create)
-        self._add("GET", one, VIEWER, lambda r: Answer(200, self._found("channel", r.ids[0])))
-        self._add("PUT", one, ADMIN, update)
-        self._add("DELETE", one, ADMIN, remove)
+        def preview(request: Request) -> Answer:
+            queries = (request.body.get("compositeQuery") or {}).get("queries") or []
+            checks.queries(queries)
+            found = {str(each["spec"].get("name")): checks.preview(each) for each in queries}
+            return Answer(200, {"compositeQuery": found})
+
+        self._add("POST", "/api/v2/rules/test", EDITOR, test_rule)
+        self._add("POST", "/api/v1/channels/test", EDITOR, test_channel)
+        self._add("POST", "/api/v5/query_range/preview", VIEWER, preview)
 
     def _add_pricing(self) -> None:
         path = "/api/v1/llm_pricing_rules"
 
+        def found(request: Request) -> Object:
+            checks.identifier(request.ids[0])
+            if (stored := self._store.get("pricing rule", request.ids[0])) is None:
+                raise not_found("this pricing rule", "pricing_rule_not_found")
+            return stored
+
         def rules(request: Request) -> Answer:
-            items = self._store.all("pricing rule")
-            limit, offset = _number(request, "limit", 20, 200), _number(request, "offset", 0, 10**9)
+            items = self._store.all("pricing rule")[::-1]
+            limit, offset = content.page(request.query, LARGEST_PAGE_OF_PRICES)
             page = items[offset : offset + limit]
-            return Answer(200, {"items": page, "total": len(items), "limit": limit, "offset": offset})
+            return Answer(200, {"items": page, "total": len(items), "offset": offset, "limit": limit})
 
         def put(request: Request) -> Answer:
-            given = request.body.get("rules")
-            if not isinstance(given, list):
-                raise invalid("rules is required")
-            for rule in given:
-                checks.pricing_rule(rule)
-            known = {each.get("sourceId") or each["id"]: each for each in self._store.all("pricing rule")}
-            for rule in given:
-                value = {"isOverride": True, "orgId": self.accounts.organisation_id, **rule}
-                if old := known.get(rule.get("sourceId") or rule.get("id")):
-                    self._store.replace("pricing rule", old, value)
-                else:
-                    self._store.add("pricing rule", value)
+            content.put_prices(self._store, request.body, self.accounts.organisation_id)
             return Answer(204)
 
         def remove(request: Request) -> Answer:
-            self._store.remove("pricing rule", self._found("pricing rule", request.ids[0])["id"])
+            self._store.remove("pricing rule", found(request)["id"])
             return Answer(204)
 
         self._add("GET", path, VIEWER, rules)
         self._add("PUT", path, ADMIN, put)
-        self._add("GET", f"{path}/{{}}", VIEWER, lambda r: Answer(200, self._found("pricing rule", r.ids[0])))
+        self._add("GET", f"{path}/{{}}", VIEWER, lambda r: Answer(200, found(r)))
         self._add("DELETE", f"{path}/{{}}", ADMIN, remove)
 
     def _add_retention(self) -> None:
-        defaults = {"traces": 15 * 24, "metrics": 30 * 24}
-
-        def stored(signal: str) -> Object | None:
-            return self._store.get("retention", signal)
-
-        def write(signal: str, value: Object) -> Answer:
-            old = stored(signal)
-            if old:
-                self._store.replace("retention", old, value)
-            else:
-                self._store.add("retention", value, signal)
-            return Answer(200, {"message": "move ttl has been successfully set up"}, bare=True)
-
-        def get(request: Request) -> Answer:
-            signal = _signal(request.query.get("type"), defaults)
-            hours = (stored(signal) or {}).get("hours", defaults[signal])
-            keys = (f"{signal}_ttl_duration_hrs", f"expected_{signal}_ttl_duration_hrs")
-            return Answer(200, {**dict.fromkeys(keys, hours), "status": "success"}, bare=True)
-
-        def set_hours(request: Request) -> Answer:
-            signal = request.query.get("type")
-            if signal == "logs":
-                raise invalid("logs: only SetTTLV2 is supported")
-            signal = _signal(signal, defaults)
-            found = re.fullmatch(r"([1-9]\d*)h(0m0s)?", request.query.get("duration", ""))
-            if not found:
-                raise invalid("duration: hours, such as 720h")
-            return write(signal, {"hours": int(found[1])})
-
-        def get_days(request: Request) -> Answer:
-            signal = _signal(request.query.get("type"), (*defaults, "logs"))
-            value = stored(signal) or {}
-            days = {
-                "default_ttl_days": value.get("defaultTTLDays", 15),
-                "ttl_conditions": value.get("ttlConditions", []),
-            }
-            return Answer(200, {"status": "success", "version": "v2", **days}, bare=True)
-
-        def set_days(request: Request) -> Answer:
-            signal = _signal(request.body.get("type"), (*defaults, "logs"))
-            # As in 0.138, a value below 1 is taken (signoz#12701): whoever calls has to know better.
-            return write(signal, request.body)
-
-        self._add("GET", "/api/v1/settings/ttl", VIEWER, get)
-        self._add("POST", "/api/v1/settings/ttl", ADMIN, set_hours)
-        self._add("GET", "/api/v2/settings/ttl", VIEWER, get_days)
-        self._add("POST", "/api/v2/settings/ttl", ADMIN, set_days)
-
-    def _found(self, kind: str, identifier: str) -> Object:
-        found = self._store.get(kind, identifier)
-        if found is None:
-            raise not_found(kind)
-        return found
-
-
-def _named(body: Object) -> Object:
-    """`body` with a name of the server's where it asks for one."""
-    if not body.get("generateName"):
-        return body
-    rest = {name: value for name, value in body.items() if name != "generateName"}
-    return {"name": f"lab-{os.urandom(4).hex()}", **rest}
-
-
-def _signal(value: Any, allowed: Any) -> str:
-    checks.one_of(value, "type", tuple(allowed))
-    return str(value)
-
-
-def _number(request: Request, name: str, default: int, most: int) -> int:
-    value = request.query.get(name, str(default))
-    if not value.isdecimal() or int(value) > most:
-        raise invalid(f"{name}: 0 to {most}")
-    return int(value)
+        retention = Retention(self._store)
+        self._add("GET", "/api/v1/settings/ttl", VIEWER, lambda r: retention.get_hours(r.query))
+        self._add("POST", "/api/v1/settings/ttl", ADMIN, lambda r: retention.set_hours(r.query))
+        self._add("GET", "/api/v2/settings/ttl", VIEWER, lambda _: retention.get_days())
+        self._add("POST", "/api/v2/settings/ttl", ADMIN, lambda r: retention.set_days(r.body))

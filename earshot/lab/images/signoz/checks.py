@@ -33,6 +33,7 @@ CHANNEL_KINDS = (
 OPERATORS = {"above", "below", "equal", "not_equal", "above_or_equal", "below_or_equal", "outside_bounds"}
 MATCH_TYPES = {"at_least_once", "all_the_times", "on_average", "in_total", "last"}
 _OF_DASHBOARD = "dashboard_invalid_input"
+_OF_VIEW = "saved_view_invalid_input"
 _OF_DOWNTIME = "invalid_planned_maintenance_payload"
 _TOKEN = re.compile(r"""\s*('[^']*'|"[^"]*"|[()\[\],]|[=!<>~]+|&&|\|\||[^\s()\[\],=!<>~'"]+)""")
 _NEEDS_VALUE = {"=", "!=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT", "IN", "LIKE", "ILIKE", "CONTAINS", "REGEXP"}
@@ -46,16 +47,16 @@ def only(body: Object, where: str, allowed: Collection[str], required: Collectio
         raise invalid(f"{where}.{lacking[0]}: is required", code=_OF_DASHBOARD)
 
 
-def one_of(value: Any, where: str, allowed: Collection[str]) -> None:
+def one_of(value: Any, where: str, allowed: Collection[str], code: str = "invalid_input") -> None:
     if value not in allowed:
-        raise invalid(f"{where}: {value!r}; allowed: {', '.join(sorted(allowed))}")
+        raise invalid(f"{where}: {value!r}; allowed: {', '.join(sorted(allowed))}", code=code)
 
 
 def dashboard(body: Object, old: Object | None) -> None:
     only(body, "dashboard", {"schemaVersion", "name", "generateName", "image", "tags", "spec"})
-    one_of(body.get("schemaVersion"), "schemaVersion", {"v6"})
+    one_of(body.get("schemaVersion"), "schemaVersion", {"v6"}, _OF_DASHBOARD)
     if "name" in body or not body.get("generateName"):
-        dns_name(body)
+        dns_name(body, _OF_DASHBOARD)
     if old and body["name"] != old["name"]:
         raise invalid("a dashboard's name is immutable", code="dashboard_immutable")
     tags = body.get("tags") or []
@@ -92,7 +93,7 @@ def _panel(key: str, panel: Object) -> None:
     one_of(panel.get("kind"), f"{where}.kind", {"Panel"})
     spec = panel.get("spec") or {}
     only(spec, where, {"display", "links", "plugin", "queries"}, ("plugin",))
-    one_of(spec["plugin"].get("kind"), f"{where}: unknown panel plugin kind", set(PANELS))
+    one_of(spec["plugin"].get("kind"), f"{where}: unknown panel plugin kind", set(PANELS), _OF_DASHBOARD)
     only(spec["plugin"].get("spec") or {}, f"{where}.plugin", PANELS[spec["plugin"]["kind"]])
     found = spec.get("queries") or []
     if len(found) != 1:
@@ -361,13 +362,13 @@ def saved_view(body: Object, old: Object | None) -> None:
     inner = {"displayName", "panelType", "requestType", "queries", "selectedFields", "display"}
     if strangers := sorted({*(set(body) - allowed), *(set(spec) - inner)}):
         raise invalid(f'unknown field "{strangers[0]}"')
-    one_of(body.get("source"), "invalid source", {"traces", "logs", "metrics", "meter"})
-    one_of(body.get("schemaVersion"), "schemaVersion", {"v2"})
+    one_of(body.get("source"), "invalid source", {"traces", "logs", "metrics", "meter"}, _OF_VIEW)
+    one_of(body.get("schemaVersion"), "schemaVersion", {"v2"}, _OF_VIEW)
     if not old and ("name" in body or not body.get("generateName")):
-        dns_name(body)
+        dns_name(body, _OF_VIEW)
     if not spec.get("displayName"):
-        raise invalid("displayName is required")
-    one_of(spec.get("panelType"), "invalid panel type", {"value", "graph", "table", "list", "trace"})
+        raise invalid("displayName is required", code=_OF_VIEW)
+    one_of(spec.get("panelType"), "invalid panel type", {"value", "graph", "table", "list", "trace"}, _OF_VIEW)
     requests = {"scalar", "time_series", "raw", "raw_stream", "trace", "distribution"}
     one_of(spec.get("requestType"), "unknown request type", requests)
     queries(spec.get("queries"))
@@ -382,11 +383,11 @@ def pricing_rule(body: Object) -> None:
             raise invalid(f"invalid uuid {body[name]}", code="invalid_valuer") from None
 
 
-def dns_name(body: Object) -> None:
+def dns_name(body: Object, code: str) -> None:
     if not body.get("name"):
-        raise invalid("name is required", code=_OF_DASHBOARD)
+        raise invalid("name is required", code=code)
     if not DNS_NAME.fullmatch(str(body["name"])):
-        raise invalid("name: 1 to 63 lower case letters, digits and hyphens, none at either end", code=_OF_DASHBOARD)
+        raise invalid("name: 1 to 63 lower case letters, digits and hyphens, none at either end", code=code)
 
 
 def identifier(value: str) -> None:
