@@ -202,10 +202,14 @@ class Analytics(Model):
 
 def _clash(path: str, others: Collection[str]) -> str | None:
     """Why a field can't be added beside others; None where it can."""
+    # The queries' own names among them.
     columns = {"datehour", "agent_name", "event_type", "event_id", "session_id", "occurred_at"}
+    columns |= {"happened_at", "copy_number"}
     top = path.split(".")[0]
     if path in others:
         return "allowed: a new name; the event has this field"
+    if twin := next((other for other in others if other.replace(".", "_") == path.replace(".", "_")), None):
+        return f"allowed: another name; exports would call it as they call {twin}"
     if top in columns:
         return f"allowed: another name; {top} is a column of every table"
     if word := next((name for name in path.split(".") if name in RESERVED), None):

@@ -178,16 +178,20 @@ def _describe_alarms(clients: Clients) -> dict[str, dict[str, Any]]:
     return {each["AlarmName"]: each for page in pages for each in (*page["MetricAlarms"], *page["CompositeAlarms"])}
 
 
-def _points(filters: Sequence[MetricFilter], events: Sequence[LogEvent]) -> Iterator[DataPoint]:
-    for each in filters:
-        try:
-            for event in events:
+def _points(filters: Sequence[MetricFilter], events: Iterable[LogEvent]) -> Iterator[DataPoint]:
+    working = list(filters)
+    # Event by event: a message is parsed once for all filters.
+    for event in events:
+        for each in tuple(working):
+            try:
                 point = metrics.extract(each, event.message, event.timestamp_ms)
-                if point is not None:
-                    yield point
-        except ValueError as error:
-            # Deployed by other hands than the plan's, say; the other filters are none the worse.
-            log.warning("lab: metric filter %s extracts nothing: %s", each.name, error)
+            except ValueError as error:
+                # Deployed by other hands than the plan's, say; the other filters are none the worse.
+                log.warning("lab: metric filter %s extracts nothing: %s", each.name, error)
+                working.remove(each)
+                continue
+            if point is not None:
+                yield point
 
 
 def _incoming(log_group: str, events: Iterable[LogEvent]) -> Iterator[DataPoint]:

@@ -48,7 +48,7 @@ class Functions:
         self._running: dict[str, tuple[Deployed, _Process]] = {}
         self._lock = threading.Lock()
 
-    def call(self, function: Deployed, event: Mapping[str, Any]) -> dict[str, Any]:
+    def call(self, function: Deployed, event: Mapping[str, Any]) -> Any:
         """The function's answer. Raises `FunctionError`."""
         with self._lock:
             deployed, process = self._running.get(function.name, (None, None))
@@ -95,7 +95,7 @@ class _Process:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
-    def call(self, event: Mapping[str, Any], timeout_seconds: float) -> dict[str, Any]:
+    def call(self, event: Mapping[str, Any], timeout_seconds: float) -> Any:
         stdin, stdout = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
         with self._lock:
             try:
@@ -114,7 +114,8 @@ class _Process:
 
     def end(self) -> None:
         self._process.kill()
-        self._process.wait()
+        # Closes its pipes too.
+        self._process.communicate()
         self._directory.cleanup()
 
 

@@ -64,8 +64,8 @@ def normalise(kind: Kind, desired: Any, actual: Any) -> Any:
     if kind is Kind.RETENTION and "cold_days" in seen:
         # The server does not say which one it is.
         seen = {"cold_volume": desired.get("cold_volume"), **seen}
-    if kind is Kind.DASHBOARD and "display" not in desired.get("spec", {}):
-        seen = _without_title(seen)
+    if kind is Kind.DASHBOARD:
+        seen = _without_title(desired, seen)
     return _merged(kind, desired, seen)
 
 
@@ -119,9 +119,11 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _without_title(dashboard: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the title that the server makes of the name."""
-    spec = dict(dashboard.get("spec") or {})
-    if (spec.get("display") or {}).get("name") == dashboard.get("name"):
-        spec["display"] = {key: value for key, value in spec["display"].items() if key != "name"}
-    return {**dashboard, "spec": spec}
+def _without_title(desired: Mapping[str, Any], actual: Mapping[str, Any]) -> dict[str, Any]:
+    """A dashboard without the title that the server makes of the name, where none was sent."""
+    match desired, actual:
+        case {"spec": {"display": _}}, _:
+            pass
+        case _, {"name": str(name), "spec": {"display": {"name": title, **shown}, **spec}} if title == name:
+            return {**actual, "spec": {**spec, "display": shown}}
+    return dict(actual)
