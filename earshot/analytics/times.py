@@ -16,10 +16,13 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def time_of(text: str, now: datetime.datetime, option: str) -> datetime.datetime:
-    """The time that `text` names: ISO 8601 (UTC without an offset), or so long ago (`-90m`, `-24h`, `-7d`, `-2w`).
+    """The time that `text` names: ISO 8601 (UTC without an offset), `now`, or so long ago (`-90m`, `-24h`, `-7d`,
+    `-2w`).
 
     Raises `UserError` that names the `option`.
     """
+    if text == "now":
+        return now
     if ago := _AGO.fullmatch(text):
         try:
             return now - datetime.timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
@@ -79,6 +82,6 @@ def own_time(text: object, otherwise: datetime.datetime) -> datetime.datetime:
 
 def _unreadable(text: str, option: str) -> UserError:
     return UserError(
-        f"{option} {text}: allowed: a time in ISO 8601 (2026-01-31T14:00, UTC without an offset), or so long ago: "
-        "-90m, -24h, -7d, -2w."
+        f"{option} {text}: allowed: a time in ISO 8601 (2026-01-31T14:00, UTC without an offset), now, or so long "
+        "ago: -90m, -24h, -7d, -2w."
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -69,10 +69,11 @@ def uncalled(arn: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @examples(max_examples=30, deadline=None)
 @given(st.lists(st.text() | st.integers(1, 500_000).map("x".__mul__), max_size=8))
+@example(["x" * 500_000] * 3)
 def test_every_log_event_that_is_sent_comes_out_again(messages: list[str]) -> None:
     """Through as many batches as it takes; a record of Firehose has at most 1,000 KiB."""
     sent = list(subscriptions.records("1", "filter", "group", "stream", events(*messages)))
-    assert all(len(each) <= 1000 * 1024 for each in sent)
+    assert all(len(gzip.decompress(each)) <= 1000 * 1024 for each in sent)
     left, failed = Processors(UNPACK, ARN, uncalled).run([record(each) for each in sent])
     assert not failed
     assert b"".join(each.data for each in left) == "".join(f"{each}\n" for each in messages).encode()
@@ -87,9 +88,9 @@ def test_a_filter_lets_its_own_through() -> None:
     ("data", "kind"),
     [
         (b"not gzip", "decompression-failed"),
-        (gzip.compress(b"{}" * 1000)[:-9], "decompression-failed"),
-        (gzip.compress(b"not json"), "processing-failed"),
-        (gzip.compress(b'{"messageType": "DATA_MESSAGE", "logEvents": [1]}'), "processing-failed"),
+        (gzip.compress(b"{}" * 1000, mtime=0)[:-9], "decompression-failed"),
+        (gzip.compress(b"not json", mtime=0), "processing-failed"),
+        (gzip.compress(b'{"messageType": "DATA_MESSAGE", "logEvents": [1]}', mtime=0), "processing-failed"),
     ],
 )
 def test_what_cannot_be_unpacked_fails_alone(data: bytes, kind: str) -> None:
@@ -227,7 +228,7 @@ def test_a_prefix_without_a_value_is_none(prefix: str) -> None:
 def values(field: Field) -> st.SearchStrategy[Any]:
     return {
         "text": st.text(),
-        "number": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53),
+        "number": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**300), 10**300),
         "count": st.integers(-(2**63), 2**63 - 1),
         "boolean": st.booleans(),
         "list": st.lists(
@@ -277,10 +278,13 @@ def test_what_goes_in_as_json_comes_out_as_a_row(drawn: tuple[str, list[dict[str
     for row, flat in zip(table.to_pylist(), found, strict=True):
         for field in EVENTS[event]:
             key, dot, rest = field.path.partition(".")
-            expected = flat.get(field.path)
-            if field.type == "list" and expected is not None:
-                expected = [{item.path: each.get(item.path) for item in field.items} for each in expected]
-            assert at(row, names[key] + dot + rest) == expected
+            assert at(row, names[key] + dot + rest) == as_stored(flat.get(field.path), field)
+
+
+def as_stored(value: Any, field: Field) -> Any:
+    if value is not None and field.type == "list":
+        return [{item.path: as_stored(each.get(item.path), item) for item in field.items} for each in value]
+    return float(value) if value is not None and field.type == "number" else value
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,18 @@ def test_what_fits_almost_is_made_to_fit(fresh: Function) -> None:
     assert type(kept["turns"]) is int
 
 
+def test_text_that_is_no_utf8_is_made_so(fresh: Function) -> None:
+    """Half a surrogate pair is JSON, and Parquet has only UTF-8."""
+    (kept,) = fresh.kept(json.dumps({**TURN, "tenant": "a\ud800b"}))
+    assert kept["tenant"] == "a?b"
+
+
+def test_however_deep_a_line_is_it_is_kept_or_refused(fresh: Function) -> None:
+    lines = [json.dumps(TURN)[:-1] + f', "x": {"[" * depth}{"]" * depth}}}' for depth in range(20, 3000, 20)]
+    assert len(fresh.kept(*lines)) + len(fresh.bucket.refused) == len(lines)
+    assert any("deeply" in each["reason"] for each in fresh.bucket.refused)
+
+
 def test_the_same_line_is_the_same_event(fresh: Function) -> None:
     """Whoever sends a line twice, or asks whether it arrived, gets the same id; and its own where it has one."""
     line = json.dumps(TURN)

@@ -10,7 +10,6 @@ moto writes raw records to the bucket at once, and sends every event whatever th
 
 from __future__ import annotations
 
-import base64
 import logging
 import uuid
 from typing import Any
@@ -33,13 +32,9 @@ def put_record_batch(self: FirehoseBackend, delivery_stream_name: str, records: 
         raise ResourceNotFoundException(f"Firehose {delivery_stream_name} under account {self.account_id} not found.")
     if "ExtendedS3" not in stream.destinations[0]:
         return _put_record_batch(self, delivery_stream_name, records)
-    emulated.stream(stream.delivery_stream_arn).put([_bytes(record["Data"]) for record in records])
+    emulated.stream(stream.delivery_stream_arn).put([record["Data"] for record in records])
     responses = [{"RecordId": uuid.uuid4().hex} for _ in records]
     return {"FailedPutCount": 0, "Encrypted": False, "RequestResponses": responses}
-
-
-def _bytes(data: bytes | str) -> bytes:
-    return data if isinstance(data, bytes) else base64.b64decode(data)
 
 
 def send_log_event(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -76,7 +77,9 @@ def _fit(kind: pa.DataType) -> _Fit:
         return _fit_scalar("text", _is_text)
     if pa.types.is_integer(kind):
         return _fit_scalar("whole number", lambda value: type(value) is int and -(2**63) <= value < 2**63)
-    return _fit_scalar("number", lambda value: type(value) in (int, float) and abs(value) < 2**1023)
+    fit = _fit_scalar("number", lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max)
+    # Arrow makes no decimal number of a whole one that it would have to round.
+    return lambda value, at: None if value is None else float(fit(value, at))
 
 
 def _is_text(value: Any) -> bool:
