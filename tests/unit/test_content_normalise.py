@@ -131,6 +131,16 @@ def paths(body: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield above
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_an_edit_of_what_was_sent_empty_shows(kind: Kind) -> None:
+    """Left out by the server, or written out as another nothing, it is the same."""
+    for sent_empty, edit in ((False, True), ("", "x"), ({}, {"a": "b"}), ([], ["x"]), (0, 7), (None, "x")):
+        body = {"name": "x", "field": sent_empty}
+        assert normalise(kind, body, {"name": "x"}) == body
+        assert normalise(kind, body, {"name": "x", "field": None}) == body
+        assert normalise(kind, body, {"name": "x", "field": edit}) != body
+
+
 def test_every_addition_shows(held: Held) -> None:
     """A label, a panel, a receiver, a channel, a condition, a field: whatever somebody adds in the UI."""
     additions = {

@@ -125,7 +125,7 @@ def _organisation(http: Http, email: str, patience: Patience) -> str:
     deadline = patience.now() + READY_WITHIN_SECONDS
     while True:
         context = http.ask("GET", "/api/v2/sessions/context", params={"email": email, "ref": http.address})
-        found = context.get("orgs") if isinstance(context, dict) else None
+        found = context.get("orgs") if isinstance(context, dict) and context.get("exists") else None
         if found:
             return str(found[0]["id"])
         if patience.now() > deadline:
