@@ -86,10 +86,17 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         )
         stopping = threading.Event()
 
+        def end() -> None:
+            try:
+                # While the server answers: the functions of streams write through it.
+                emulated.stop()
+            finally:
+                server.shutdown()
+
         def stop(*_: Any) -> None:
             stopping.set()
             # shutdown() waits for the serving loop, which this very thread runs.
-            threading.Thread(target=server.shutdown, daemon=True).start()
+            threading.Thread(target=end, daemon=True).start()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
@@ -100,7 +107,6 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         write_json(state.emulator, health)
         log.info("lab: AWS emulator (moto) on %s, instance %s", url, health["instance_id"])
         server.serve_forever()
-        emulated.stop()
         # Before the lock goes: whoever starts the next one then finds the port free.
         server.server_close()
         state.emulator.unlink(missing_ok=True)

@@ -251,11 +251,40 @@ def test_the_streams_metrics_count_what_happened(stack: Stack) -> None:
         assert stack.metric("AWS/Firehose", "DeliveryToS3.DataFreshness", stream) > 0
 
 
+def test_a_filter_is_changed_where_a_log_group_has_no_room_for_another(stack: Stack) -> None:
+    """A log group has a filter for each event, as many as it may have: a change must not look like a third."""
+    logs, group = stack.client("logs"), stack.settings.log_group_name("receptionist")
+
+    def described() -> dict[str, dict[str, Any]]:
+        found = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+        return {each["filterName"]: each for each in found}
+
+    first, second = described().values()
+    for pattern in ("something_else", second["filterPattern"]):
+        logs.put_subscription_filter(
+            logGroupName=group,
+            filterName=second["filterName"],
+            filterPattern=pattern,
+            destinationArn=second["destinationArn"],
+            roleArn=second["roleArn"],
+        )
+        now = described()
+        assert now[second["filterName"]]["filterPattern"] == pattern
+        assert now[first["filterName"]] == first
+    with pytest.raises(logs.exceptions.LimitExceededException):
+        logs.put_subscription_filter(
+            logGroupName=group, filterName="third", filterPattern="", destinationArn=first["destinationArn"]
+        )
+
+
 def test_an_emulator_that_is_stopped_delivers_first(stack: Stack) -> None:
+    """Also what is refused, which the function writes through the emulator itself."""
     logs, group = stack.client("logs"), stack.settings.log_group_name("sales")
     logs.create_log_stream(logGroupName=group, logStreamName="last")
-    event = {"timestamp": time.time_ns() // 10**6, "message": turn("last")}
-    logs.put_log_events(logGroupName=group, logStreamName="last", logEvents=[event])
+    now_ms = time.time_ns() // 10**6
+    lines = (turn("last"), turn("last", total_latency="fast"))
+    events = [{"timestamp": now_ms, "message": line} for line in lines]
+    logs.put_log_events(logGroupName=group, logStreamName="last", logEvents=events)
     emulator.stop(stack.directory)
     last = [line for line in (stack.directory / "emulator.log").read_text().splitlines() if " delivered " in line][-1]
     assert "delivered 1 records, 0 failed" in last

@@ -156,7 +156,7 @@ def _documents(text: str) -> Iterator[tuple[str, dict[str, Any] | Exception]]:
             end = text.find("\n", at)
             end = len(text) if end == -1 else end
             if isinstance(error, json.JSONDecodeError):
-                error = ValueError(f"{error.msg} at character {min(error.pos, end) - at + 1}")
+                error = ValueError(f"{error.msg.removesuffix(' at')} at character {min(error.pos, end) - at + 1}")
             yield text[at:end].rstrip(), error
         else:
             yield text[at:end], found
@@ -184,7 +184,8 @@ def _event(raw: str, found: dict[str, Any] | Exception, event: str, schema: Mapp
     _fit(document, schema["fields"], "")
     if not _is_time(document[TIMESTAMP]):
         raise RefusedError(f"{TIMESTAMP}: {_shown(document[TIMESTAMP])} where an ISO 8601 time belongs", TIMESTAMP)
-    document.setdefault(EVENT_ID, event_id(raw))
+    # An empty one would make one event of all that have it.
+    document[EVENT_ID] = document.get(EVENT_ID) or event_id(raw)
     return document
 
 

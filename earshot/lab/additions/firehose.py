@@ -5,7 +5,8 @@ subscription filter sends those that match its pattern.
 https://docs.aws.amazon.com/firehose/latest/dev/what-is-this-service.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html
 
-moto writes raw records to the bucket at once, and sends every event whatever the pattern.
+moto writes raw records to the bucket at once, and sends every event whatever the pattern. Of a log group that has the
+two filters that it may have, it refuses to change one (PutSubscriptionFilter "creates or updates" the one of its name).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from moto.firehose.exceptions import ResourceNotFoundException
 from moto.firehose.models import FirehoseBackend
-from moto.logs.models import logs_backends
+from moto.logs.models import LogGroup, logs_backends
 
 from earshot.lab.firehose import emulated, subscriptions
 from earshot.simulate.patterns import PatternError
@@ -24,6 +25,7 @@ from earshot.simulate.patterns import PatternError
 log = logging.getLogger("earshot.lab")
 
 _put_record_batch = FirehoseBackend.put_record_batch
+_put_subscription_filter = LogGroup.put_subscription_filter
 
 
 def put_record_batch(self: FirehoseBackend, delivery_stream_name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -56,6 +58,17 @@ def send_log_event(
         emulated.stream(delivery_stream_arn).put(list(batches))
 
 
+def put_subscription_filter(
+    self: LogGroup, filter_name: str, filter_pattern: str, destination_arn: str, role_arn: str
+) -> None:
+    known = self.subscription_filters.get(filter_name)
+    if known is None:
+        _put_subscription_filter(self, filter_name, filter_pattern, destination_arn, role_arn)
+    else:
+        known.update(filter_pattern, destination_arn, role_arn)
+
+
 def install() -> None:
+    LogGroup.put_subscription_filter = put_subscription_filter
     FirehoseBackend.put_record_batch = put_record_batch
     FirehoseBackend.send_log_event = send_log_event
