@@ -323,6 +323,62 @@ def test_a_locked_dashboard_is_said_to_be(world: World) -> None:
     world.client.delete(Kind.DASHBOARD, object_id)
 
 
+def test_a_tag_in_another_spelling_is_no_drift(world: World) -> None:
+    """The server keeps one spelling of a tag for all dashboards: that of the first one, which may be somebody's."""
+    theirs = {**dashboard(f"theirs-{RUN}"), "tags": [{"key": "Area", "value": f"Calls-{RUN}"}]}
+    ours = {**dashboard(f"ours-{RUN}"), "tags": [{"key": "area", "value": f"calls-{RUN}"}]}
+    made = [world.client.create(Kind.DASHBOARD, body) for body in (theirs, ours)]
+    found = world.client.read(Kind.DASHBOARD, made[1]) or {}
+    assert found["tags"] == theirs["tags"]
+    assert normalise(Kind.DASHBOARD, ours, found) == ours
+    for object_id in made:
+        world.client.delete(Kind.DASHBOARD, object_id)
+
+
+def refused(channel: str) -> list[tuple[Kind, dict[str, Any], str]]:
+    """Mistakes of users, which the stand-in finds as the real server does."""
+    threshold = {"name": "critical", "op": "above", "matchType": "last", "target": 1, "channels": [channel]}
+    spec = {**dashboard()["spec"]["panels"]["a"]["spec"]}
+    unset = {name: value for name, value in threshold.items() if name != "name"}
+    condition = rule(channel)["condition"]
+    renotify: dict[str, Any] = {"notificationSettings": {"renotify": {"enabled": True}}}
+    night = downtime("2030-12-02T01:00:00Z")
+    return [
+        (Kind.ALERT_RULE, rule(channel, **renotify), "interval"),
+        (Kind.ALERT_RULE, rule(channel, annotations={"a b": "x"}), "annotation"),
+        (Kind.ALERT_RULE, rule(channel, labels={"a": 1}), "(?i)label"),
+        (Kind.ALERT_RULE, rule(channel, evaluation={"kind": "rolling", "spec": {"evalWindow": "5m"}}), "frequency"),
+        (Kind.ALERT_RULE, rule(channel, schemaVersion="v1"), "condition.target"),
+        (Kind.ALERT_RULE, rule(channel, condition={**condition, "thresholds": {"kind": "basic", "spec": [unset]}}),
+         "threshold name"),
+        (Kind.ALERT_RULE, rule(channel, condition={**condition, "thresholds": {"kind": "x", "spec": [threshold]}}),
+         "threshold kind"),
+        (Kind.DASHBOARD, dashboard(f"x-{RUN}", panels={"a": {"kind": "Panel", "spec": {
+            **spec, "plugin": {"kind": "signoz/TimeSeriesPanel"}}}}), "spec"),
+        (Kind.DASHBOARD, dashboard(f"x-{RUN}", duration="soon"), "duration"),
+        (Kind.DASHBOARD, dashboard(f"x-{RUN}", variables=[{"kind": "TextVariable", "spec": {"name": "a b"}}]), "name"),
+        (Kind.DOWNTIME, {**night, "schedule": {**night["schedule"], "timezone": "Mars/Base"}}, "timezone"),
+        (Kind.DOWNTIME, {**night, "schedule": {**night["schedule"], "recurrence": {"duration": "2h"}}}, "(?i)repeat"),
+        (Kind.SAVED_VIEW, {**view(name=f"x-{RUN}"), "source": "calls"}, "source"),
+    ]  # fmt: skip
+
+
+def test_a_users_mistake_is_refused_with_its_reason(world: World, channel: str) -> None:
+    for kind, body, reason in refused(channel):
+        with pytest.raises(errors.Invalid, match=reason):
+            world.client.create(kind, body)
+        assert world.client.find(kind, body) is None, reason
+
+
+def test_a_receiver_without_a_target_is_refused(world: World) -> None:
+    """SigNoz says so as if it had failed itself."""
+    for receiver in ({"email_configs": [{}]}, {"pagerduty_configs": [{}]}, {"slack_configs": [{"channel": "#x"}]}):
+        body = {"name": f"e-{RUN}", **receiver}
+        with pytest.raises(errors.ServerError, match=r"(?i)missing|no Slack"):
+            world.client.create(Kind.CHANNEL, body)
+        assert world.client.find(Kind.CHANNEL, body) is None
+
+
 def test_a_secret_is_in_no_message(world: World) -> None:
     """The server repeats an address that it cannot parse."""
     for address in (f"{HOOK}/%zz", f"https://user:{'sEcReT' * 60}@example.com:port/"):

@@ -1,7 +1,8 @@
 """What of a server's object is comparable with what was sent. Pure.
 
 The server adds identifiers and times, writes out what was left out (null, empty, 0, false, or a default of its own),
-leaves out what was sent empty, and tells times in the zone of their downtime. Nothing of that is an edit; all else is.
+leaves out what was sent empty, tells times in the zone of their downtime, and spells a dashboard's tags as the first
+dashboard that had them. Nothing of that is an edit; all else is.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ DEFAULTS: Mapping[Kind, Mapping[str, tuple[Any, ...]]] = {
         "expire": ("1h0m0s",),
     },
     Kind.ROUTE_POLICY: {"kind": ("policy",)},
-    Kind.ALERT_RULE: {"version": ("v5",), "newGroupEvalDelay": ("0s",)},
+    Kind.ALERT_RULE: {"ruleType": ("threshold_rule", "promql_rule"), "version": ("v5",), "newGroupEvalDelay": ("0s",)},
     Kind.DASHBOARD: {
         "refreshInterval": ("0s",),
         "duration": ("0s", "1h"),
@@ -65,7 +66,7 @@ def normalise(kind: Kind, desired: Any, actual: Any) -> Any:
         # The server does not say which one it is.
         seen = {"cold_volume": desired.get("cold_volume"), **seen}
     if kind is Kind.DASHBOARD:
-        seen = _without_title(desired, seen)
+        seen = _with_own_tags(desired, _without_title(desired, seen))
     return _merged(kind, desired, seen)
 
 
@@ -122,8 +123,19 @@ def _plain(name: str) -> str:
 def _without_title(desired: Mapping[str, Any], actual: Mapping[str, Any]) -> dict[str, Any]:
     """A dashboard without the title that the server makes of the name, where none was sent."""
     match desired, actual:
-        case {"spec": {"display": _}}, _:
+        case {"spec": {"display": {"name": str(title)}}}, _ if title:
             pass
         case _, {"name": str(name), "spec": {"display": {"name": title, **shown}, **spec}} if title == name:
             return {**actual, "spec": {**spec, "display": shown}}
     return dict(actual)
+
+
+def _with_own_tags(desired: Mapping[str, Any], actual: Mapping[str, Any]) -> dict[str, Any]:
+    """A dashboard with its tags as they were sent: to the server `Team` and `team` are one, of all its dashboards."""
+    sent = {_tag(each): each for each in desired.get("tags") or []}
+    tags = actual.get("tags")
+    return {**actual, "tags": [sent.get(_tag(each), each) for each in tags]} if tags else dict(actual)
+
+
+def _tag(tag: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(tag.get(part)).lower() for part in ("key", "value"))

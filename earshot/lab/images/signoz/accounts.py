@@ -75,6 +75,8 @@ class Accounts:
         return Answer(200, {"id": user["id"], "email": email, "orgId": self.organisation_id})
 
     def context(self, email: str) -> Answer:
+        if "@" not in email:
+            raise invalid(f"invalid email {email}", code="invalid_valuer")
         exists = any(user["email"] == email for user in self._store.all("user"))
         organisation = self.organisation
         support = {"callback": [], "password": [{"provider": "email_password"}]}
@@ -133,21 +135,25 @@ class Accounts:
 
     def remove_service_account(self, identifier: str) -> Answer:
         """It stays in listings, and its name is free again."""
-        account = next((each for each in self._active() if each["id"] == identifier), None)
-        if account is None:
-            raise not_found(f"an active service account {identifier}", "service_account_not_found")
+        account = self._active_account(identifier)
         for each in self._store.all("key"):
             if each["serviceAccountId"] == identifier:
                 self._store.remove("key", each["id"])
         self._store.replace("service_account", account, {**account, "status": "deleted"})
         return Answer(204)
 
+    def _active_account(self, identifier: str) -> Object:
+        account = next((each for each in self._active() if each["id"] == identifier), None)
+        if account is None:
+            raise not_found(f"an active service account {identifier}", "service_account_not_found")
+        return account
+
     def _active(self) -> list[Object]:
         return [account for account in self._store.all("service_account") if account["status"] == "active"]
 
     def add_role(self, body: Object) -> Answer:
         account, role = text(body, "serviceAccountId"), text(body, "roleId")
-        self.service_account(account)
+        self._active_account(account)
         if self._store.get("role", role) is None:
             raise not_found(f"role {role}", "role_not_found")
         value = {"serviceAccountId": account, "roleId": role}
@@ -164,6 +170,9 @@ class Accounts:
         name, expires = text(body, "name"), body.get("expiresAt", 0)
         if not isinstance(expires, int) or (expires and expires < time.time()):
             raise invalid("a key's expiry is in the past", code="api_key_invalid_input")
+        if not re.fullmatch("[a-z][a-z0-9-]{0,79}", name):
+            raise invalid("name: lower case letters, digits and hyphens", code="api_key_invalid_input")
+        self._active_account(account)
         if any(key["name"] == name for key in self.keys(account)):
             raise already_exists(f"a key {name} exists", "api_key_already_exists")
         secret = secrets.token_urlsafe(32)

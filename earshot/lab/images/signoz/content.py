@@ -89,15 +89,20 @@ def kinds(store: Store, organisation: Callable[[], str]) -> tuple[Kind, ...]:
         if downtime["alertIds"]:
             raise already_exists("cannot delete planned maintenance because it is referenced by associated rules")
 
+    def dashboard(body: Object) -> Object:
+        filled = additions.dashboard(named(body))
+        # The first spelling of a tag is that of all dashboards.
+        known = {_tag(tag): tag for each in store.all("dashboard")[::-1] for tag in each["tags"]}
+        tags = {_tag(tag): known.get(_tag(tag), tag) for tag in filled["tags"]}
+        return {**filled, "tags": list(tags.values()), "locked": False, "orgId": organisation()}
+
     def channel(body: Object) -> Object:
         return {**additions.channel(body, checks.channel(body)), "orgId": organisation()}
 
     return (
         Kind(
-            "dashboard", "/api/v2/dashboards", check_dashboard, lambda body: {
-                **additions.dashboard(named(body)), "locked": False, "orgId": organisation()
-            },
-            updated=200, listed=_page_of_dashboards, check_removal=check_unlocked,
+            "dashboard", "/api/v2/dashboards", check_dashboard, dashboard, updated=200, listed=_page_of_dashboards,
+            check_removal=check_unlocked,
         ),
         Kind("rule", "/api/v2/rules", check_rule, additions.rule, check_removal=check_unmentioned),
         Kind(
@@ -148,6 +153,10 @@ def missing(kind: Kind, *, on_update: bool) -> Refusal:
     if on_update and kind.gone != 404:
         return Refusal(kind.gone, kind.gone_code, f"{kind.name} not found")
     return not_found(f"this {kind.name}", kind.gone_code)
+
+
+def _tag(tag: Object) -> tuple[str, str]:
+    return str(tag["key"]).lower(), str(tag["value"]).lower()
 
 
 def named(body: Object) -> Object:

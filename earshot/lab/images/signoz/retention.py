@@ -45,7 +45,7 @@ class Retention:
             raise OldRefusal(500, "SetTTLV2 only supported")
         cold = _hours(query.get("toColdDuration", "")) if query.get("coldStorage") else -1
         if cold >= hours:
-            raise OldRefusal(400, "data would be deleted before it is moved to cold storage")
+            raise OldRefusal(400, "delete TTL should be greater than cold storage move TTL")
         old = self._of(signal)
         if self._is_pending(old):
             raise OldRefusal(409, "TTL is already running")
