@@ -25,7 +25,7 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from earshot.lab import additions
 from earshot.lab.firehose import PROGRESS_PATH, emulated
@@ -39,6 +39,10 @@ WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 class _RequestHandler(MotoRequestHandler):
     """Logs failed requests only: a deployment makes thousands."""
+
+    # An answer in one piece. Where its body came after its head, Go's client on a busy machine gave up in between and
+    # asked again, and what is created or deleted once only was refused the second time.
+    wbufsize = 2**20
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         if str(code).startswith("5"):
@@ -59,6 +63,11 @@ def with_answers(app: WSGIApp, answers: Mapping[str, Callable[[], Any]]) -> WSGI
     return answer
 
 
+def http_server(port: int, app: WSGIApp) -> BaseWSGIServer:
+    """A server of `app` on this machine alone, not yet serving."""
+    return make_server(HOST, port, app, threaded=True, request_handler=_RequestHandler)
+
+
 def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_source: str) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit code."""
     state.create()
@@ -74,16 +83,8 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         os.environ["MOTO_PORT"] = str(port)
         url = f"http://{HOST}:{port}"
         health = {"url": url, "port": port, "pid": os.getpid(), "instance_id": uuid.uuid4().hex}
-        server = make_server(
-            HOST,
-            port,
-            with_answers(
-                DomainDispatcherApplication(create_backend_app),
-                {HEALTH_PATH: lambda: health, PROGRESS_PATH: emulated.progress},
-            ),
-            threaded=True,
-            request_handler=_RequestHandler,
-        )
+        app = DomainDispatcherApplication(create_backend_app)
+        server = http_server(port, with_answers(app, {HEALTH_PATH: lambda: health, PROGRESS_PATH: emulated.progress}))
         stopping = threading.Event()
 
         def end() -> None:
