@@ -18,7 +18,6 @@ from cloudwatch.plan.model import CloudWatchPlan, SecretRef
 from earshot.errors import UserError
 from signoz.content.filling import filled, ids_in
 from signoz.content.model import ContentObject
-from signoz.plan import marks
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.model import Container, File, Role, SigNozPlan
 from signoz.plan.secrets import content, masked
@@ -134,7 +133,7 @@ def _alertmanager(plan: SigNozPlan, secrets: Mapping[str, str] | None) -> Texts:
 
 def _container(container: Container, secrets: Mapping[str, str] | None) -> Texts:
     texts = {f"{container.role}{file.path}": _text(file, secrets) for file in container.files}
-    if environment := _environment(container, secrets):
+    if environment := _environment(container):
         texts[f"{container.role}/{ENVIRONMENT}"] = environment
     return texts
 
@@ -152,14 +151,8 @@ def _text(file: File, secrets: Mapping[str, str] | None) -> str:
     return masked(file) if secrets is None else content(file, _values(file.secrets, secrets))
 
 
-def _environment(container: Container, secrets: Mapping[str, str] | None) -> str:
-    variables = dict(container.environment)
-    for name, held in container.secret_environment:
-        if isinstance(held, SecretRef):
-            variables[name] = marks.value_of(held) if secrets is None else secrets[held.path]
-        else:
-            variables[name] = masked(held) if secrets is None else content(held, _values(held.secrets, secrets))
-    return "".join(f"{name}={value}\n" for name, value in sorted(variables.items()))
+def _environment(container: Container) -> str:
+    return "".join(f"{name}={value}\n" for name, value in sorted(container.environment))
 
 
 def _values(references: Iterable[tuple[str, SecretRef]], secrets: Mapping[str, str]) -> dict[str, str]:

@@ -17,13 +17,10 @@ from stacks.loading import NAMESPACE
 
 
 def secret_values(deployment: Deployment, plan: SigNozPlan) -> dict[str, str]:
-    """Every secret that the plan's files, variables and content hold, by its path. Raises `UserError`."""
+    """Every secret that the plan's files and content hold, by its path. Raises `UserError`."""
     references = {
-        reference for container in plan.containers for holder in container.files for _, reference in holder.secrets
+        reference for container in plan.containers for file in container.files for _, reference in file.secrets
     }
-    for container in plan.containers:
-        for _, held in container.secret_environment:
-            references |= {held} if isinstance(held, SecretRef) else {reference for _, reference in held.secrets}
     references |= {reference for each in plan.content.objects for _, reference in each.secrets}
     return values(deployment, references)
 

@@ -10,10 +10,9 @@ import pulumi
 import pulumi_docker as docker
 
 from cloudwatch.component import Component, ReadSecret
-from cloudwatch.plan.model import SecretRef
 from earshot.errors import UserError
 from signoz.docker_host import MakeReady
-from signoz.plan.model import Container, File, HealthCheck, SecretText, VolumeMount
+from signoz.plan.model import Container, File, HealthCheck, VolumeMount
 from signoz.plan.secrets import content
 
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
@@ -51,7 +50,7 @@ class RoleContainer(Component):
             image=plan.image.reference,
             entrypoints=list(plan.entrypoint) or None,
             command=list(plan.command) or None,
-            envs=_variables(plan, read_secret),
+            envs=[f"{name}={value}" for name, value in plan.environment],
             uploads=[
                 docker.ContainerUploadArgs(file=file.path, content=_filled(file, read_secret), permissions=file.mode)
                 for file in plan.uploads
@@ -130,26 +129,18 @@ def _hash(files: Sequence[File], texts: Sequence[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _filled(holder: File | SecretText, read_secret: ReadSecret) -> pulumi.Input[str]:
-    if not holder.secrets:
-        return holder.text
-    values = pulumi.Output.all(**{mark: read_secret(reference) for mark, reference in holder.secrets})
-    return values.apply(lambda known: _content(holder, known))
+def _filled(file: File, read_secret: ReadSecret) -> pulumi.Input[str]:
+    if not file.secrets:
+        return file.text
+    values = pulumi.Output.all(**{mark: read_secret(reference) for mark, reference in file.secrets})
+    return values.apply(lambda known: _content(file, known))
 
 
-def _content(holder: File | SecretText, values: Mapping[str, str]) -> str:
+def _content(file: File, values: Mapping[str, str]) -> str:
     try:
-        return content(holder, values)
+        return content(file, values)
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
-
-
-def _variables(plan: Container, read_secret: ReadSecret) -> list[pulumi.Input[str]]:
-    variables: list[pulumi.Input[str]] = [f"{name}={value}" for name, value in plan.environment]
-    for name, held in plan.secret_environment:
-        value = read_secret(held) if isinstance(held, SecretRef) else _filled(held, read_secret)
-        variables.append(pulumi.Output.concat(name, "=", value))
-    return variables
 
 
 def _mounted(mount: VolumeMount, volumes: Mapping[str, docker.Volume]) -> docker.ContainerVolumeArgs:

@@ -54,14 +54,6 @@ Secrets = tuple[tuple[str, SecretRef], ...]
 
 
 @dataclass(frozen=True)
-class SecretText:
-    """A text that holds secrets, as `{secret:<mark>}`, filled at deployment."""
-
-    text: str
-    secrets: Secrets
-
-
-@dataclass(frozen=True)
 class File:
     """A file in a container. `text` may hold secrets only as `{secret:<mark>}` marks, filled at deployment.
 
@@ -124,8 +116,7 @@ class Container:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
-    secret_environment: tuple[tuple[str, SecretRef | SecretText], ...] = ()
-    """Only where the program takes a secret in no other way."""
+    """Holds no secrets: `docker inspect` shows it."""
     files: tuple[File, ...] = ()
     """What it reads, in volumes that the setup container fills (`signoz.plan.volumes`)."""
     uploads: tuple[File, ...] = ()

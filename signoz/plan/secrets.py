@@ -1,4 +1,4 @@
-"""What is in a file or variable once its secrets are known, and what a reader may see of it. Pure."""
+"""What is in a file once its secrets are known, and what a reader may see of it. Pure."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Mapping
 
 from earshot.errors import UserError
 from signoz.plan import marks
-from signoz.plan.model import File, SecretText
+from signoz.plan.model import File
 
 MASK = "[secret]\n"
 
 
-def content(holder: File | SecretText, values: Mapping[str, str]) -> str:
+def content(file: File, values: Mapping[str, str]) -> str:
     """The text with its secrets in it; `values` are those by mark. Raises `UserError`, which shows no value, for a
     secret that is empty: no protection at all, and most programs would not mind."""
     for name, value in values.items():
         if not value.strip():
             how = f"pulumi config set --secret --path 'earshot:{name}'"
             raise UserError(f"Secret {name} is empty; allowed: a value. Set it: {how}")
-    if isinstance(holder, File) and holder.compose:
-        return holder.compose(values)
-    return marks.fill(holder.text, values)
+    if file.compose:
+        return file.compose(values)
+    return marks.fill(file.text, values)
 
 
-def masked(holder: File | SecretText) -> str:
+def masked(file: File) -> str:
     """The text with its marks left in."""
-    return MASK if isinstance(holder, File) and holder.compose else holder.text
+    return MASK if file.compose else file.text

@@ -31,7 +31,6 @@ def plan(*containers: Container) -> SigNozPlan:
 SIGNOZ = container(
     Role.SIGNOZ,
     environment=(("SIGNOZ_ALERTMANAGER_PROVIDER", "signoz"), ("SIGNOZ_ANALYTICS_ENABLED", "false")),
-    secret_environment=(("SIGNOZ_ALERTMANAGER_SIGNOZ_GLOBAL_SMTP__AUTH__PASSWORD", PASSWORD),),
 )
 STACK = plan(
     container(Role.SETUP, File("/staged/000", "copy of the Caddyfile")),
@@ -84,7 +83,6 @@ def test_secrets_are_masked_unless_given(make_plan: MakePlan) -> None:
     assert "{secret:signoz.clickhouse.password}" in masked
     shown = render(What.ALL, cloudwatch=make_plan(), signoz=STACK, secrets=SECRETS)
     assert shown["clickhouse/etc/users.xml"] == "<p>pa55word</p>\n"
-    assert "SMTP__AUTH__PASSWORD=pa55word\n" in shown["signoz/environment"]
 
 
 def test_alertmanager_is_where_the_release_has_it(make_plan: MakePlan) -> None:
@@ -93,8 +91,7 @@ def test_alertmanager_is_where_the_release_has_it(make_plan: MakePlan) -> None:
     stack = plan(replace(SIGNOZ, files=(environment_file(variables, owner="0:0"),)))
     inside = render(What.ALERTMANAGER, cloudwatch=make_plan(), signoz=stack)
     assert inside == {
-        "alertmanager/environment": "SIGNOZ_ALERTMANAGER_PROVIDER=signoz\n"
-        "SIGNOZ_ALERTMANAGER_SIGNOZ_GLOBAL_SMTP__AUTH__PASSWORD={secret:signoz.clickhouse.password}\n",
+        "alertmanager/environment": "SIGNOZ_ALERTMANAGER_PROVIDER=signoz\n",
         "alertmanager/etc/earshot/secrets/environment.sh": "export SIGNOZ_ALERTMANAGER_PASSWORD="
         "'{secret:signoz.clickhouse.password}'\n",
     }
