@@ -194,6 +194,31 @@ def env(
 
 
 @app.command()
+def login(
+    stack: Stack,
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="With the password in clear.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print how to sign in to a stack's SigNoz."""
+    from earshot.secret_values import values
+    from earshot.sign_in import administrator
+    from stacks.loading import load
+
+    found = administrator(stack, load(stack, find_project().root))
+    secret = found.password
+    password = values(_deployment(stack), [secret])[secret.path] if show_secrets else "[secret]"
+    rows = {"url": found.url, "email": found.email, "password": password}
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    for name, value in rows.items():
+        # Plain print: a terminal's width breaks no password, and markup eats none of it.
+        print(f"{name:<10}{value}")
+    if not show_secrets:
+        console.print(f"`earshot login {stack} --show-secrets` prints the password.")
+
+
+@app.command()
 def init(stack: Stack) -> None:
     """Generate a stack's passwords and tokens, encrypted in its file."""
     from earshot.initialise import initialise

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from signoz.content.filters import parse_filter
-from signoz.content.form import Dashboard, Panel, Query, SavedView, Section, Variable
+from signoz.content.form import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
 from signoz.content.model import ContentObject, Kind
 
 COLUMNS = 12
@@ -196,9 +196,10 @@ def _appearance(panel: Panel) -> dict[str, Any]:
         {"value": each.value, "unit": panel.unit, "color": COLORS[each.color], "label": each.label}
         for each in panel.thresholds
     ]
+    by_strictness = sorted(panel.thresholds, key=_strictness)
     colored = [
         {"value": each.value, "operator": each.when, "unit": panel.unit, "color": COLORS[each.color], "format": "text"}
-        for each in panel.thresholds
+        for each in by_strictness
     ]
     match panel.kind:
         case "time_series":
@@ -229,9 +230,7 @@ def _appearance(panel: Panel) -> dict[str, Any]:
             return {"visualization": visualization, "formatting": formatting, "thresholds": colored}
         case "table":
             units = {query.name: query.unit or panel.unit for query in panel.queries if query.unit or panel.unit}
-            thresholds = [
-                {**one, "columnName": each.query} for one, each in zip(colored, panel.thresholds, strict=True)
-            ]
+            thresholds = [{**one, "columnName": each.query} for one, each in zip(colored, by_strictness, strict=True)]
             return {
                 "visualization": visualization,
                 "formatting": {"columnUnits": units, "decimalPrecision": str(panel.decimals)},
@@ -244,6 +243,11 @@ def _appearance(panel: Panel) -> dict[str, Any]:
             return {"histogramBuckets": buckets, "legend": legend}
         case "list":
             return {"selectFields": [field_key(each) for each in panel.columns]}
+
+
+def _strictness(threshold: Threshold) -> float:
+    """The strictest first: SigNoz takes the first that holds, in numbers and tables."""
+    return threshold.value if threshold.when.startswith("below") else -threshold.value
 
 
 def _envelope(query: Query, request: str, columns: Sequence[str] = ()) -> dict[str, Any]:
@@ -267,6 +271,7 @@ def _envelope(query: Query, request: str, columns: Sequence[str] = ()) -> dict[s
         "filter": {"expression": query.where},
         "groupBy": [field_key(each) for each in query.group_by],
         **narrowed,
+        **({"stepInterval": query.step_seconds} if query.step_seconds else {}),
     }
     if request in ("raw", "trace"):
         del spec["aggregations"], spec["groupBy"]

@@ -120,6 +120,8 @@ class Query(Model):
     """`desc` or `asc` by the value; in a list `timestamp desc`, the newest first, unless another key is named."""
     limit: Annotated[int, Field(ge=1, le=10_000), NUMBER] | None = None
     """Series or rows at most."""
+    step_seconds: Annotated[int, Field(ge=1, le=86_400), NUMBER] | None = None
+    """In a chart: the time that one point stands for; by default SigNoz chooses by the time shown."""
     legend: str = ""
     """A series' or column's name; `{service.name}` is a group key's value."""
     unit: Unit = ""
@@ -169,11 +171,13 @@ _FIELDS = {
     "having": ("signal", "metric", "formula"),
     "order_by": ("signal", "metric", "formula"),
     "limit": ("signal", "metric", "formula"),
+    "step_seconds": ("signal", "metric"),
 }
 
 
-def query_problems(queries: Sequence[Query], *, listed: bool = False) -> Iterator[str]:
-    """What is wrong between the queries of a panel, a rule or a view; `listed`: they show records, not values."""
+def query_problems(queries: Sequence[Query], *, listed: bool = False, charted: bool = False) -> Iterator[str]:
+    """What is wrong between the queries of a panel, a rule or a view; `listed`: they show records, not values;
+    `charted`: values over time."""
     names = Counter(query.name for query in queries)
     yield from (f"query {name} appears {count} times" for name, count in names.items() if count > 1)
     for query in queries:
@@ -190,6 +194,8 @@ def query_problems(queries: Sequence[Query], *, listed: bool = False) -> Iterato
                     f"formula {query.name} cannot be read: allowed: names of queries, numbers, + - * / % **, ( ), "
                     "and comparisons: A > 9 ? B : 0"
                 )
+        if query.step_seconds and not charted:
+            yield f"query {query.name}: only a chart's points have step_seconds; a rule has step_minutes"
         if query.signal and not listed and query.aggregate is None:
             yield f"query {query.name}: aggregate is missing, such as count()"
         if listed and not query.signal:
@@ -257,7 +263,9 @@ class Panel(Model):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Panel:
         shown = [query for query in self.queries if not query.hidden]
-        for words in query_problems(self.queries, listed=self.kind == "list"):
+        for words in query_problems(
+            self.queries, listed=self.kind == "list", charted=self.kind in ("time_series", "bar")
+        ):
             raise problem(words)
         if self.kind in ("list", "number") and len(shown) > 1:
             raise problem(f"a {self.kind} shows one query; {', '.join(each.name for each in shown)} are not hidden")
@@ -439,7 +447,7 @@ class SavedView(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> SavedView:
-        for words in query_problems(self.queries, listed=self.kind in ("list", "trace")):
+        for words in query_problems(self.queries, listed=self.kind in ("list", "trace"), charted=self.kind == "graph"):
             raise problem(words)
         for query in self.queries:
             asked = "metrics" if query.metric else query.signal

@@ -26,6 +26,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from cloudwatch.plan.model import SecretRef
 from earshot.generated_secrets import derived
+from signoz.content.api.bootstrap import make_api_key
+from signoz.content.api.errors import Unauthorized
 from tests.integration.conftest import Checkout, make_checkout
 
 STACK_NAME = "e2e"
@@ -75,12 +77,14 @@ class Stack:
 
     def stored(self, name: str) -> int:
         """Spans of this name in SigNoz' own table."""
+        return int(self.asked(f"SELECT count() FROM signoz_traces.signoz_index_v3 WHERE name = '{name}'") or 0)  # noqa: S608
+
+    def asked(self, query: str) -> str:
+        """ClickHouse's answer."""
         passphrase = (self.checkout.root / ".earshot" / "passphrase").read_text()
         password = derived(passphrase, SecretRef("signoz.clickhouse.password"))
-        query = f"SELECT count() FROM signoz_traces.signoz_index_v3 WHERE name = '{name}'"  # noqa: S608
         command = ["clickhouse-client", "--user=earshot", f"--password={password}", f"--query={query}"]
-        found = self.docker("exec", f"earshot-{STACK_NAME}-clickhouse", *command)
-        return int(found or 0)
+        return self.docker("exec", f"earshot-{STACK_NAME}-clickhouse", *command)
 
     def docker(self, *arguments: str) -> str:
         return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False).stdout.strip()
@@ -149,6 +153,29 @@ def test_no_port_but_the_gateways_is_published(stack: Stack) -> None:
     listed = stack.docker("ps", "--filter", f"label=earshot.stack={STACK_NAME}", "--format", "{{.Names}} {{.Ports}}")
     published = {line.split()[0] for line in listed.splitlines() if "->" in line}
     assert published == {f"earshot-{STACK_NAME}-gateway"}
+
+
+def test_the_server_can_read_what_the_migrations_tell_of_columns(stack: Stack) -> None:
+    """Of a column that came with a later release server 0.138.0 wants to know what was there before; without, each
+    query of its fields fails with "no base evolution found"."""
+    table = "signoz_metadata.distributed_column_evolution_metadata"
+    every, based = (
+        set(stack.asked(f"SELECT DISTINCT signal, field_context FROM {table} {where}").splitlines())  # noqa: S608
+        for where in ("", "WHERE release_time = 0")
+    )
+    assert every
+    assert every == based
+
+
+def test_a_person_signs_in_as_login_says(stack: Stack) -> None:
+    hidden = stack.checkout.earshot("login", STACK_NAME, "--json")
+    assert json.loads(hidden.stdout)["password"] == "[secret]"
+    found = json.loads(stack.checkout.earshot("login", STACK_NAME, "--show-secrets", "--json").stdout)
+    assert found["url"] == f"https://localhost:{stack.ports['ui']}"
+    key, *_ = make_api_key(found["url"], stack.certificate, found["email"], found["password"], "a-person")
+    assert key
+    with pytest.raises(Unauthorized):
+        make_api_key(found["url"], stack.certificate, found["email"], found["password"] + "x", "nobody")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="kills processes of containers, as root")

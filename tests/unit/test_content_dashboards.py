@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from signoz.content.build import numbers
-from signoz.content.compile import compile_dashboard, compile_view
+from signoz.content.compile import COLORS, compile_dashboard, compile_view
 from signoz.content.filters import parse_filter
 from signoz.content.form import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
 from signoz.content.loader import Forms, load
@@ -77,6 +78,7 @@ EVERYTHING = {
                             "space_aggregation": "sum",
                             "group_by": ["attribute.nodename"],
                             "order_by": "desc",
+                            "step_seconds": 60,
                             "legend": "on {nodename}",
                         }
                     ],
@@ -185,6 +187,33 @@ def _appearance(plugin: dict[str, Any]) -> str:
     return f"{plugin['kind'].removeprefix('signoz/')} {json.dumps({k: v for k, v in kept.items() if v})}"
 
 
+def _holds(value: float, threshold: dict[str, Any]) -> bool:
+    bound, operator = threshold["value"], threshold["operator"]
+    if value == bound:
+        return operator.endswith("or_equal")
+    return value < bound if operator.startswith("below") else value > bound
+
+
+@pytest.mark.parametrize("kind", ["number", "table"])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(5))))
+def test_the_strictest_threshold_gives_the_colour(kind: str, order: tuple[int, ...]) -> None:
+    """SigNoz takes the first that holds: 9 is beyond 5, and beyond 2 too."""
+    thresholds = [
+        {"value": 5, "color": "red"},
+        {"value": 2, "color": "orange"},
+        {"value": 2, "when": "below_or_equal", "color": "green"},
+        {"value": 1, "when": "below", "color": "blue"},
+        {"value": 0, "when": "below", "color": "red"},
+    ]
+    query = {"signal": "traces", "aggregate": "count()"}
+    panel = {"title": "P", "kind": kind, "queries": [query], "thresholds": [thresholds[each] for each in order]}
+    form = {"key": "k", "title": "T", "sections": [{"title": "S", "panels": [panel]}]}
+    [built] = compile_dashboard(Dashboard.model_validate(form), "test").body["spec"]["panels"].values()
+    sent = built["spec"]["plugin"]["spec"]["thresholds"]
+    for value, color in ((9, "red"), (3, "orange"), (2, "green"), (0.5, "blue"), (-1, "red")):
+        assert next(each for each in sent if _holds(value, each))["color"] == COLORS[color], value
+
+
 def _asked(kind: str, spec: dict[str, Any]) -> str:
     name = f"({spec['name']})" if spec["disabled"] else spec["name"]
     if "filter" not in spec:
@@ -194,6 +223,7 @@ def _asked(kind: str, spec: dict[str, Any]) -> str:
         "by": [key["name"] for key in spec.get("groupBy", [])],
         "order": [f"{each['key']['name']} {each['direction']}" for each in spec.get("order", [])],
         "limit": spec.get("limit"),
+        "step": spec.get("stepInterval"),
     }
     told = json.dumps({k: v for k, v in rest.items() if v}) if any(rest.values()) else ""
     return " ".join(filter(None, (name, spec["signal"], *asked, f"[{spec['filter']['expression']}]", told)))

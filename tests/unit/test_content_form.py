@@ -101,6 +101,7 @@ def complaint(**options: Any) -> str:
         ("name = 'agent_turn'", "agent_turn", 10, "an operator is missing"),
         ("where: name = 'agent_turn'", "group_by: [service.name]", 10, "a key with its context, such as resource."),
         ("formula: 2 * A", "formula: A, where: a = 1", 11, "where has no meaning beside formula"),
+        ("formula: 2 * A", "formula: 2 * A, step_seconds: 60", 11, "step_seconds has no meaning beside formula"),
         ("formula: 2 * A", "promql: up", 8, "others and promql are mixed"),
         ("formula: 2 * A", "metric: m, time_aggregation: avg", 11, "space_aggregation is missing"),
         ("formula: 2 * A", "metric: m, time_aggregation: avg, space_aggregation: p95", 11, "without time_aggregation"),
@@ -143,6 +144,7 @@ def test_a_mistake_is_told_with_its_file_and_line(
         ("above: 10", "above: 10, below: 1", "exactly one of above and below"),
         ("has_error = true", "service.name IN $service", "a rule has no variables"),
         ("title: Mine", "title: Mine\nwatched: B", "watched: B: allowed"),
+        ("has_error = true", "has_error = true, step_seconds: 60", "a rule has step_minutes"),
         ("{severity: warning, above: 10}", "{severity: info, above: 1}, {severity: info, above: 2}", "two thresholds"),
     ],
 )

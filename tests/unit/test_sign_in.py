@@ -1,0 +1,46 @@
+"""Who signs in to a stack's SigNoz, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudwatch.plan.model import SecretRef
+from earshot.errors import UserError
+from earshot.sign_in import Administrator, administrator
+from stacks.loading import validate
+from stacks.settings import Settings
+from tests.unit.conftest import MINIMAL
+
+SECURE = {"secure": "v1:x"}
+SIGNOZ: dict[str, Any] = {
+    "root_user": {"email": "ops@example.com", "password": SECURE},
+    "jwt_secret": SECURE,
+    "clickhouse": {"password": SECURE},
+    "collector": {"tokens": [SECURE]},
+    "gateway": {"hostname": "signoz.example.com", "ui_port": 8443},
+}
+
+
+def settings(**over: Any) -> Settings:
+    return validate({**MINIMAL, **over}, source=Path("test"))
+
+
+def test_the_administrator_is_the_settings_root_user() -> None:
+    assert administrator("dev", settings(signoz=SIGNOZ)) == Administrator(
+        "https://signoz.example.com:8443", "ops@example.com", SecretRef("signoz.root_user.password")
+    )
+
+
+@pytest.mark.parametrize(
+    ("signoz", "words"),
+    [
+        (None, "Stack dev has no SigNoz"),
+        ({**SIGNOZ, "release": "0.75.0", "root_user": None, "content": None}, "whoever opens https://signoz.example"),
+    ],
+)
+def test_where_there_is_none_it_is_said(signoz: dict[str, Any] | None, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        administrator("dev", settings(signoz=signoz))
