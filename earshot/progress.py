@@ -25,8 +25,6 @@ PAST = {
     "replace": "replaced",
     "update": "updated",
     "delete": "deleted",
-    "delete-replaced": "deleted",
-    "discard-replaced": "deleted",
     "import": "imported",
     "read": "read",
     "refresh": "refreshed",
@@ -108,7 +106,8 @@ class EngineProgress:
     def _end(self, metadata: StepEventMetadata) -> None:
         operation = _operation(metadata)
         _, since = self._running.pop(metadata.urn, ("", time.monotonic()))
-        if not _counts(metadata) or operation not in PAST or operation in ("replace", "discard-replaced"):
+        # A replacement is told once, not as a deletion too.
+        if not _counts(metadata) or operation not in PAST or operation == "replace":
             return
         done = PAST[operation]
         self.counts[done] += 1
