@@ -172,10 +172,11 @@ def test_a_person_signs_in_as_login_says(stack: Stack) -> None:
     assert json.loads(hidden.stdout)["password"] == "[secret]"
     found = json.loads(stack.checkout.earshot("login", STACK_NAME, "--show-secrets", "--json").stdout)
     assert found["url"] == f"https://localhost:{stack.ports['ui']}"
-    key, *_ = make_api_key(found["url"], stack.certificate, found["email"], found["password"], "a-person")
+    authority = Path(stack.certificate).read_text()
+    key, *_ = make_api_key(found["url"], authority, found["email"], found["password"], "a-person")
     assert key
     with pytest.raises(Unauthorized):
-        make_api_key(found["url"], stack.certificate, found["email"], found["password"] + "x", "nobody")
+        make_api_key(found["url"], authority, found["email"], found["password"] + "x", "nobody")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="kills processes of containers, as root")
