@@ -19,10 +19,10 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
+# A replacement is told once, by its creation: its other steps are not here.
 PAST = {
     "create": "created",
     "create-replacement": "replaced",
-    "replace": "replaced",
     "update": "updated",
     "delete": "deleted",
     "import": "imported",
@@ -106,8 +106,7 @@ class EngineProgress:
     def _end(self, metadata: StepEventMetadata) -> None:
         operation = _operation(metadata)
         _, since = self._running.pop(metadata.urn, ("", time.monotonic()))
-        # A replacement is told once, not as a deletion too.
-        if not _counts(metadata) or operation not in PAST or operation == "replace":
+        if not _counts(metadata) or operation not in PAST:
             return
         done = PAST[operation]
         self.counts[done] += 1

@@ -20,6 +20,14 @@ MINIMAL: dict[str, Any] = {
     "runbook_base_url": "https://runbooks.example.com",
     "agents": {"receptionist": {}},
 }
+SECURE = {"secure": "v1:x"}
+SIGNOZ: dict[str, Any] = {
+    "root_user": {"email": "ops@example.com", "password": SECURE},
+    "jwt_secret": SECURE,
+    "clickhouse": {"password": SECURE},
+    "collector": {"tokens": [SECURE]},
+}
+"""The least settings of the Docker half."""
 
 MakePlan = Callable[..., CloudWatchPlan]
 

@@ -20,14 +20,12 @@ from signoz.content.filling import filled, secrets_in
 from signoz.content.model import ContentObject, Kind
 from stacks.loading import validate
 from tests.content_lab import make_lab
-from tests.unit.conftest import MINIMAL
+from tests.unit.conftest import MINIMAL, SECURE
+from tests.unit.conftest import SIGNOZ as LEAST_SIGNOZ
 
-SECURE = {"secure": "v1:x"}
 SIGNOZ = {
-    "root_user": {"email": "ops@example.com", "password": SECURE},
-    "jwt_secret": SECURE,
+    **LEAST_SIGNOZ,
     "clickhouse": {"password": SECURE, "cold_storage": {"bucket": "voice-cold", "region": "eu-west-1"}},
-    "collector": {"tokens": [SECURE]},
     "alertmanager": {
         "receivers": {
             "pager": {"pagerduty_routing_key": SECURE},

@@ -31,15 +31,8 @@ from stacks.roles.content import Thresholds
 from stacks.settings import Settings
 from tests.golden_files import CheckGolden
 from tests.role_cases import ALERTMANAGER, alertmanager_settings
-from tests.unit.conftest import MINIMAL, ROOT
+from tests.unit.conftest import MINIMAL, ROOT, SECURE, SIGNOZ
 
-SECURE = {"secure": "v1:x"}
-SIGNOZ: dict[str, Any] = {
-    "root_user": {"email": "ops@example.com", "password": SECURE},
-    "jwt_secret": SECURE,
-    "clickhouse": {"password": SECURE},
-    "collector": {"tokens": [SECURE]},
-}
 PAGED: dict[str, Any] = {
     "receivers": {"pager": {"pagerduty_routing_key": SECURE}, "team": {"slack_webhook_url": SECURE}},
     "default_receiver": "team",

@@ -12,16 +12,9 @@ from earshot.errors import UserError
 from earshot.sign_in import Administrator, administrator
 from stacks.loading import validate
 from stacks.settings import Settings
-from tests.unit.conftest import MINIMAL
+from tests.unit.conftest import MINIMAL, SIGNOZ
 
-SECURE = {"secure": "v1:x"}
-SIGNOZ: dict[str, Any] = {
-    "root_user": {"email": "ops@example.com", "password": SECURE},
-    "jwt_secret": SECURE,
-    "clickhouse": {"password": SECURE},
-    "collector": {"tokens": [SECURE]},
-    "gateway": {"hostname": "signoz.example.com", "ui_port": 8443},
-}
+ADDRESSED = {**SIGNOZ, "gateway": {"hostname": "signoz.example.com", "ui_port": 8443}}
 
 
 def settings(**over: Any) -> Settings:
@@ -29,7 +22,7 @@ def settings(**over: Any) -> Settings:
 
 
 def test_the_administrator_is_the_settings_root_user() -> None:
-    assert administrator("dev", settings(signoz=SIGNOZ)) == Administrator(
+    assert administrator("dev", settings(signoz=ADDRESSED)) == Administrator(
         "https://signoz.example.com:8443", "ops@example.com", SecretRef("signoz.root_user.password")
     )
 
@@ -38,7 +31,10 @@ def test_the_administrator_is_the_settings_root_user() -> None:
     ("signoz", "words"),
     [
         (None, "Stack dev has no SigNoz"),
-        ({**SIGNOZ, "release": "0.75.0", "root_user": None, "content": None}, "whoever opens https://signoz.example"),
+        (
+            {**ADDRESSED, "release": "0.75.0", "root_user": None, "content": None},
+            "whoever opens https://signoz.example",
+        ),
     ],
 )
 def test_where_there_is_none_it_is_said(signoz: dict[str, Any] | None, words: str) -> None:
