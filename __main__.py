@@ -8,15 +8,16 @@ import pulumi_docker as docker
 
 from cloudwatch.provider import provider_args
 from cloudwatch.stack import make_cloudwatch
-from earshot.docker_half import root_certificate_reader
-from earshot.errors import UserError
-from earshot.plans import plans
-from earshot.program_secrets import read_secret
+from core.errors import UserError
+from core.names import PRIVATE
+from core.secrets.program import read_secret
 from signoz.content.access import access_of
 from signoz.docker_host import DockerHost
 from signoz.provider import provider_args as docker_provider_args
 from signoz.stack import SigNoz
-from stacks.loading import PRIVATE, load_from_engine
+from stacks.settings.loading import load_from_engine
+from turnscope.deployment.docker_stack import root_certificate_reader
+from turnscope.plans import plans
 
 project, stack = Path(__file__).parent, pulumi.get_stack()
 try:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pulumi
 
 from cloudwatch.alarms import AgentAlarms
-from cloudwatch.component import Component
 from cloudwatch.log_groups import AgentLogGroup
 from cloudwatch.metric_filters import MetricFilters
 from cloudwatch.plan.model import AgentPlan, Severity
 from cloudwatch.saved_queries import SavedQueries
+from core.component import Component
 
 
 class AgentObservability(Component):

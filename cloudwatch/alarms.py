@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudwatch.component import Component
 from cloudwatch.plan.model import CompositeAlarm, MathExpression, MetricAlarm, MetricStat, Severity
+from core.component import Component
 
 
 class AgentAlarms(Component):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pulumi
 import pulumi_aws as aws
 
-from cloudwatch.component import Component
 from cloudwatch.plan.model import Budget
+from core.component import Component
 
 
 class CostBudget(Component):

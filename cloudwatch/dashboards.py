@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from cloudwatch.component import Component
 from cloudwatch.plan.dashboards import ACCOUNT_ID
 from cloudwatch.plan.model import Dashboard
+from core.component import Component
 
 
 class Dashboards(Component):

@@ -7,9 +7,9 @@ import json
 import pulumi
 import pulumi_aws as aws
 
-from cloudwatch.component import Component
 from cloudwatch.plan.key_policy import administration
 from cloudwatch.plan.model import LogGroup
+from core.component import Component
 
 KEY_DELETION_DAYS = 30
 
@@ -25,7 +25,7 @@ class LogEncryptionKey(Component):
         super().__init__(name, opts)
         key = aws.kms.Key(
             f"{name}-key",
-            description="Log groups of Earshot",
+            description="Log groups of Turnscope",
             enable_key_rotation=True,
             deletion_window_in_days=KEY_DELETION_DAYS,
             policy=pulumi.Output.from_input(account_id).apply(lambda account: json.dumps(key_policy(region, account))),

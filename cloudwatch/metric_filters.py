@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from cloudwatch.component import Component
 from cloudwatch.plan.model import MetricFilter
+from core.component import Component
 
 
 class MetricFilters(Component):

@@ -8,8 +8,9 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
-from cloudwatch.component import Component, ReadSecret
-from cloudwatch.plan.model import SecretRef, Subscription, Topic
+from cloudwatch.plan.model import Subscription, Topic
+from core.component import Component, ReadSecret
+from core.secrets.reference import SecretRef
 
 SLACK_NOTIFIER = Path(__file__).parent / "slack_notifier" / "handler.py"
 SLACK_LOG_RETENTION_DAYS = 14
@@ -112,7 +113,7 @@ class SlackNotifier(Component):
         super().__init__(name, opts)
         parameter = aws.ssm.Parameter(
             f"{name}-webhook",
-            name=f"/earshot/{function_name}/webhook-url",
+            name=f"/turnscope/{function_name}/webhook-url",
             type="SecureString",
             value=webhook_url,
             opts=self.child(),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pulumi_aws as aws
 
-from stacks.settings import Environment, Lab, Settings
+from core.environments import Environment
+from stacks.settings.model import Lab, Settings
 
 SERVICES = (
     "athena", "budgets", "cloudwatch", "firehose", "glue", "iam", "kms", "lambda_", "logs", "s3", "sns", "ssm", "sts",
@@ -17,7 +18,7 @@ SERVICES = (
 def provider_args(stack: str, settings: Settings) -> dict[str, Any]:
     """Region and tags; in environment `local` the emulator's address instead of AWS' own."""
     tags = {
-        "Project": "earshot",
+        "Project": "turnscope",
         "Stack": stack,
         "Environment": str(settings.environment),
         "Owner": settings.owner,

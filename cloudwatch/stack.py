@@ -6,14 +6,14 @@ from typing import Any
 
 import pulumi
 
+from analytics.component import Analytics
 from cloudwatch.agent import AgentObservability
-from cloudwatch.analytics.component import Analytics
 from cloudwatch.budget import CostBudget
-from cloudwatch.component import ReadSecret
 from cloudwatch.dashboards import Dashboards
 from cloudwatch.log_groups import LogEncryptionKey
 from cloudwatch.notifications import NotificationTopic
 from cloudwatch.plan.model import CloudWatchPlan, Severity
+from core.component import ReadSecret
 
 
 def make_cloudwatch(
@@ -32,7 +32,7 @@ def make_cloudwatch(
     }
     key_arn = None
     if any(agent.log_group.managed and agent.log_group.encrypt == "stack-key" for agent in plan.agents):
-        name = f"earshot-{plan.stack}-logs"
+        name = f"turnscope-{plan.stack}-logs"
         key_arn = LogEncryptionKey(name, region=plan.region, account_id=account_id, opts=opts).arn
     log_groups = {
         agent.log_group.name: AgentObservability(

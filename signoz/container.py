@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_docker as docker
 
-from cloudwatch.component import Component, ReadSecret
-from earshot.errors import UserError
+from core.component import Component, ReadSecret
+from core.errors import UserError
 from signoz.docker_host import MakeReady
+from signoz.plan.files import content
 from signoz.plan.model import Container, File, HealthCheck, VolumeMount
-from signoz.plan.secrets import content
 
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 TMPFS_OPTIONS = "rw,nosuid,nodev,size=256m"
-CONTENT_LABEL = "earshot.content"
+CONTENT_LABEL = "turnscope.content"
 
 
 class RoleContainer(Component):
@@ -43,7 +43,7 @@ class RoleContainer(Component):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
-        own = {**labels, "earshot.role": str(plan.role), CONTENT_LABEL: content_hash(plan.files, read_secret)}
+        own = {**labels, "turnscope.role": str(plan.role), CONTENT_LABEL: content_hash(plan.files, read_secret)}
         container = docker.Container(
             f"{name}-container",
             name=plan.name,

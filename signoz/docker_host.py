@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from earshot.errors import UserError
+from core.errors import UserError
 from signoz.plan.model import Container
 
 LOG_LINES_SHOWN = 15
@@ -84,7 +84,7 @@ class DockerHost:
         if answer.returncode != 0:
             raise UserError(
                 f"Container {container.name} cannot be looked at: {answer.stderr.strip()}\n"
-                f"If somebody removed it, run `earshot refresh` or `pulumi refresh`, then deploy again.",
+                f"If somebody removed it, run `turnscope refresh` or `pulumi refresh`, then deploy again.",
                 exit_code=1,
             )
         return json.loads(answer.stdout)[0]

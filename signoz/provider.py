@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi_docker as docker
 
-from stacks.roles.signoz import SigNozSettings
+from stacks.settings.roles.signoz import SigNozSettings
 
 SSH_OPTIONS = ["-o", "ServerAliveInterval=15", "-o", "ConnectTimeout=15"]
 

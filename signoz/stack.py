@@ -7,14 +7,15 @@ from graphlib import TopologicalSorter
 import pulumi
 import pulumi_docker as docker
 
-from cloudwatch.component import Component, ReadSecret
+from core.component import Component, ReadSecret
+from core.roles import Role
 from signoz.container import RoleContainer
 from signoz.content.access import Access
 from signoz.content.component import SigNozContent
 from signoz.docker_host import MakeReady
-from signoz.plan.model import Container, Role, SigNozPlan
-from signoz.plan.server import DATA_PATH
+from signoz.plan.model import Container, SigNozPlan
 from signoz.plan.volumes import volumes
+from signoz.roles.server import DATA_PATH
 
 
 class SigNoz(Component):

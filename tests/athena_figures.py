@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from cloudwatch.analytics.plan.model import EventTable
-from cloudwatch.plan.events import SESSION_ANALYTICS, VOICE_METRICS
-from stacks.settings import Prices, SavedQueries
+from analytics.plan.model import EventTable
+from core.events import SESSION_ANALYTICS, VOICE_METRICS
+from stacks.settings.model import Prices, SavedQueries
 
 Event = dict[str, Any]
 Record = dict[str, Any]

@@ -10,15 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cloudwatch.analytics.catalogue import parameters
-from cloudwatch.analytics.plan.model import EventTable
-from cloudwatch.analytics.plan.schema import columns
-from cloudwatch.plan.events import EVENTS, Field
-from earshot.lab.athena_engine import File, LabAthena, Table, table
-from earshot.lab.hive_types import arrow_type
+from analytics.catalogue import parameters
+from analytics.plan.model import EventTable
+from analytics.plan.schema import columns
+from core.events import EVENTS, Field
+from lab.athena_engine import File, LabAthena, Table, table
+from lab.hive_types import arrow_type
 
 BUCKET = "data"
-DATABASE = "earshot_dev"
+DATABASE = "turnscope_dev"
 ALL = tuple(EVENTS)
 
 

@@ -1,4 +1,4 @@
-"""What may stand in ClickHouse's and Keeper's files, as far as Earshot uses it: the server ignores a misspelt key.
+"""What may stand in ClickHouse's and Keeper's files, as far as Turnscope uses it: the server ignores a misspelt key.
 
 A schema is a mapping of element name to the schema of its children, or to a check of its text. `ANY` stands for names
 that are chosen freely. From clickhouse.com/docs: operations/server-configuration-parameters/settings,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudwatch.plan.model import SecretRef
-from signoz.plan.collector import CollectorContext, Generation
-from stacks.roles.collector import CollectorSettings
-from stacks.settings import Prices
+from core.secrets.reference import SecretRef
+from signoz.roles.collector import CollectorContext, Generation
+from stacks.settings.model import Prices
+from stacks.settings.roles.collector import CollectorSettings
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 PRICES = Prices.model_validate(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from earshot.lab.images.signoz.answers import Refusal
-from earshot.lab.images.signoz.api import Api, Request
-from earshot.lab.images.signoz.store import Store
+from lab.images.signoz.answers import Refusal
+from lab.images.signoz.api import Api, Request
+from lab.images.signoz.store import Store
 from signoz.content.api.bootstrap import make_api_key
 from signoz.content.api.client import SigNozClient
 from signoz.content.api.http import Patience
@@ -78,7 +78,7 @@ class Lab:
 
     def key(self, clock: Clock | None = None) -> str:
         patience = (clock or Clock()).patience()
-        return make_api_key(ADDRESS, None, EMAIL, PASSWORD, "earshot", patience=patience, transport=self.transport)[0]
+        return make_api_key(ADDRESS, None, EMAIL, PASSWORD, "turnscope", patience=patience, transport=self.transport)[0]
 
     def client(self, clock: Clock | None = None, key: str | None = None) -> SigNozClient:
         """As an administrator; `asked` is empty afterwards."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudwatch.plan.model import SecretRef
-from signoz.releases import CLASSIC, CURRENT
-from stacks.roles.alertmanager import AlertmanagerSettings
-from stacks.roles.clickhouse import ClickHouseSettings
-from stacks.roles.collector import Firehose
-from stacks.roles.gateway import GatewaySettings
+from core.releases import CLASSIC, CURRENT
+from core.secrets.reference import SecretRef
+from stacks.settings.roles.alertmanager import AlertmanagerSettings
+from stacks.settings.roles.clickhouse import ClickHouseSettings
+from stacks.settings.roles.collector import Firehose
+from stacks.settings.roles.gateway import GatewaySettings
 
 RELEASES = {"current": CURRENT, "classic": CLASSIC}
 
@@ -59,7 +59,7 @@ SLACK = SecretRef("signoz.alertmanager.receivers.team.slack_webhook_url")
 PAGER = SecretRef("signoz.alertmanager.receivers.pager.pagerduty_routing_key")
 WEBHOOK = SecretRef("signoz.alertmanager.receivers.hook.webhook_url")
 SMTP_PASSWORD = SecretRef("signoz.alertmanager.smtp.password")
-SMTP = {"host": "smtp.example.com", "sender": "alerts@example.com", "username": "earshot", "password": SMTP_PASSWORD}
+SMTP = {"host": "smtp.example.com", "sender": "alerts@example.com", "username": "turnscope", "password": SMTP_PASSWORD}
 PAGED: dict[str, Any] = {
     "receivers": {
         "team": {"slack_webhook_url": SLACK, "slack_channel": "#voice-alerts"},

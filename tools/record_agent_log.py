@@ -1,12 +1,12 @@
 """Record what a real LiveKit agent writes to its log, for the local stack and the tests.
 
     pip install livekit-agents==1.8.9
-    python tools/record_agent_log.py earshot/lab/recordings
+    python tools/record_agent_log.py simulate/recordings
 
 Runs livekit-agents in voice mode, offline, each session as a job in a process of its own: its turn taking,
 interruptions, tool calls, retries, metrics and production JSON logging over scripted speech, language and voice models.
 One file per session; a line is one line of the agent's standard output, so one event of CloudWatch Logs: LiveKit's own
-log lines, and the `voice_metrics` and `session_analytics` lines of `earshot.agent.observe`, as any agent that uses it
+log lines, and the `voice_metrics` and `session_analytics` lines of `turnscope_agent.observe`, as any agent that uses it
 writes them.
 
 Scrubbed, so that a recording is the same wherever it is made: folders in `code.file.path`, process ids, tracebacks'
@@ -123,6 +123,7 @@ def scripted_call(turns: tuple[Turn, ...], behind: Callable[[Any], Any] = lambda
 
     Imports LiveKit here, so that the recorder itself needs it only in the sessions' processes.
     """
+    import turnscope_agent
     from livekit import rtc
     from livekit.agents import (
         Agent,
@@ -138,8 +139,6 @@ def scripted_call(turns: tuple[Turn, ...], behind: Callable[[Any], Any] = lambda
     )
     from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
     from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
-
-    from earshot import agent as earshot
 
     speech: list[tuple[float, float, Turn]] = []
     at = 0.8
@@ -341,14 +340,14 @@ def scripted_call(turns: tuple[Turn, ...], behind: Callable[[Any], Any] = lambda
         @function_tool
         async def note_team_size(self, team_size: int) -> str:
             """Note how many people the caller's team has."""
-            earshot.signals.note(team_size=team_size)
+            turnscope_agent.signals.note(team_size=team_size)
             await asyncio.sleep(0.03)
             return "noted"
 
         @function_tool
         async def note_volume(self, monthly_volume: int) -> str:
             """Note how many documents the caller sends a month."""
-            earshot.signals.note(monthly_volume=monthly_volume)
+            turnscope_agent.signals.note(monthly_volume=monthly_volume)
             await asyncio.sleep(0.04)
             return "noted"
 
@@ -389,11 +388,11 @@ def scripted_call(turns: tuple[Turn, ...], behind: Callable[[Any], Any] = lambda
 
 async def entrypoint(context: Any) -> None:
     """Runs in the job's own process, which adds job and room to LiveKit's lines."""
-    from earshot import agent as earshot
+    import turnscope_agent
 
     name = os.environ[SESSION_VARIABLE]
     call = scripted_call(SESSIONS[name])
-    earshot.observe(call.session, tenant=TENANTS[name])
+    turnscope_agent.observe(call.session, tenant=TENANTS[name])
     await call.run()
     context.shutdown("done")
 

@@ -22,7 +22,7 @@ from cloudwatch.plan.model import (
     MissingData,
     Severity,
 )
-from stacks.settings import Alarms
+from stacks.settings.model import Alarms
 
 NO_DATA_PERIOD_SECONDS = 300
 SUPPRESSION_SECONDS = 120
@@ -31,7 +31,7 @@ SUPPRESSION_SECONDS = 120
 
 def prefixed_names(stack: str, agent: str) -> Callable[[str], str]:
     """Naming strategy: alarm names are unique per account and region, so stack and agent lead."""
-    return lambda key: f"earshot-{stack}-{agent}-{key}"
+    return lambda key: f"turnscope-{stack}-{agent}-{key}"
 
 
 def runbooks_below(base_url: str) -> Callable[[str], str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudwatch.analytics.plan.build import plan_analytics
+from analytics.plan.build import plan_analytics
 from cloudwatch.plan.alarms import ActionStrategy, AlarmFactory, plan_alarms, prefixed_names, runbooks_below
 from cloudwatch.plan.dashboards import plan_agent_dashboard, plan_overview
 from cloudwatch.plan.metric_filters import Metrics, agent_namespace, plan_metric_filters
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, LogGroup
 from cloudwatch.plan.notifications import plan_budget, plan_topics
 from cloudwatch.plan.saved_queries import plan_saved_queries
-from stacks.settings import Settings
+from stacks.settings.model import Settings
 
 
 def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:

@@ -14,7 +14,7 @@ from typing import Any
 
 from cloudwatch.plan.metric_filters import Metrics
 from cloudwatch.plan.model import AgentPlan, Dashboard, Metric, MetricAlarm, Severity
-from stacks.settings import Prices
+from stacks.settings.model import Prices
 
 GRID_COLUMNS = 24
 ACCOUNT_ID = "{account_id}"
@@ -75,7 +75,7 @@ def threshold_line(alarm: MetricAlarm) -> dict[str, Any]:
 
 
 def agent_dashboard_name(stack: str, agent: str) -> str:
-    return f"earshot-{stack}-{agent}"
+    return f"turnscope-{stack}-{agent}"
 
 
 def alarm_arn(region: str, name: str) -> str:
@@ -389,4 +389,4 @@ def plan_overview(stack: str, region: str, agents: Sequence[AgentPlan], period_s
             ),
         ],
     ]
-    return Dashboard("overview", f"earshot-{stack}-overview", {"widgets": lay_out(rows)})
+    return Dashboard("overview", f"turnscope-{stack}-overview", {"widgets": lay_out(rows)})

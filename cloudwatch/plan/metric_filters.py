@@ -7,9 +7,9 @@ before its value is taken: LiveKit reports a time to first token of -1 when ther
 
 from __future__ import annotations
 
-from cloudwatch.plan import events
-from cloudwatch.plan.events import Field
 from cloudwatch.plan.model import Metric, MetricFilter
+from core import events
+from core.events import Field
 
 TOOL_CALLS_COUNTED = 10
 """Tool calls of a session that are counted. A filter adds one value per event, so each position in the list has
@@ -20,7 +20,7 @@ MODEL = "Model"
 
 
 def agent_namespace(stack: str, agent: str) -> str:
-    return f"Earshot/{stack}/{agent}"
+    return f"Turnscope/{stack}/{agent}"
 
 
 class Metrics:
@@ -67,7 +67,7 @@ def plan_metric_filters(stack: str, agent: str, log_group_name: str) -> tuple[Me
     ) -> MetricFilter:
         return MetricFilter(
             key=key,
-            name=f"earshot-{stack}-{key}",
+            name=f"turnscope-{stack}-{key}",
             log_group_name=log_group_name,
             pattern=f"{{ {pattern} }}",
             namespace=metric.namespace,

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
+from core.secrets.reference import SecretRef
+
 if TYPE_CHECKING:
-    from cloudwatch.analytics.plan.model import AnalyticsPlan
+    from analytics.plan.model import AnalyticsPlan
 
 
 class Severity(StrEnum):
@@ -203,13 +205,6 @@ class Dashboard:
     key: str
     name: str
     body: dict[str, Any] = field(hash=False)
-
-
-@dataclass(frozen=True)
-class SecretRef:
-    """A secret setting, by where it stands in the stack's configuration; its value is never in a plan."""
-
-    path: str
 
 
 @dataclass(frozen=True)

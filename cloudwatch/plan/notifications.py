@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudwatch.plan.model import Budget, Severity, Subscription, Topic
-from stacks import settings
+from stacks.settings import model as settings
 
 BUDGETED_SERVICES = (
     "AmazonCloudWatch",
@@ -21,7 +21,7 @@ def plan_topics(stack: str, notifications: settings.Notifications) -> tuple[Topi
     """One topic per severity, also without receivers: alarms have somewhere to speak, and one can be added."""
     receivers = {Severity.CRITICAL: notifications.critical, Severity.WARNING: notifications.warning}
     return tuple(
-        Topic(str(severity), f"earshot-{stack}-{severity}", severity, _subscriptions(of))
+        Topic(str(severity), f"turnscope-{stack}-{severity}", severity, _subscriptions(of))
         for severity, of in receivers.items()
     )
 
@@ -40,7 +40,7 @@ def plan_budget(stack: str, budget: settings.Budget | None, *, analytics: bool =
         return None
     return Budget(
         "monthly-cost",
-        f"earshot-{stack}-monthly-cost",
+        f"turnscope-{stack}-monthly-cost",
         budget.monthly_limit_usd,
         (*BUDGETED_SERVICES, *ANALYTICS_SERVICES) if analytics else BUDGETED_SERVICES,
         tuple(sorted(set(budget.alert_percents))),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jinja2
 
-from cloudwatch.plan import insights
+from cloudwatch import insights
 from cloudwatch.plan.model import SavedQuery
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "insights"

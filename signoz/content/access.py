@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cloudwatch.plan.model import SecretRef
-from stacks.roles.signoz import SigNozSettings
+from core.secrets.reference import SecretRef
+from stacks.settings.roles.signoz import SigNozSettings
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from earshot.errors import UserError
+from core.errors import UserError
 from signoz.content import loader
 from signoz.content.channels import plan_channels
 from signoz.content.compile import compile_dashboard, compile_view
@@ -16,8 +16,8 @@ from signoz.content.policies import plan_policies
 from signoz.content.pricing import plan_prices
 from signoz.content.retention import plan_retention
 from signoz.content.rules import RuleContext, alert_labels, compile_rule
-from stacks.roles.content import ContentSettings, Thresholds
-from stacks.settings import Settings
+from stacks.settings.model import Settings
+from stacks.settings.roles.content import ContentSettings, Thresholds
 
 FOLDER = "stacks/content"
 

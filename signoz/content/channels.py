@@ -1,18 +1,18 @@
 """Notification channels: the receivers of the alertmanager settings, as SigNoz' API takes them. Pure.
 
 A body is a receiver of Alertmanager's own configuration (prometheus.io/docs/alerting/latest/configuration), as JSON;
-the mail server is the server's affair (`signoz.plan.alertmanager`).
+the mail server is the server's affair (`signoz.roles.alertmanager`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from core.secrets import placeholders as marks
 from signoz.content.model import ContentObject, Kind
-from signoz.plan import marks
-from signoz.plan.alertmanager import TEXT
 from signoz.plan.model import Secrets
-from stacks.roles.alertmanager import AlertmanagerSettings, Receiver
+from signoz.roles.alertmanager import TEXT
+from stacks.settings.roles.alertmanager import AlertmanagerSettings, Receiver
 
 SOURCE = "signoz.alertmanager.receivers"
 TITLE = "[{{ .Status | toUpper }}] {{ .CommonLabels.alertname }}{{ with .CommonLabels.severity }} ({{ . }}){{ end }}"

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from signoz.content.filters import parse_filter
-from signoz.content.form import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
 from signoz.content.model import ContentObject, Kind
+from signoz.content.schema import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
 
 COLUMNS = 12
 LONGEST_PANEL_KEY = 60

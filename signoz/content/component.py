@@ -9,15 +9,15 @@ from typing import Any
 import pulumi
 from pulumi import UNKNOWN
 
-from cloudwatch.component import Component, ReadSecret
-from earshot.errors import UserError
+from core.component import Component, ReadSecret
+from core.errors import UserError
 from signoz.content.access import Access
 from signoz.content.api.client import identity_of
-from signoz.content.filling import as_text, ids_in, secrets_in
 from signoz.content.model import ContentObject, ContentPlan, Kind
+from signoz.content.placeholders import as_text, ids_in, secrets_in
 from signoz.content.resources import RESOURCES, ApiKey, Content
 
-ACCOUNT = "earshot"
+ACCOUNT = "turnscope"
 """The service account's name."""
 
 NEEDS: Mapping[Kind, tuple[Kind, ...]] = {

@@ -12,9 +12,9 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from earshot.errors import UserError
+from core.errors import UserError
 from signoz.content.model import ContentObject, Kind
-from stacks.roles.content import Downtime
+from stacks.settings.roles.content import Downtime
 
 SOURCE = "signoz.content.downtimes"
 

@@ -1,6 +1,6 @@
 """Content from files: the shipped library, and a stack's own folder over it.
 
-    dashboards/*.yaml  rules/*.yaml  views/*.yaml      the typed form (`signoz.content.form`), after Jinja2
+    dashboards/*.yaml  rules/*.yaml  views/*.yaml      the typed form (`signoz.content.schema`), after Jinja2
     dashboards/*.json  rules/*.json  views/*.json  channels/*.json  policies/*.json  downtimes/*.json
                                                        what the API takes, as it is
 
@@ -22,12 +22,12 @@ import jinja2
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from earshot.errors import UserError
-from signoz.content.form import AlertRule, Dashboard, SavedView
+from core.errors import UserError
 from signoz.content.model import ContentObject, Kind
-from stacks.documents import Document, Location, Problem, dotted, parse, shown, text_of
-from stacks.problems import error_location, error_text, nearest, raise_if_any
-from stacks.schema import Node, child, resolved
+from signoz.content.schema import AlertRule, Dashboard, SavedView
+from stacks.settings.documents import Document, Location, Problem, dotted, parse, shown, text_of
+from stacks.settings.problems import error_location, error_text, nearest, raise_if_any
+from stacks.settings.schema import Node, child, resolved
 
 LIBRARY = Path(__file__).parent / "library"
 GUIDE = "What the files may hold: docs/how-to/content.md"
@@ -225,7 +225,7 @@ def _form(path: Path, kind: Kind, numbers: Mapping[str, Any]) -> Iterator[_Objec
 
 
 def _words(kind: Kind, location: Location, detail: ErrorDetails) -> str:
-    if detail["type"] == "earshot" and isinstance(detail["input"], dict):
+    if detail["type"] == "turnscope" and isinstance(detail["input"], dict):
         return ": ".join(filter(None, (dotted(location), detail["msg"])))  # of several fields: no one value to show
     return error_text(location, detail, node_at=partial(_node_at, kind))
 
@@ -332,12 +332,12 @@ def _raw_title(body: Mapping[str, Any], kind: Kind) -> str:
 def _raw_problems(found: _Object, body: Mapping[str, Any]) -> Iterator[Problem]:
     kind = found.kind
     if kind is Kind.DASHBOARD and "widgets" in body:
-        hint = "import it in SigNoz, then run earshot content export"
+        hint = "import it in SigNoz, then run turnscope content export"
         yield Problem(found.file, None, f"a dashboard as before SigNoz 0.135 (widgets): {hint}")
         return
     for field in (*SET_BY_SIGNOZ, *(("source",) if kind is Kind.DASHBOARD else ())):
         if field in body:
-            yield found.problem(field, "set by SigNoz: leave it out, as earshot content export does")
+            yield found.problem(field, "set by SigNoz: leave it out, as turnscope content export does")
     for field in NEEDED[kind]:
         if field not in body:
             yield Problem(found.file, None, f"{field}: missing")

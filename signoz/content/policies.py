@@ -11,10 +11,10 @@ import json
 from collections.abc import Collection, Mapping
 
 from signoz.content.model import ContentObject, Kind
-from stacks.roles.alertmanager import AlertmanagerSettings
+from stacks.settings.roles.alertmanager import AlertmanagerSettings
 
 SOURCE = "signoz.alertmanager"
-TAG = "earshot"
+TAG = "turnscope"
 
 
 def plan_policies(settings: AlertmanagerSettings, labels: Collection[str]) -> tuple[ContentObject, ...]:

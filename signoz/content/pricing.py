@@ -1,6 +1,6 @@
 """Prices of language models for SigNoz' AI pages, from the stack's price table. Pure.
 
-SigNoz works out costs with them, in attributes of its own; what Earshot's panels and rules show is counted by the
+SigNoz works out costs with them, in attributes of its own; what Turnscope's panels and rules show is counted by the
 collector, from the same table.
 """
 
@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 
 from signoz.content.model import ContentObject, Kind
-from stacks.settings import LlmPrice
+from stacks.settings.model import LlmPrice
 
 SOURCE = "prices.llm"
-PROVIDER = "earshot"
+PROVIDER = "turnscope"
 """SigNoz wants one; the price table is by model alone."""
 
 

@@ -1,8 +1,9 @@
 """SigNoz' content as Pulumi resources: dynamic providers over its API.
 
 The engine runs them in a process of its own (`pulumi-resource-pulumi-python`), which finds them by the name of their
-class: no code is in the state, and a new version of Earshot changes nothing in it. Bodies are recorded with marks
-(`signoz.content.filling`), so previews show them; secrets are in properties of their own, which the engine encrypts.
+class: no code is in the state, and a new version of Turnscope changes nothing in it. Bodies are recorded with marks
+(`signoz.content.placeholders`), so previews show them; secrets are in properties of their own, which the engine
+encrypts.
 
 What the engine cannot do with dynamic resources: `pulumi import` (it hands a provider no inputs with the identifier, so
 nothing says which provider; pkg/resource/deploy/step.go, ImportStep). Instead, a create takes up an object of the same
@@ -25,8 +26,8 @@ from signoz.content.api import bootstrap
 from signoz.content.api.client import SigNozClient
 from signoz.content.api.errors import ApiError, Conflict, NotFound, Unauthorized, Unreachable
 from signoz.content.api.normalise import normalise
-from signoz.content.filling import as_text, filled, masked, without_secrets
 from signoz.content.model import Kind
+from signoz.content.placeholders import as_text, filled, masked, without_secrets
 from signoz.content.resource_types import API_KEY_TYPE, MODULE, TYPES
 
 IMMUTABLE = {
@@ -186,7 +187,7 @@ class ApiKeyProvider(dynamic.ResourceProvider):
 
 
 class ApiKey(dynamic.Resource, module=MODULE, name=API_KEY_TYPE):
-    """The key with which Earshot deploys content; made once, for a service account of its own."""
+    """The key with which Turnscope deploys content; made once, for a service account of its own."""
 
     key: pulumi.Output[str]
     """A secret."""
@@ -252,10 +253,10 @@ def _explained(props: Props) -> Iterator[None]:
 def _advice(error: ApiError) -> str:
     match error:
         case Unauthorized():
-            return " The key was revoked: `earshot up STACK --refresh` makes a new one."
+            return " The key was revoked: `turnscope up STACK --refresh` makes a new one."
         case NotFound():
-            return " It was deleted in SigNoz: `earshot up STACK --refresh` makes it again."
+            return " It was deleted in SigNoz: `turnscope up STACK --refresh` makes it again."
         case Unreachable():
-            return " Where its containers are stopped, `earshot up STACK` without --refresh starts them."
+            return " Where its containers are stopped, `turnscope up STACK` without --refresh starts them."
         case _:
             return ""

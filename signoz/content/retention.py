@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from signoz.content.model import ContentObject, Kind
-from stacks.roles.content import Retention
+from stacks.settings.roles.content import Retention
 
 SOURCE = "signoz.content.retention"
 COLD_VOLUME = "s3"
-"""The volume of the storage policy `tiered` (`signoz.plan.clickhouse`)."""
+"""The volume of the storage policy `tiered` (`signoz.roles.clickhouse`)."""
 SIGNALS = ("traces", "metrics", "logs")
 
 

@@ -5,7 +5,7 @@ What the server makes of it is in github.com/SigNoz/signoz, `pkg/types/ruletypes
 - A threshold's name becomes its alerts' label `severity`, unless the rule has a label of that name. An alert for
   missing data has the rule's labels alone. So a rule with one threshold has the label, one with several has not.
 - A group is a rule (always) and the labels of `groupBy`; it speaks at most once in the group interval that the server
-  is started with (`signoz.plan.alertmanager`), and again after `renotify.interval`.
+  is started with (`signoz.roles.alertmanager`), and again after `renotify.interval`.
 - A rule either names channels at its thresholds, or leaves it to the route policies.
 """
 
@@ -16,12 +16,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from earshot.errors import UserError
+from core.errors import UserError
 from signoz.content.compile import compile_queries, field_key
-from signoz.content.form import AlertRule
 from signoz.content.model import ContentObject, Kind
 from signoz.content.policies import alert_label, repeat_seconds
-from stacks.roles.alertmanager import AlertmanagerSettings
+from signoz.content.schema import AlertRule
+from stacks.settings.roles.alertmanager import AlertmanagerSettings
 
 OWN_LABELS = ("alertname", "ruleId", "ruleSource", "severity", "threshold.name", "nodata", "lastSeen", "rule", "stack")
 """Labels that SigNoz sets, or `compile_rule`."""

@@ -6,11 +6,18 @@ import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from signoz.plan import migrations
-from signoz.plan.alertmanager import CONFIG_PATH as ALERTMANAGER_CONFIG
-from signoz.plan.alertmanager import PORT as ALERTMANAGER_PORT
-from signoz.plan.alertmanager import alertmanager_files
-from signoz.plan.clickhouse import (
+from core.environments import Environment
+from core.releases import Coordination, Release, find_release, in_lab
+from core.roles import Role
+from signoz.plan.images import Digests, image_of
+from signoz.plan.model import Container, File, HealthCheck, Image, SigNozPlan, VolumeMount
+from signoz.plan.templating import TEMPLATES
+from signoz.plan.volumes import with_setup
+from signoz.roles import migrator as migrations
+from signoz.roles.alertmanager import CONFIG_PATH as ALERTMANAGER_CONFIG
+from signoz.roles.alertmanager import PORT as ALERTMANAGER_PORT
+from signoz.roles.alertmanager import alertmanager_files
+from signoz.roles.clickhouse import (
     CONFIG_PATH,
     DATA_PATH,
     HISTOGRAM_QUANTILE_PATH,
@@ -20,21 +27,16 @@ from signoz.plan.clickhouse import (
     clickhouse_files,
     keeper_files,
 )
-from signoz.plan.collector import QUEUE_FOLDER
-from signoz.plan.collector_container import USER as COLLECTOR_USER
-from signoz.plan.collector_container import collector_container
-from signoz.plan.gateway import DATA_PATH as GATEWAY_DATA_PATH
-from signoz.plan.gateway import HEALTH_URL as GATEWAY_HEALTH_URL
-from signoz.plan.gateway import gateway_files, gateway_ports
-from signoz.plan.images import Digests, image_of
-from signoz.plan.model import Container, File, HealthCheck, Image, Role, SigNozPlan, VolumeMount
-from signoz.plan.server import DATA_PATH as SERVER_DATA_PATH
-from signoz.plan.server import external_url, server_container
-from signoz.plan.templating import TEMPLATES
-from signoz.plan.volumes import with_setup
-from signoz.releases import Coordination, Release, find_release, in_lab
-from stacks.roles.signoz import SigNozSettings
-from stacks.settings import Environment, Prices
+from signoz.roles.collector import QUEUE_FOLDER
+from signoz.roles.collector_container import USER as COLLECTOR_USER
+from signoz.roles.collector_container import collector_container
+from signoz.roles.gateway import DATA_PATH as GATEWAY_DATA_PATH
+from signoz.roles.gateway import HEALTH_URL as GATEWAY_HEALTH_URL
+from signoz.roles.gateway import gateway_files, gateway_ports
+from signoz.roles.server import DATA_PATH as SERVER_DATA_PATH
+from signoz.roles.server import external_url, server_container
+from stacks.settings.model import Prices
+from stacks.settings.roles.signoz import SigNozSettings
 
 CLICKHOUSE_USER = "101:101"
 ZOOKEEPER_USER = "1001:0"
@@ -57,7 +59,7 @@ def plan_signoz(
 ) -> SigNozPlan:
     """What will run on the Docker host for `stack`. Pure: the same settings give the same plan.
 
-    `digests` pins images (`earshot.lock`). Raises `UserError` for lab images outside environment local.
+    `digests` pins images (the stack's lock file). Raises `UserError` for lab images outside environment local.
     """
     release = find_release(settings.release)
     if settings.images.source == "lab":
@@ -65,7 +67,7 @@ def plan_signoz(
     if settings.coordination:
         release = replace(release, coordination=Coordination(settings.coordination))
     builder = _Builder(
-        prefix=f"earshot-{stack}",
+        prefix=f"turnscope-{stack}",
         environment=str(environment),
         settings=settings,
         release=release,
@@ -74,19 +76,19 @@ def plan_signoz(
     )
     containers = with_setup(builder.containers(), builder.image(Role.SETUP), builder.name(Role.SETUP))
     labels = {
-        "earshot.project": "earshot",
-        "earshot.stack": stack,
-        "earshot.environment": str(environment),
-        "earshot.owner": owner,
-        "earshot.release": release.version,
+        "turnscope%project": "turnscope",
+        "turnscope.stack": stack,
+        "turnscope.environment": str(environment),
+        "turnscope.owner": owner,
+        "turnscope.release": release.version,
     }
     if expires_on:
-        labels["earshot.expires"] = expires_on.isoformat()
+        labels["turnscope.expires"] = expires_on.isoformat()
     return SigNozPlan(
         stack=stack,
         environment=str(environment),
         release=release.version,
-        network=f"earshot-{stack}",
+        network=f"turnscope-{stack}",
         containers=containers,
         labels=tuple(labels.items()),
     )

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shlex
 
-from signoz.plan import marks
+from core.secrets import placeholders as marks
 from signoz.plan.model import File
 
-PATH = "/etc/earshot/secrets/environment.sh"
+PATH = "/etc/turnscope/secrets/environment.sh"
 
 
 def environment_file(variables: dict[str, str], *, owner: str) -> File:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from earshot.errors import UserError
-from signoz.plan.lab_images import lab_image
-from signoz.plan.model import Image, Role
-from signoz.releases import Release
-from stacks.roles.images import Images
-from stacks.settings import Environment
+from core.environments import Environment
+from core.errors import UserError
+from core.releases import Release
+from core.roles import Role
+from lab.images.catalogue import lab_image
+from signoz.plan.model import Image
+from stacks.settings.roles.images import Images
 
 Digests = Mapping[str, str]
 """Repository and tag, as in `Image.reference` without a digest -> digest (`sha256:...`)."""

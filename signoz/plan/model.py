@@ -1,35 +1,18 @@
 """Plan objects of the SigNoz half: what runs on the Docker host. Frozen, no Pulumi, no I/O.
 
 Names follow Docker's own: health check, ulimit, restart policy. A role is what a container is for; the release
-catalogue says which roles a release has (`signoz.releases`).
+catalogue says which roles a release has (`core.releases`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Literal
 
-from cloudwatch.plan.model import SecretRef
+from core.roles import Role
+from core.secrets.reference import SecretRef
 from signoz.content.model import ContentPlan
-
-
-class Role(StrEnum):
-    """What a container is for; also its name on the stack's network."""
-
-    SETUP = "setup"
-    """Fills the volumes: files, and who may write; runs to its end before anything else starts."""
-    KEEPER = "keeper"
-    CLICKHOUSE = "clickhouse"
-    MIGRATOR = "migrator"
-    SIGNOZ = "signoz"
-    """Query service, frontend and alertmanager in one, from release 0.76 on."""
-    QUERY_SERVICE = "query-service"
-    FRONTEND = "frontend"
-    ALERTMANAGER = "alertmanager"
-    COLLECTOR = "collector"
-    GATEWAY = "gateway"
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from signoz.plan.model import Container, File, Image, Role, VolumeMount
+from core.roles import Role
+from signoz.plan.model import Container, File, Image, VolumeMount
 
-STAGED, MOUNTED = "/earshot/staged", "/earshot/volumes"
-SCRIPT = "/earshot/setup.sh"
+STAGED, MOUNTED = "/turnscope/staged", "/turnscope/volumes"
+SCRIPT = "/turnscope/setup.sh"
 ROOT = "0:0"
 
 
@@ -142,6 +143,6 @@ only() { # folder, files that stay
 own() { # folder, owner
     chown "$2" "$1"
     # Docker copies what the image has at the mount, owners included, into a volume that is empty.
-    touch "$1/.earshot"
+    touch "$1/.turnscope"
 }
 """

@@ -1,9 +1,9 @@
-"""A LiveKit agent as its developer writes it, with Earshot's two lines; its caller follows a script.
+"""A LiveKit agent as its developer writes it, with Turnscope's two lines; its caller follows a script.
 
     python agent_app.py MODE
 
 Runs one job in a real job process of a real `AgentServer`, without a LiveKit server. MODE: `whole` call, `killed` when
-the second answer has been spoken, or `hostile`, which breaks what Earshot relies on.
+the second answer has been spoken, or `hostile`, which breaks what Turnscope relies on.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
+import turnscope_agent  # noqa: E402
 from livekit.agents import AgentServer, JobContext, JobProcess  # noqa: E402  # pyright: ignore[reportMissingImports]
 from record_agent_log import Turn, scripted_call  # noqa: E402  # pyright: ignore[reportMissingImports]
-
-from earshot import agent as earshot  # noqa: E402
 
 MODE = os.environ.setdefault("AGENT_APP_MODE", sys.argv[-1])
 TURNS = (
@@ -38,7 +37,7 @@ def prewarm(process: JobProcess) -> None:
 
 
 server = AgentServer(setup_fnc=prewarm, num_idle_processes=1, host="127.0.0.1", port=0)
-earshot.setup(server, attributes={"app.version": "7"})
+turnscope_agent.setup(server, attributes={"app.version": "7"})
 
 
 @server.rtc_session()
@@ -47,7 +46,7 @@ async def entrypoint(ctx: JobContext) -> None:
     ctx.log_context_fields = {"tenant": "acme"}
     call = scripted_call(TURNS)
     session = call.session
-    earshot.observe(session, tenant="acme", attributes={"user.id": "caller-1"})
+    turnscope_agent.observe(session, tenant="acme", attributes={"user.id": "caller-1"})
     if MODE == "killed":
         session.on("conversation_item_added", KillAtSecondAnswer())
     elif MODE == "hostile":
@@ -55,7 +54,7 @@ async def entrypoint(ctx: JobContext) -> None:
         for name in ("speech_created", "function_tools_executed", "conversation_item_added"):
             session.emit(name, None)
         session.emit("conversation_item_added", Added("assistant", broken))
-        earshot.signals.note(team=object())  # type: ignore[arg-type]
+        turnscope_agent.signals.note(team=object())  # type: ignore[arg-type]
     logging.getLogger("my-agent").info("call begins", extra={"lk.pii.caller": "+31 6 1234"})
     await call.run()
     ctx.shutdown("done")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-PYTHONS_VARIABLE = "EARSHOT_LIVEKIT_PYTHONS"
+PYTHONS_VARIABLE = "TURNSCOPE_LIVEKIT_PYTHONS"
 """Interpreters that have livekit-agents, the lowest supported and the newest, separated as in PATH."""
 
 

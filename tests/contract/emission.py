@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudwatch.plan.model import SecretRef
-from signoz.plan.collector import (
+from core.secrets.reference import SecretRef
+from signoz.roles.collector import (
     CLICKHOUSE_PASSWORD,
     LANGFUSE_CREDENTIALS,
     TOKENS,
@@ -28,7 +28,7 @@ TOKEN = "contract-token-" + "a" * 20
 RESOURCE = "service.name=receptionist,deployment.environment.name=staging"
 SERVICE = "receptionist"
 CALL_SECONDS = 120
-AWAITED = {"lk_agents_worker_load", "earshot.calls", "otelcol_exporter_queue_size"}
+AWAITED = {"lk_agents_worker_load", "turnscope.calls", "otelcol_exporter_queue_size"}
 """Metrics that come late: from a scrape, or of a call that has ended."""
 SCRAPE_SECONDS = 10
 """The shortest that settings allow."""

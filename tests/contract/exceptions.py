@@ -50,7 +50,7 @@ EXCEPTIONS = (
     Excuse(
         "metrics",
         "voice_agent_*",
-        "of an application's own Prometheus endpoint (earshot:signoz.collector.scrape.agents)",
+        "of an application's own Prometheus endpoint (turnscope:signoz.collector.scrape.agents)",
         "the names of LiveKit's example with Prometheus, which its users copy",
     ),
 )

@@ -21,10 +21,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
+import turnscope_agent  # noqa: E402
 from livekit.agents import Agent, AgentServer, APIConnectionError, JobContext, llm  # noqa: E402  # pyright: ignore[reportMissingImports]
 from record_agent_log import Turn, scripted_call  # noqa: E402  # pyright: ignore[reportMissingImports]
-
-from earshot import agent as earshot  # noqa: E402
 
 BROKEN = Turn("this is the broken one", "", 0.2, fails=True)
 TURNS = (
@@ -39,7 +38,7 @@ ERRORS_THAT_END_A_SESSION = 4
 PROMETHEUS_PORT = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 
 server = AgentServer(num_idle_processes=2, host="127.0.0.1", port=0, prometheus_port=PROMETHEUS_PORT)
-earshot.setup(server)
+turnscope_agent.setup(server)
 
 
 @server.rtc_session()
@@ -49,8 +48,8 @@ async def entrypoint(ctx: JobContext) -> None:
     else:
         # LiveKit's adapter leaves the model aside that never answers.
         call = scripted_call(TURNS[:2], lambda scripted: llm.FallbackAdapter([Silent(), scripted]))
-    earshot.observe(call.session, tenant="acme", attributes={"user.id": "caller-1"})
-    earshot.circuit_breaker("crm", open=True)
+    turnscope_agent.observe(call.session, tenant="acme", attributes={"user.id": "caller-1"})
+    turnscope_agent.circuit_breaker("crm", open=True)
     logging.getLogger("my-agent").error("the CRM does not answer")
     running = asyncio.create_task(call.run())
     await asyncio.sleep(1)

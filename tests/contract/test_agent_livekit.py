@@ -1,7 +1,7 @@
-"""The real livekit-agents with `earshot.agent`: what reaches a collector, and what stands on standard output.
+"""The real livekit-agents with `turnscope_agent`: what reaches a collector, and what stands on standard output.
 
-Each run is a real job process of a real `AgentServer` (`agent_app.py`), with the environment that `earshot env` prints,
-towards a collector in this process behind TLS. Needs livekit-agents in the running interpreter:
+Each run is a real job process of a real `AgentServer` (`agent_app.py`), with the environment that `turnscope env`
+prints, towards a collector in this process behind TLS. Needs livekit-agents in the running interpreter:
 
     python -m pip install 'livekit-agents>=1.8.2' opentelemetry-exporter-otlp pytest
     python -m pytest tests/contract/test_agent_livekit.py
@@ -26,8 +26,8 @@ from typing import Any
 
 import pytest
 
-from cloudwatch.plan import events
-from earshot.agent_env import Gateway, Langfuse, Protocol, agent_environment
+from core import events
+from turnscope.agent_environment import Gateway, Langfuse, Protocol, agent_environment
 
 if importlib.util.find_spec("livekit") is None or importlib.util.find_spec("livekit.agents") is None:
     pytest.skip(
@@ -119,7 +119,7 @@ class Run:
         return [line for line in self.lines if line.get("_event_type") == event_type]
 
     def warnings(self) -> list[str]:
-        return [line["message"] for line in self.lines if line.get("name") == "earshot.agent"]
+        return [line["message"] for line in self.lines if line.get("name") == "turnscope_agent"]
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -368,7 +368,7 @@ def test_troubles_are_logged_once_and_success_is_silent(runs: dict[str, Run]) ->
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in message
     assert len(runs["nowhere"].warnings()) <= len(processes)
     # Once in each process: the one that waits for a call has gauges to send too.
-    gone = [(line["pid"], line["message"]) for line in runs["gone"].lines if line.get("name") == "earshot.agent"]
+    gone = [(line["pid"], line["message"]) for line in runs["gone"].lines if line.get("name") == "turnscope_agent"]
     assert gone
     assert len(gone) == len(set(gone))
     assert any("_on_item" in message for message in runs["grpc"].warnings())

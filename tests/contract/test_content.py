@@ -12,17 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from cloudwatch.plan import events, insights
+from cloudwatch import insights
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import AgentPlan
-from earshot.plans import plans
-from earshot.simulate.metrics import extract
+from core import events
 from signoz.content.model import ContentPlan
 from signoz.content.references import Reference, Sort, references
-from stacks.loading import load
+from simulate.metrics import extract
+from stacks.settings.loading import load
 from tests.contract.emission import Emission
 from tests.contract.exceptions import EXCEPTIONS
 from tests.contract.names import paths
+from turnscope.plans import plans
 
 ROOT = Path(__file__).parents[2]
 NOT_MINE = {"@timestamp", "@message", "@logStream", "@log"}

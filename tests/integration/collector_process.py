@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import grpc
 import yaml
 
-from signoz.plan.collector import (
+from signoz.roles.collector import (
     HEALTH_PORT,
     OTLP_GRPC_PORT,
     OTLP_HTTP_PORT,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from earshot.toolchain import build, golang
-from earshot.toolchain.parts import PARTS, Context
-from earshot.toolchain.store import Store, default_directory
+from toolchain import build, golang
+from toolchain.parts import PARTS, Context
+from toolchain.store import Store, default_directory
 
 
 def collector_program() -> Path:

@@ -13,21 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from earshot.lab import emulator
-from stacks.loading import load
-from stacks.settings import Settings
+from lab import emulator
+from stacks.settings.loading import load
+from stacks.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("Pulumi.yaml", "__main__.py", "stacks", "cloudwatch", "signoz", "templates", "earshot")
+COPIED = ("Pulumi.yaml", "__main__.py", "stacks", "cloudwatch", "signoz", "templates", "turnscope")
 STACK = """\
 config:
-  earshot:environment: local
-  earshot:owner: tests
-  earshot:alarms: {{period_seconds: 60, datapoints_to_alarm: 1, minimum_samples: 2, no_data_minutes: null}}
-  earshot:notifications:
+  turnscope:environment: local
+  turnscope:owner: tests
+  turnscope:alarms: {{period_seconds: 60, datapoints_to_alarm: 1, minimum_samples: 2, no_data_minutes: null}}
+  turnscope:notifications:
     critical: {{emails: [oncall@example.com]}}
-  earshot:budget: {{monthly_limit_usd: 10}}
-  earshot:lab: {{aws_port: {port}}}
+  turnscope:budget: {{monthly_limit_usd: 10}}
+  turnscope:lab: {{aws_port: {port}}}
 """
 
 
@@ -45,10 +45,10 @@ class Checkout:
     def settings(self) -> Settings:
         return load("local", self.root)
 
-    def earshot(self, *arguments: str, timeout_seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def turnscope(self, *arguments: str, timeout_seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run the command line here, as a user without a terminal does."""
         return subprocess.run(
-            [sys.executable, "-m", "earshot", *arguments],
+            [sys.executable, "-m", "turnscope", *arguments],
             cwd=self.root,
             env={**os.environ, "COLUMNS": "200", "PYTHONPATH": str(self.root), "CI": ""},
             stdin=subprocess.DEVNULL,
@@ -84,4 +84,4 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         port = probe.getsockname()[1]
     made.stack_file.write_text(STACK.format(port=port))
     yield made
-    emulator.stop(made.root / ".earshot" / "local")
+    emulator.stop(made.root / ".turnscope" / "local")

@@ -1,4 +1,4 @@
-"""`earshot analytics` on a local stack: what was lost is found, and sent again.
+"""`turnscope analytics` on a local stack: what was lost is found, and sent again.
 
 The tests of this module build on each other, in order: events go in, some are lost, found and sent again.
 """
@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from cloudwatch.analytics.plan.build import plan_analytics
-from cloudwatch.analytics.plan.model import AnalyticsPlan
-from cloudwatch.plan.events import SESSION_ANALYTICS, VOICE_METRICS
-from earshot.analytics.check import LAB_DELAY_SECONDS
-from earshot.aws import ClientFactory, client_factory
-from earshot.lab.generate import generate
+from analytics.operations.check import LAB_DELAY_SECONDS
+from analytics.plan.build import plan_analytics
+from analytics.plan.model import AnalyticsPlan
+from cloudwatch.clients import ClientFactory, client_factory
+from core.events import SESSION_ANALYTICS, VOICE_METRICS
+from lab.generate import generate
 from tests.integration.conftest import Checkout
 
 EVENTS = 400
 DELIVERY_SECONDS = 90
-ANALYTICS = "  earshot:analytics: {buffer_seconds: 60}\n"
+ANALYTICS = "  turnscope:analytics: {buffer_seconds: 60}\n"
 QUERY = "Cost/Per tenant and month"
 RANGE = ("--from", "-24h")
 WITHOUT_ID = {"_event_type": VOICE_METRICS, "_session_id": "call-of-an-older-agent", "total_latency": 1.5}
@@ -55,7 +55,7 @@ class Stack:
         logs.put_log_events(logGroupName=self.log_group, logStreamName=stream, logEvents=lines)
 
     def check(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        run = self.checkout.earshot("analytics", "check", "local", *RANGE, "--json", *arguments)
+        run = self.checkout.turnscope("analytics", "check", "local", *RANGE, "--json", *arguments)
         assert run.returncode in (0, 1), run.stderr
         return run.returncode, json.loads(run.stdout)
 
@@ -64,20 +64,20 @@ class Stack:
         return sum(hour[figure] for hour in found["hours"])
 
     def replay(self, *arguments: str) -> str:
-        run = self.checkout.earshot("analytics", "replay", "local", *RANGE, "--yes", *arguments)
+        run = self.checkout.turnscope("analytics", "replay", "local", *RANGE, "--yes", *arguments)
         assert run.returncode == 0, run.stderr
         return run.stdout
 
     def answer(self) -> list[dict[str, Any]]:
-        run = self.checkout.earshot("analytics", "query", "local", QUERY, "--json")
+        run = self.checkout.turnscope("analytics", "query", "local", QUERY, "--json")
         assert run.returncode == 0, run.stderr
         return json.loads(run.stdout)
 
 
 @pytest.fixture(scope="module")
 def stack(checkout: Checkout) -> Stack:
-    checkout.change("  earshot:lab:", f"{ANALYTICS}  earshot:lab:")
-    run = checkout.earshot("up", "local", "--yes", timeout_seconds=240)
+    checkout.change("  turnscope:lab:", f"{ANALYTICS}  turnscope:lab:")
+    run = checkout.turnscope("up", "local", "--yes", timeout_seconds=240)
     assert run.returncode == 0, run.stdout + run.stderr
     settings = checkout.settings
     plan = plan_analytics("local", settings)
@@ -157,7 +157,7 @@ def test_sending_all_again_changes_no_answer(stack: Stack) -> None:
 def test_nothing_is_asked_of_a_stack_without_analytics(stack: Stack) -> None:
     good = stack.checkout.stack_file.read_text()
     stack.checkout.change(ANALYTICS, "")
-    run = stack.checkout.earshot("analytics", "check", "local")
+    run = stack.checkout.turnscope("analytics", "check", "local")
     stack.checkout.stack_file.write_text(good)
     assert run.returncode == 2
     assert "has no analytics" in run.stderr

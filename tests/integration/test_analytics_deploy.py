@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from cloudwatch.analytics.plan.model import AnalyticsPlan
+from analytics.plan.model import AnalyticsPlan
+from cloudwatch.clients import client_factory
 from cloudwatch.plan.build import plan_cloudwatch
-from earshot.aws import client_factory
-from earshot.lab import emulator
-from earshot.leftovers import leftovers
+from lab import emulator
 from tests.integration.conftest import Checkout, make_checkout
+from turnscope.deployment.leftovers import leftovers
 
 ACCOUNT = "123456789012"
 QUIET: dict[str, Any] = {"buffer_seconds": 60, "refused_days": None, "results_days": None}
@@ -33,7 +33,7 @@ def write_stack(checkout: Checkout, port: int, **analytics: Any) -> None:
         "lab": {"aws_port": port},
         "analytics": {**QUIET, **analytics},
     }
-    config = {f"earshot:{key}": value for key, value in settings.items()}
+    config = {f"turnscope:{key}": value for key, value in settings.items()}
     checkout.stack_file.write_text(yaml.safe_dump({"config": config}))
 
 
@@ -49,18 +49,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Check
     made = make_checkout(tmp_path_factory.mktemp("analytics"))
     write_stack(made, port)
     yield made
-    emulator.stop(made.root / ".earshot" / "local")
+    emulator.stop(made.root / ".turnscope" / "local")
 
 
 def up(checkout: Checkout) -> str:
-    run = checkout.earshot("up", "local", "--yes", timeout_seconds=300)
+    run = checkout.turnscope("up", "local", "--yes", timeout_seconds=300)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 
 
 def by_hand(checkout: Checkout, command: str) -> subprocess.CompletedProcess[str]:
-    """The engine's own command line, in the environment that `earshot shell` prints."""
-    exported = checkout.earshot("shell", "local").stdout
+    """The engine's own command line, in the environment that `turnscope shell` prints."""
+    exported = checkout.turnscope("shell", "local").stdout
     return subprocess.run(
         ["bash", "-c", f"{exported}\npulumi {command} -s local --color never"],
         cwd=checkout.root,
@@ -154,12 +154,12 @@ LOSSES: list[tuple[dict[str, Any], str]] = [
 
 
 def test_a_table_that_would_lose_something_is_refused_and_nothing_touched(stack: Checkout, port: int) -> None:
-    """By every way in: `earshot up` and `preview`, and the engine called by hand."""
+    """By every way in: `turnscope up` and `preview`, and the engine called by hand."""
     before = glue_columns(stack, "voice_metrics")
     for analytics, words in LOSSES:
         write_stack(stack, port, **analytics)
         for command in ("preview", "up"):
-            run = stack.earshot(command, "local", "--yes")
+            run = stack.turnscope(command, "local", "--yes")
             assert run.returncode == 2, run.stdout + run.stderr
             assert f"table voice_metrics: {words}" in run.stderr
             assert "Traceback" not in run.stderr
@@ -175,10 +175,10 @@ def test_a_bucket_with_data_is_emptied_and_deleted_where_it_may_be(stack: Checko
     client = client_factory(stack.settings)
     name = plan_of(stack).data_bucket.name(ACCOUNT)
     client("s3").put_object(Bucket=name, Key="voice_metrics/2026/01/01/00/x.parquet", Body=b"x")
-    asked = stack.earshot("teardown", "local")
+    asked = stack.turnscope("teardown", "local")
     assert asked.returncode == 2
     assert f"with everything in bucket {name}" in asked.stdout
-    run = stack.earshot("teardown", "local", "--yes")
+    run = stack.turnscope("teardown", "local", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "nothing of this stack is left (" in run.stdout
 
@@ -190,11 +190,11 @@ def test_kept_data_outlives_the_stack_and_is_taken_up_again(stack: Checkout, por
     bucket = plan_of(stack).data_bucket
     name, key = bucket.name(ACCOUNT), "voice_metrics/2026/01/01/00/x.parquet"
     client("s3").put_object(Bucket=name, Key=key, Body=b"x")
-    asked = stack.earshot("teardown", "local").stdout
+    asked = stack.turnscope("teardown", "local").stdout
     assert f"This stays: bucket {name}" in asked
     assert "This stays: KMS key" in asked
 
-    # By hand: `earshot teardown` ends the emulator, which would forget the bucket too.
+    # By hand: `turnscope teardown` ends the emulator, which would forget the bucket too.
     destroyed = by_hand(stack, "destroy --yes --skip-preview")
     assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
     left = leftovers(plan_cloudwatch("local", stack.settings), client)
@@ -210,6 +210,6 @@ def test_kept_data_outlives_the_stack_and_is_taken_up_again(stack: Checkout, por
     assert "imported" in up(stack)
     assert [each["Key"] for each in client("s3").list_objects_v2(Bucket=name)["Contents"]] == [key]
     assert "is up to date" in up(stack)
-    run = stack.earshot("teardown", "local", "--yes")
+    run = stack.turnscope("teardown", "local", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"but for what is kept: bucket {name}" in run.stdout

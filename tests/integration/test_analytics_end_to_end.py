@@ -19,13 +19,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from cloudwatch.analytics.plan.model import AnalyticsPlan
-from cloudwatch.analytics.plan.queries import STAGE_BUCKET
+from analytics.plan.model import AnalyticsPlan
+from analytics.plan.queries import STAGE_BUCKET
+from cloudwatch.clients import ClientFactory, client_factory
 from cloudwatch.plan.build import plan_cloudwatch
-from cloudwatch.plan.events import SESSION_ANALYTICS, VOICE_METRICS
-from earshot.aws import ClientFactory, client_factory
-from earshot.lab import athena_engine, emulator, firehose
-from earshot.lab.generate import generate
+from core.events import SESSION_ANALYTICS, VOICE_METRICS
+from lab import athena_engine, emulator, firehose
+from lab.generate import generate
 from tests.athena_figures import ANSWERS, UNLOADED, Event, Given, assert_same
 from tests.integration.conftest import Checkout
 
@@ -93,13 +93,13 @@ BESIDES = (
 @pytest.fixture(scope="module")
 def stack(checkout: Checkout) -> Stack:
     checkout.change(
-        "  earshot:lab:",
-        "  earshot:analytics: {buffer_seconds: 60, record_max_kib: 128}\n  earshot:lab:",
+        "  turnscope:lab:",
+        "  turnscope:analytics: {buffer_seconds: 60, record_max_kib: 128}\n  turnscope:lab:",
     )
     # Without the worker that makes metrics of log events: it is made for a laptop's few calls, and tested elsewhere.
-    directory = checkout.root / ".earshot" / "local"
+    directory = checkout.root / ".turnscope" / "local"
     emulator.start(directory, emulator_port(checkout))
-    run = checkout.earshot("up", "local", "--yes", timeout_seconds=300)
+    run = checkout.turnscope("up", "local", "--yes", timeout_seconds=300)
     assert run.returncode == 0, run.stdout + run.stderr
     settings = checkout.settings
     plan = plan_cloudwatch("local", settings)
@@ -250,7 +250,7 @@ def test_a_deployed_export_writes_what_the_events_say(
 ) -> None:
     stage = bucket(stack, "results")
     athena.run(saved[name].replace(STAGE_BUCKET, stage))
-    prefix = f"earshot/local/{name.split()[-1]}/"
+    prefix = f"turnscope/local/{name.split()[-1]}/"
     (written,) = stack.client("s3").list_objects_v2(Bucket=stage, Prefix=prefix)["Contents"]
     found = pq.read_table(io.BytesIO(content(stack, "results", written["Key"]))).to_pylist()
     assert_same(name, found, UNLOADED[name](stack.given))

@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 import pytest
 
-from signoz.plan.collector import (
+from signoz.roles.collector import (
     CLICKHOUSE_PASSWORD,
     FIREHOSE_ACCESS_KEY,
     LANGFUSE_CREDENTIALS,
@@ -315,18 +315,18 @@ def test_livekit_spans_become_what_the_ai_pages_read(start: Start) -> None:
     stt_usd = 90 / 60 * 0.0043
     spans_usd = sum(each["attributes"].get("gen_ai.usage.cost", 0) for each in collector.spans())
     wait_for(
-        lambda: total(collector, "earshot.cost") == pytest.approx(spans_usd + stt_usd),
-        lambda: str(collector.points("earshot.cost")),
+        lambda: total(collector, "turnscope.cost") == pytest.approx(spans_usd + stt_usd),
+        lambda: str(collector.points("turnscope.cost")),
     )
     counts = {
-        name: total(collector, f"earshot.{name}")
+        name: total(collector, f"turnscope.{name}")
         for name in ("calls", "turns", "turn.errors", "turn.interruptions", "tool.calls", "tool.errors", "llm.errors")
     }
     assert counts == {
         "calls": 1, "turns": 1, "turn.errors": 0, "turn.interruptions": 0, "tool.calls": 1, "tool.errors": 1,
         "llm.errors": 0,
     }  # fmt: skip
-    (latency,) = collector.points("earshot.turn.e2e_latency")
+    (latency,) = collector.points("turnscope.turn.e2e_latency")
     assert (latency["count"], latency["sum"]) == ("1", 0.75)
     assert latency["attributes"] == {"gen_ai.agent.name": "host"}
 
@@ -480,7 +480,7 @@ def test_sampling_keeps_failed_and_slow_calls_and_counts_all(start: Start) -> No
     stored_spans(collector, 6)
     assert {int(each["traceId"], 16) for each in collector.spans()} == {12, 13, 14}
     assert len(collector.spans()) == 6
-    assert total(collector, "earshot.calls") == 4
+    assert total(collector, "turnscope.calls") == 4
     # A call's late span follows its decision.
     sent(collector, "traces", traces(span("late", trace=11), span("late", trace=12)))
     stored_spans(collector, 7)

@@ -1,8 +1,8 @@
 """The client of SigNoz' API against a server: the lab's stand-in always, and a real one where there is one.
 
 The same functions for both, so that the stand-in answers as the real server does. The real one is named by
-EARSHOT_SIGNOZ_URL, with EARSHOT_SIGNOZ_EMAIL and EARSHOT_SIGNOZ_PASSWORD of its root user; it should be one that nobody
-needs. Retention is tried where it has a ClickHouse with SigNoz' tables.
+TURNSCOPE_SIGNOZ_URL, with TURNSCOPE_SIGNOZ_EMAIL and TURNSCOPE_SIGNOZ_PASSWORD of its root user; it should be one that
+nobody needs. Retention is tried where it has a ClickHouse with SigNoz' tables.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from typing import Any
 import httpx
 import pytest
 
-from earshot.lab.images.signoz.api import Api
-from earshot.lab.images.signoz.server import Server
-from earshot.lab.images.signoz.store import Store
+from lab.images.signoz.api import Api
+from lab.images.signoz.server import Server
+from lab.images.signoz.store import Store
 from signoz.content.api import bootstrap, errors
 from signoz.content.api.client import SigNozClient
 from signoz.content.api.http import Patience
 from signoz.content.api.normalise import normalise
 from signoz.content.build import plan_content
-from signoz.content.filling import filled, secrets_in
 from signoz.content.model import ContentObject, Kind
-from stacks.loading import validate
+from signoz.content.placeholders import filled, secrets_in
+from stacks.settings.loading import validate
 from tests.content_lab import ROOT as ROOT_USER
 from tests.integration.collector_process import free_port
 from tests.unit.conftest import MINIMAL
 from tests.unit.test_content_normalise import SIGNOZ
 
 ROOT = Path(__file__).parents[2]
-URL, EMAIL, PASSWORD = "EARSHOT_SIGNOZ_URL", "EARSHOT_SIGNOZ_EMAIL", "EARSHOT_SIGNOZ_PASSWORD"
-STAND_IN = "from earshot.lab.images.signoz import server; server.PORT = {port}; raise SystemExit(server.main())"
+URL, EMAIL, PASSWORD = "TURNSCOPE_SIGNOZ_URL", "TURNSCOPE_SIGNOZ_EMAIL", "TURNSCOPE_SIGNOZ_PASSWORD"
+STAND_IN = "from lab.images.signoz import server; server.PORT = {port}; raise SystemExit(server.main())"
 HOOK = "https://hooks.example.com/services/T0/B0/sEcReT"
 RUN = uuid.uuid4().hex[:8]
 """In every name: a real server may have others' objects, and those of runs before."""
@@ -158,7 +158,7 @@ def downtime(end: str) -> dict[str, Any]:
 
 def price(dollars: float) -> dict[str, Any]:
     return {
-        "modelName": f"m-{RUN}", "provider": "earshot", "modelPattern": ["m"], "unit": "per_million_tokens",
+        "modelName": f"m-{RUN}", "provider": "turnscope", "modelPattern": ["m"], "unit": "per_million_tokens",
         "pricing": {"input": dollars, "output": 2.5}, "enabled": True, "isOverride": True,
     }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """SigNoz' content through the real engine, against the stand-in of the lab (or a real server).
 
-The tests of this module build on each other, in order. With EARSHOT_SIGNOZ_URL, EARSHOT_SIGNOZ_EMAIL and
-EARSHOT_SIGNOZ_PASSWORD they run against that server instead; it should be one that nobody needs.
+The tests of this module build on each other, in order. With TURNSCOPE_SIGNOZ_URL, TURNSCOPE_SIGNOZ_EMAIL and
+TURNSCOPE_SIGNOZ_PASSWORD they run against that server instead; it should be one that nobody needs.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from pulumi import automation
 from pulumi.automation.errors import CommandError
 from rich.console import Console
 
-from cloudwatch.plan.model import SecretRef
-from earshot import toolchain
-from earshot.content.changes import ContentChanges
-from earshot.engine import Engine
-from earshot.progress import EngineProgress
+import toolchain
+from core.secrets.reference import SecretRef
 from signoz.content.api.client import SigNozClient
 from signoz.content.model import ContentObject, Kind
+from turnscope.content.changes import ContentChanges
+from turnscope.deployment.engine import Engine
+from turnscope.deployment.progress import EngineProgress
 
 ROOT = Path(__file__).parents[2]
-URL, EMAIL, PASSWORD = "EARSHOT_SIGNOZ_URL", "EARSHOT_SIGNOZ_EMAIL", "EARSHOT_SIGNOZ_PASSWORD"
+URL, EMAIL, PASSWORD = "TURNSCOPE_SIGNOZ_URL", "TURNSCOPE_SIGNOZ_EMAIL", "TURNSCOPE_SIGNOZ_PASSWORD"
 HOOK = "https://hooks.example.com/services/T0/B0/vErYsEcReT"
 PROGRAM = """\
 import json
@@ -40,7 +40,7 @@ import os
 
 import pulumi
 
-from cloudwatch.plan.model import SecretRef
+from core.secrets.reference import SecretRef
 from signoz.content.access import Access
 from signoz.content.component import SigNozContent
 from signoz.content.model import ContentObject, ContentPlan, Kind
@@ -57,7 +57,7 @@ SigNozContent(
     read_secret=lambda reference: pulumi.Output.secret(os.environ["TEST_" + reference.path.upper()]),
 )
 """
-STAND_IN = "from earshot.lab.images.signoz import server; server.PORT = {port}; raise SystemExit(server.main())"
+STAND_IN = "from lab.images.signoz import server; server.PORT = {port}; raise SystemExit(server.main())"
 
 
 def dashboard(key: str, title: str) -> ContentObject:
@@ -338,7 +338,7 @@ def test_a_revoked_key_is_replaced_and_content_stays(world: World) -> None:
 
 
 def test_what_is_there_already_is_taken_up(world: World) -> None:
-    """A create whose answer was lost, or what `earshot content export` made a file of."""
+    """A create whose answer was lost, or what `turnscope content export` made a file of."""
     made = world.client.create(Kind.DASHBOARD, dashboard("found", "Found").body)
     world.objects = (*world.objects, dashboard("found", "Found here"))
     assert world.up() == {"create": 1}

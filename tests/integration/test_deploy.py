@@ -14,13 +14,13 @@ import time
 
 from rich.console import Console
 
+import toolchain
+from cloudwatch.clients import client_factory
 from cloudwatch.plan.build import plan_cloudwatch
-from earshot import toolchain
-from earshot.aws import client_factory
-from earshot.backend import engine_environment
-from earshot.leftovers import leftovers
-from earshot.project import Project
+from core.project import Project
 from tests.integration.conftest import Checkout
+from turnscope.deployment.backend import engine_environment
+from turnscope.deployment.leftovers import leftovers
 
 WEBHOOK = "https://hooks.slack.example.com/services/T0/B0/verysecret"
 
@@ -31,8 +31,8 @@ def succeeded(run: subprocess.CompletedProcess[str]) -> str:
 
 
 def pulumi(checkout: Checkout, *arguments: str, stdin: str | None = None) -> str:
-    """The CLI by hand, in the environment that `earshot shell` prints."""
-    exported = succeeded(checkout.earshot("shell", "local"))
+    """The CLI by hand, in the environment that `turnscope shell` prints."""
+    exported = succeeded(checkout.turnscope("shell", "local"))
     script = f"{exported}\npulumi {' '.join(arguments)}"
     return succeeded(
         subprocess.run(
@@ -50,18 +50,18 @@ def pulumi(checkout: Checkout, *arguments: str, stdin: str | None = None) -> str
 def test_wrong_settings_are_refused_before_anything_is_touched(checkout: Checkout) -> None:
     good = checkout.stack_file.read_text()
     checkout.change("period_seconds: 60", "period_seconds: 61, datapoints: 1")
-    run = checkout.earshot("up", "local", "--yes")
+    run = checkout.turnscope("up", "local", "--yes")
     checkout.stack_file.write_text(good)
     assert run.returncode == 2
     assert "alarms.period_seconds" in run.stderr
     assert "alarms.datapoints" in run.stderr
     assert "Traceback" not in run.stderr
-    assert not (checkout.root / ".earshot").exists()
+    assert not (checkout.root / ".turnscope").exists()
 
 
 def test_up_makes_what_the_plan_says(checkout: Checkout) -> None:
     before = checkout.stack_file.read_bytes()
-    out = succeeded(checkout.earshot("up", "local", "--yes"))
+    out = succeeded(checkout.turnscope("up", "local", "--yes"))
     assert "lab: AWS is emulated" in out
     plan = plan_cloudwatch("local", checkout.settings)
     client = client_factory(checkout.settings)
@@ -75,7 +75,7 @@ def test_up_makes_what_the_plan_says(checkout: Checkout) -> None:
 
 
 def test_a_second_up_changes_nothing(checkout: Checkout) -> None:
-    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_the_account_is_as_the_state_says(checkout: Checkout) -> None:
@@ -84,7 +84,7 @@ def test_the_account_is_as_the_state_says(checkout: Checkout) -> None:
 
 
 def test_a_real_agents_log_becomes_metrics_alarm_states_and_notifications(checkout: Checkout) -> None:
-    report = json.loads(succeeded(checkout.earshot("lab", "send", "slow-llm", "--json")))
+    report = json.loads(succeeded(checkout.turnscope("lab", "send", "slow-llm", "--json")))
     assert report["events"] == sum(report["recordings"].values())
     metrics = {row["metric"]: row for row in report["metrics"] if not row["dimensions"]}
     assert metrics["TotalLatency"]["samples"] == metrics["LlmTimeToFirstToken"]["samples"] > 0
@@ -99,7 +99,7 @@ def test_a_real_agents_log_becomes_metrics_alarm_states_and_notifications(checko
 
 def test_a_changed_threshold_changes_its_alarm_and_the_dashboards_that_draw_it(checkout: Checkout) -> None:
     checkout.change("minimum_samples: 2", "minimum_samples: 2, total_latency_critical_seconds: 2.5")
-    out = succeeded(checkout.earshot("up", "local", "--yes"))
+    out = succeeded(checkout.turnscope("up", "local", "--yes"))
     changed = {line.split()[2] for line in out.splitlines() if line.strip().startswith("updated")}
     assert changed == {
         "pd-voice-trialist-4-alarm-total-latency-critical",
@@ -115,36 +115,38 @@ def test_pulumi_by_hand_finds_nothing_to_do(checkout: Checkout) -> None:
 
 def test_a_secret_is_nowhere_in_clear(checkout: Checkout) -> None:
     """Neither in the state, nor in what is printed, nor in the plan; but it reaches the parameter."""
-    key = "'earshot:notifications.critical.slack_webhook_url'"
+    key = "'turnscope:notifications.critical.slack_webhook_url'"
     good = checkout.stack_file.read_text()
     pulumi(checkout, f"config set --secret --path {key} -s local", stdin=WEBHOOK)
     assert WEBHOOK not in checkout.stack_file.read_text()
-    out = succeeded(checkout.earshot("up", "local", "--yes"))
-    listed = succeeded(checkout.earshot("plan", "local", "--json")) + succeeded(checkout.earshot("outputs", "local"))
-    state = "".join(path.read_text() for path in (checkout.root / ".earshot" / "state").rglob("*.json"))
+    out = succeeded(checkout.turnscope("up", "local", "--yes"))
+    listed = succeeded(checkout.turnscope("plan", "local", "--json")) + succeeded(
+        checkout.turnscope("outputs", "local")
+    )
+    state = "".join(path.read_text() for path in (checkout.root / ".turnscope" / "state").rglob("*.json"))
     for text in (out, listed, state):
         assert "verysecret" not in text
     stored = client_factory(checkout.settings)("ssm").get_parameter(
-        Name="/earshot/earshot-local-critical-slack/webhook-url", WithDecryption=True
+        Name="/turnscope/turnscope-local-critical-slack/webhook-url", WithDecryption=True
     )
     assert stored["Parameter"]["Value"] == WEBHOOK
     assert stored["Parameter"]["Type"] == "SecureString"
-    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes")), "the function shows a false change"
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes")), "the function shows a false change"
     checkout.stack_file.write_text(good)
-    succeeded(checkout.earshot("up", "local", "--yes"))
+    succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_a_restarted_emulator_is_filled_again(checkout: Checkout) -> None:
-    succeeded(checkout.earshot("lab", "stop"))
-    out = succeeded(checkout.earshot("up", "local", "--yes"))
+    succeeded(checkout.turnscope("lab", "stop"))
+    out = succeeded(checkout.turnscope("up", "local", "--yes"))
     assert "created" in out
-    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def begun(checkout: Checkout, command: str, first: str) -> subprocess.Popen[str]:
-    """`earshot <command> local`, once it has printed a line that starts with `first`."""
+    """`turnscope <command> local`, once it has printed a line that starts with `first`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "earshot", command, "local", "--yes"],
+        [sys.executable, "-m", "turnscope", command, "local", "--yes"],
         cwd=checkout.root,
         env={**os.environ, "PYTHONPATH": str(checkout.root)},
         stdin=subprocess.DEVNULL,
@@ -169,21 +171,21 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 
 
 def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
-    succeeded(checkout.earshot("teardown", "local", "--yes"))
+    succeeded(checkout.turnscope("teardown", "local", "--yes"))
     interrupt(begun(checkout, "up", "created"))
-    assert "unchanged" in succeeded(checkout.earshot("up", "local", "--yes"))
-    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "unchanged" in succeeded(checkout.turnscope("up", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) -> None:
     interrupt(begun(checkout, "teardown", "deleted"))
-    assert "nothing of this stack is left" in succeeded(checkout.earshot("teardown", "local", "--yes"))
-    succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "nothing of this stack is left" in succeeded(checkout.turnscope("teardown", "local", "--yes"))
+    succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:
     """kill -9 leaves a lock and resources that no state knows."""
-    succeeded(checkout.earshot("teardown", "local", "--yes"))
+    succeeded(checkout.turnscope("teardown", "local", "--yes"))
     process = begun(checkout, "up", "created")
     children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
     process.kill()
@@ -191,15 +193,15 @@ def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:
         os.kill(int(child), signal.SIGKILL)
     process.wait()
     time.sleep(0.5)
-    succeeded(checkout.earshot("up", "local", "--yes"))
-    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+    succeeded(checkout.turnscope("up", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_teardown_without_an_answer_deletes_nothing(checkout: Checkout) -> None:
-    run = checkout.earshot("teardown", "local")
+    run = checkout.turnscope("teardown", "local")
     assert run.returncode == 2
     assert "with every log event in /aws/livekit/pd-voice-trialist-4" in run.stdout
-    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_teardown_leaves_nothing(checkout: Checkout) -> None:
@@ -209,8 +211,8 @@ def test_teardown_leaves_nothing(checkout: Checkout) -> None:
     assert environment["PULUMI_BACKEND_URL"].startswith("file://")
     plan = plan_cloudwatch("local", settings)
     assert leftovers(plan, client_factory(settings))
-    out = succeeded(checkout.earshot("teardown", "local", "--yes"))
+    out = succeeded(checkout.turnscope("teardown", "local", "--yes"))
     assert "nothing of this stack is left" in out
     assert checkout.stack_file.exists()
-    again = checkout.earshot("teardown", "local", "--yes")
+    again = checkout.turnscope("teardown", "local", "--yes")
     assert "no resources" in succeeded(again)

@@ -18,10 +18,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from earshot.errors import UserError
-from earshot.lab import emulator
-from earshot.lab.emulator import Emulator
-from earshot.lab.state_dir import StateDir
+from core.errors import UserError
+from lab import emulator
+from lab.emulator import Emulator
+from lab.state_dir import StateDir
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -112,13 +112,13 @@ def test_a_port_of_another_program_is_the_users_to_free(directory: Path) -> None
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(UserError, match=r"earshot:lab\.aws_port"):
+        with pytest.raises(UserError, match=r"turnscope:lab\.aws_port"):
             emulator.start(directory, other.getsockname()[1])
 
 
 def test_a_running_emulator_keeps_its_port(directory: Path) -> None:
     emulator.start(directory, free_port())
-    with pytest.raises(UserError, match=r"earshot:lab\.aws_port"):
+    with pytest.raises(UserError, match=r"turnscope:lab\.aws_port"):
         emulator.start(directory, free_port())
 
 

@@ -20,16 +20,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from cloudwatch.analytics.check_function import HANDLER, schema
-from cloudwatch.analytics.plan.model import AnalyticsPlan
+from analytics.operations import batches
+from analytics.operations.comparison import Logged
+from analytics.plan.model import AnalyticsPlan
+from analytics.validation_function import HANDLER, schema
+from cloudwatch.clients import ClientFactory, client_factory
 from cloudwatch.plan.build import plan_cloudwatch
-from cloudwatch.plan.events import SESSION_ANALYTICS, VOICE_METRICS
-from earshot.analytics import batches
-from earshot.analytics.comparison import Logged
-from earshot.aws import ClientFactory, client_factory
-from earshot.lab import emulator, firehose
-from earshot.lab.generate import generate
-from stacks.settings import Settings
+from core.events import SESSION_ANALYTICS, VOICE_METRICS
+from lab import emulator, firehose
+from lab.generate import generate
+from stacks.settings.model import Settings
 from tests.integration.conftest import Checkout
 
 ACCOUNT = "123456789012"
@@ -102,11 +102,11 @@ class Stack:
 def stack(checkout: Checkout) -> Iterator[Stack]:
     agents = "{receptionist: {}, sales: {}}"
     checkout.change(
-        "  earshot:lab:",
-        f"  earshot:agents: {agents}\n  earshot:analytics: {{partition_by_agent: true}}\n  earshot:lab:",
+        "  turnscope:lab:",
+        f"  turnscope:agents: {agents}\n  turnscope:analytics: {{partition_by_agent: true}}\n  turnscope:lab:",
     )
-    directory = checkout.root / ".earshot" / "local"
-    run = checkout.earshot("up", "local", "--yes", timeout_seconds=300)
+    directory = checkout.root / ".turnscope" / "local"
+    run = checkout.turnscope("up", "local", "--yes", timeout_seconds=300)
     assert run.returncode == 0, run.stdout + run.stderr
     plan = plan_cloudwatch("local", checkout.settings).analytics
     assert plan
@@ -183,7 +183,7 @@ def test_poison_stops_nothing_and_is_kept_with_a_reason(stack: Stack) -> None:
 
 
 def test_events_that_are_sent_again_are_the_same_events(stack: Stack) -> None:
-    """In the batches of `earshot analytics replay`, through PutRecordBatch."""
+    """In the batches of `turnscope analytics replay`, through PutRecordBatch."""
     line = turn("again", agent="sales")
     stack.log("sales", line)
     group = stack.settings.log_group_name("sales")

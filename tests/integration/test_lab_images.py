@@ -19,16 +19,17 @@ from typing import Any, TypeVar
 import pytest
 from rich.console import Console
 
-from earshot.lab.images.build import ensure_images, is_built
-from earshot.toolchain import docker_engine
-from signoz.plan.model import Image, Role
+from core.roles import Role
+from lab.images.build import ensure_images, is_built
+from signoz.plan.model import Image
+from toolchain import docker_engine
 
 pytestmark = pytest.mark.skipif(not docker_engine.answers(), reason="no Docker engine answers")
 
 T = TypeVar("T")
 PASSWORD = "Lab-password-1"
 COUNT = 1000
-DSN = f"tcp://earshot:{PASSWORD}@clickhouse:9000"
+DSN = f"tcp://turnscope:{PASSWORD}@clickhouse:9000"
 MIGRATIONS = " && ".join(
     f"/signoz-otel-collector migrate {step}" for step in ("ready", "bootstrap", "sync up", "async up", "sync check")
 )
@@ -110,7 +111,7 @@ class Lab:
 def lab() -> Iterator[Lab]:
     roles = [role for role in Role if role is not Role.SETUP]
     images = ensure_images(roles, Console(), environment="local", assume_yes=True)
-    made = Lab(f"earshot-test-{uuid.uuid4().hex[:8]}", images)
+    made = Lab(f"turnscope-test-{uuid.uuid4().hex[:8]}", images)
     docker("network", "create", made.name)
     yield made
     for container in docker("ps", "--all", "--quiet", "--filter", f"name={made.name}").split():
@@ -125,7 +126,7 @@ def clickhouse(lab: Lab) -> str:
     container = lab.run(
         Role.CLICKHOUSE,
         options=("--volume", f"{lab.volume('data')}:/var/lib/clickhouse",
-                 "--env", "CLICKHOUSE_USER=earshot", "--env", f"CLICKHOUSE_PASSWORD={PASSWORD}"),
+                 "--env", "CLICKHOUSE_USER=turnscope", "--env", f"CLICKHOUSE_PASSWORD={PASSWORD}"),
     )  # fmt: skip
     assert lab.healthy(container, "wget", "-q", "--spider", "http://127.0.0.1:8123/ping"), logs(container)
     return container
@@ -196,7 +197,9 @@ def test_keeper_listens_where_its_configuration_says(lab: Lab, tmp_path: Path) -
 
 
 def select(container: str, sql: str, password: str = PASSWORD) -> str:
-    return docker("exec", container, "clickhouse-client", "--user=earshot", f"--password={password}", f"--query={sql}")
+    return docker(
+        "exec", container, "clickhouse-client", "--user=turnscope", f"--password={password}", f"--query={sql}"
+    )
 
 
 def test_clickhouse_wants_the_password(lab: Lab, clickhouse: str) -> None:
@@ -204,7 +207,7 @@ def test_clickhouse_wants_the_password(lab: Lab, clickhouse: str) -> None:
     assert select(clickhouse, "SELECT 6 * 7") == "42"
     with pytest.raises(AssertionError, match="516"):
         select(clickhouse, "SELECT 1", password="wrong")
-    wrong = "--clickhouse-dsn=tcp://earshot:wrong@clickhouse:9000"
+    wrong = "--clickhouse-dsn=tcp://turnscope:wrong@clickhouse:9000"
     refused = lab.run(Role.MIGRATOR, "migrate", "ready", wrong, "--timeout=2s", name="refused")
     assert docker("wait", refused) != "0"
 
@@ -324,5 +327,5 @@ def test_content_survives_a_restart_of_the_server(lab: Lab) -> None:
 def test_built_images_are_not_built_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second run needs no Debian, no Go and no folder of the toolchain."""
     assert all(is_built(image) for image in lab.images.values())
-    monkeypatch.setitem(os.environ, "EARSHOT_TOOLCHAIN", "/nonexistent/toolchain")
+    monkeypatch.setitem(os.environ, "TURNSCOPE_TOOLCHAIN", "/nonexistent/toolchain")
     assert ensure_images(list(lab.images), Console(), environment="local") == lab.images

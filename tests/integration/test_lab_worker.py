@@ -26,10 +26,10 @@ from cloudwatch.plan.model import (
     MissingData,
     Severity,
 )
-from earshot.lab import emulator, notifications
-from earshot.lab.cloudwatch_worker import Worker, clients_of
-from earshot.lab.emulator import Emulator
-from earshot.lab.state_dir import StateDir, read_json
+from lab import emulator, notifications
+from lab.cloudwatch_worker import Worker, clients_of
+from lab.emulator import Emulator
+from lab.state_dir import StateDir, read_json
 
 REGION = "eu-central-1"
 MINUTE_MS = 60_000
@@ -311,12 +311,12 @@ def test_the_emulators_own_worker_leaves_its_progress_for_others(
     (tmp_path / "lab_plan.py").write_text(
         textwrap.dedent(
             """
-            from earshot.errors import UserError
+            from core.errors import UserError
             from test_lab_worker import plan
 
             def load(project, stack):
                 if not (project / "ready").exists():
-                    raise UserError("earshot:region is missing")
+                    raise UserError("turnscope:region is missing")
                 return plan(stack)
             """
         )
@@ -338,6 +338,6 @@ def test_the_emulators_own_worker_leaves_its_progress_for_others(
         state = StateDir(directory)
         assert (read_json(state.progress) or {})["alarms"] == {"own-slow": "ALARM", "own-any": "ALARM"}
         assert [each.state for each in notifications.read(state.notifications)] == ["ALARM"]
-        assert running.log_path.read_text().count("earshot:region is missing") <= 1
+        assert running.log_path.read_text().count("turnscope:region is missing") <= 1
     finally:
         emulator.stop(directory)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 
+from cloudwatch.clients import client_factory
 from cloudwatch.plan.build import plan_cloudwatch
-from earshot.aws import client_factory
 from tests.integration.conftest import Checkout
 from tests.integration.test_deploy import pulumi, succeeded
 
 OPTIONS = """\
 config:
-  earshot:environment: local
-  earshot:owner: tests
-  earshot:expires_on: "2030-01-31"
-  earshot:log_groups: {{retention_days: 7, encryption: stack-key}}
-  earshot:agents:
+  turnscope:environment: local
+  turnscope:owner: tests
+  turnscope:expires_on: "2030-01-31"
+  turnscope:log_groups: {{retention_days: 7, encryption: stack-key}}
+  turnscope:agents:
     made-here: {{alarms: {{low_samples: ignore, notify_per: alarm, no_data_minutes: 10}}}}
     was-there: {{log_group: /aws/livekit/was-there, log_group_exists: true, alarms: {{low_samples: evaluate}}}}
-  earshot:lab: {{aws_port: {port}}}
+  turnscope:lab: {{aws_port: {port}}}
 """
 SECRETS = {
     "critical.slack_webhook_url": "https://hooks.slack.example.com/services/a",
@@ -30,16 +30,16 @@ SECRETS = {
 def test_every_option_goes_up_shows_no_change_and_goes_away(checkout: Checkout) -> None:
     port = checkout.settings.lab.aws_port if checkout.settings.lab else 0
     checkout.stack_file.write_text(OPTIONS.format(port=port))
-    succeeded(checkout.earshot("lab", "start"))
+    succeeded(checkout.turnscope("lab", "start"))
     logs = client_factory(checkout.settings)("logs")
     logs.create_log_group(logGroupName="/aws/livekit/was-there")
     pulumi(checkout, "stack select --create local")
     for key, value in SECRETS.items():
-        pulumi(checkout, f"config set --secret --path 'earshot:notifications.{key}' -s local", stdin=value)
-    succeeded(checkout.earshot("up", "local", "--yes"))
+        pulumi(checkout, f"config set --secret --path 'turnscope:notifications.{key}' -s local", stdin=value)
+    succeeded(checkout.turnscope("up", "local", "--yes"))
     _check_the_account(checkout)
-    assert "is up to date" in succeeded(checkout.earshot("up", "local", "--yes"))
-    out = succeeded(checkout.earshot("teardown", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
+    out = succeeded(checkout.turnscope("teardown", "local", "--yes"))
     assert "This stays: log group /aws/livekit/was-there" in out
     assert "nothing of this stack is left" in out
 
@@ -55,21 +55,21 @@ def _check_the_account(checkout: Checkout) -> None:
     assert "logs.us-west-1.amazonaws.com" in policy
     assert "retentionInDays" not in groups["/aws/livekit/was-there"], "an existing group was changed"
     alarms = {each["AlarmName"]: each for each in client("cloudwatch").describe_alarms(MaxRecords=100)["MetricAlarms"]}
-    ignored = alarms["earshot-local-made-here-total-latency-critical"]
+    ignored = alarms["turnscope-local-made-here-total-latency-critical"]
     assert ignored["EvaluateLowSampleCountPercentile"] == "ignore"
     assert ignored["ExtendedStatistic"] == "p95"
     assert len(ignored["AlarmActions"]) == 1
-    assert not alarms["earshot-local-was-there-total-latency-critical"]["AlarmActions"]
+    assert not alarms["turnscope-local-was-there-total-latency-critical"]["AlarmActions"]
     topics = {topic.severity: topic.name for topic in plan.topics}
     subscribed = client("sns").list_subscriptions()["Subscriptions"]
     protocols = sorted((each["TopicArn"].rsplit(":", 1)[-1], each["Protocol"]) for each in subscribed)
     assert protocols == [
-        ("earshot-local-critical", "https"),
-        ("earshot-local-critical", "lambda"),
-        ("earshot-local-warning", "lambda"),
+        ("turnscope-local-critical", "https"),
+        ("turnscope-local-critical", "lambda"),
+        ("turnscope-local-warning", "lambda"),
     ]
-    assert set(topics.values()) == {"earshot-local-critical", "earshot-local-warning"}
-    role = client("iam").get_role_policy(RoleName="earshot-local-critical-slack", PolicyName="notify")
+    assert set(topics.values()) == {"turnscope-local-critical", "turnscope-local-warning"}
+    role = client("iam").get_role_policy(RoleName="turnscope-local-critical-slack", PolicyName="notify")
     statements = role["PolicyDocument"]
     if isinstance(statements, str):
         statements = json.loads(statements)

@@ -38,12 +38,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from signoz.plan import clickhouse, gateway, marks
-from signoz.plan.alertmanager import SECRETS_PATH, render_alertmanager
-from signoz.plan.gateway import render_caddyfile
-from signoz.releases import CURRENT
-from stacks.roles.alertmanager import AlertmanagerSettings
-from stacks.roles.gateway import GatewaySettings
+from core.releases import CURRENT
+from core.secrets import placeholders as marks
+from signoz.roles import clickhouse, gateway
+from signoz.roles.alertmanager import SECRETS_PATH, render_alertmanager
+from signoz.roles.gateway import render_caddyfile
+from stacks.settings.roles.alertmanager import AlertmanagerSettings
+from stacks.settings.roles.gateway import GatewaySettings
 from tests import clickhouse_schema
 from tests.role_cases import (
     ALERTMANAGER,
@@ -660,7 +661,7 @@ def test_nobody_gets_in_as_default(tmp_path: Path) -> None:
     ("right", "wrong", "said"),
     [
         ("load_balancing", "load_balance", "UNKNOWN_SETTING"),
-        ("password_sha256_hex", "password_sha256", "must be specified for user earshot"),
+        ("password_sha256_hex", "password_sha256", "must be specified for user turnscope"),
     ],
 )
 def test_the_engine_refuses_what_it_can_check(right: str, wrong: str, said: str, tmp_path: Path) -> None:

@@ -21,15 +21,16 @@ from pulumi import automation
 from pulumi.automation.errors import CommandError
 from rich.console import Console
 
-from cloudwatch.plan.model import SecretRef
-from earshot import toolchain
-from earshot.engine import Engine
-from earshot.lab.images.build import ensure_images
-from earshot.toolchain import docker_engine
+import toolchain
+from core.roles import Role
+from core.secrets.reference import SecretRef
+from lab.images.build import ensure_images
 from signoz.docker_host import DockerHost
-from signoz.plan.model import Container, File, HealthCheck, Image, Port, Role, SigNozPlan, VolumeMount
+from signoz.plan.model import Container, File, HealthCheck, Image, Port, SigNozPlan, VolumeMount
 from signoz.plan.volumes import with_setup
 from signoz.stack import SigNoz
+from toolchain import docker_engine
+from turnscope.deployment.engine import Engine
 
 pytestmark = pytest.mark.skipif(not docker_engine.answers(), reason="no Docker engine answers")
 
@@ -101,7 +102,7 @@ class World:
             **common,
         )
         containers = with_setup((pages, job, store), self.image, SETUP)
-        return SigNozPlan("it", "local", "0", PREFIX, containers, labels=(("earshot.stack", PREFIX),))
+        return SigNozPlan("it", "local", "0", PREFIX, containers, labels=(("turnscope.stack", PREFIX),))
 
     def program(self) -> None:
         provider = docker.Provider("docker", host=HOST)

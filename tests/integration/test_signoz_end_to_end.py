@@ -24,8 +24,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from cloudwatch.plan.model import SecretRef
-from earshot.generated_secrets import derived
+from core.secrets.generated import derived
+from core.secrets.reference import SecretRef
 from signoz.content.api.bootstrap import make_api_key
 from signoz.content.api.errors import Unauthorized
 from tests.integration.conftest import Checkout, make_checkout
@@ -33,10 +33,10 @@ from tests.integration.conftest import Checkout, make_checkout
 STACK_NAME = "e2e"
 SETTINGS = """\
 config:
-  earshot:environment: local
-  earshot:owner: tests
-  earshot:lab: {{aws_port: {aws}}}
-  earshot:signoz:
+  turnscope:environment: local
+  turnscope:owner: tests
+  turnscope:lab: {{aws_port: {aws}}}
+  turnscope:signoz:
     root_user: {{email: admin@example.com}}
     keep_volumes: false
     gateway: {{listen_address: 127.0.0.1, ui_port: {ui}, otlp_grpc_port: {grpc}, otlp_http_port: {http}}}
@@ -46,7 +46,7 @@ config:
 KILLED = ("collector", "clickhouse", "gateway")
 BATCH = 50
 
-pytestmark = pytest.mark.skipif(shutil.which("docker") is None, reason="needs Docker: earshot toolchain --all")
+pytestmark = pytest.mark.skipif(shutil.which("docker") is None, reason="needs Docker: turnscope toolchain --all")
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,16 @@ class Stack:
 
     def asked(self, query: str) -> str:
         """ClickHouse's answer."""
-        passphrase = (self.checkout.root / ".earshot" / "passphrase").read_text()
+        passphrase = (self.checkout.root / ".turnscope" / "passphrase").read_text()
         password = derived(passphrase, SecretRef("signoz.clickhouse.password"))
-        command = ["clickhouse-client", "--user=earshot", f"--password={password}", f"--query={query}"]
-        return self.docker("exec", f"earshot-{STACK_NAME}-clickhouse", *command)
+        command = ["clickhouse-client", "--user=turnscope", f"--password={password}", f"--query={query}"]
+        return self.docker("exec", f"turnscope-{STACK_NAME}-clickhouse", *command)
 
     def docker(self, *arguments: str) -> str:
         return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
     def started_at(self) -> dict[str, str]:
-        names = self.docker("ps", "--all", "--filter", f"label=earshot.stack={STACK_NAME}", "--format", "{{.Names}}")
+        names = self.docker("ps", "--all", "--filter", f"label=turnscope.stack={STACK_NAME}", "--format", "{{.Names}}")
         return {name: self.docker("inspect", "--format", "{{.Id}} {{.Created}}", name) for name in names.split()}
 
 
@@ -109,13 +109,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ports = {name: free_port() for name in ("aws", "ui", "grpc", "http")}
     (checkout.root / "stacks" / f"Pulumi.{STACK_NAME}.yaml").write_text(SETTINGS.format(**ports))
     try:
-        run = checkout.earshot("up", STACK_NAME, "--yes", timeout_seconds=2400)
+        run = checkout.turnscope("up", STACK_NAME, "--yes", timeout_seconds=2400)
         assert run.returncode == 0, run.stdout + run.stderr
-        found = checkout.earshot("env", STACK_NAME, "--format", "json")
+        found = checkout.turnscope("env", STACK_NAME, "--format", "json")
         assert found.returncode == 0, found.stderr
         yield Stack(checkout, json.loads(found.stdout), ports)
     finally:
-        checkout.earshot("teardown", STACK_NAME, "--yes", timeout_seconds=300)
+        checkout.turnscope("teardown", STACK_NAME, "--yes", timeout_seconds=300)
 
 
 def spans(name: str, number: int) -> list[ReadableSpan]:
@@ -150,9 +150,9 @@ def test_nothing_comes_in_without_a_right_token(stack: Stack, protocol: str, aut
 
 
 def test_no_port_but_the_gateways_is_published(stack: Stack) -> None:
-    listed = stack.docker("ps", "--filter", f"label=earshot.stack={STACK_NAME}", "--format", "{{.Names}} {{.Ports}}")
+    listed = stack.docker("ps", "--filter", f"label=turnscope.stack={STACK_NAME}", "--format", "{{.Names}} {{.Ports}}")
     published = {line.split()[0] for line in listed.splitlines() if "->" in line}
-    assert published == {f"earshot-{STACK_NAME}-gateway"}
+    assert published == {f"turnscope-{STACK_NAME}-gateway"}
 
 
 def test_the_server_can_read_what_the_migrations_tell_of_columns(stack: Stack) -> None:
@@ -168,9 +168,9 @@ def test_the_server_can_read_what_the_migrations_tell_of_columns(stack: Stack) -
 
 
 def test_a_person_signs_in_as_login_says(stack: Stack) -> None:
-    hidden = stack.checkout.earshot("login", STACK_NAME, "--json")
+    hidden = stack.checkout.turnscope("login", STACK_NAME, "--json")
     assert json.loads(hidden.stdout)["password"] == "[secret]"
-    found = json.loads(stack.checkout.earshot("login", STACK_NAME, "--show-secrets", "--json").stdout)
+    found = json.loads(stack.checkout.turnscope("login", STACK_NAME, "--show-secrets", "--json").stdout)
     assert found["url"] == f"https://localhost:{stack.ports['ui']}"
     authority = Path(stack.certificate).read_text()
     key, *_ = make_api_key(found["url"], authority, found["email"], found["password"], "a-person")
@@ -184,7 +184,7 @@ def test_a_person_signs_in_as_login_says(stack: Stack) -> None:
 def test_what_was_accepted_survives_a_kill_in_the_middle(stack: Stack, role: str) -> None:
     """A role that dies comes back by itself. Senders repeat what was refused, as OTLP says; what was accepted once
     must be there in the end."""
-    name, container = f"while-{role}-dies", f"earshot-{STACK_NAME}-{role}"
+    name, container = f"while-{role}-dies", f"turnscope-{STACK_NAME}-{role}"
     accepted = 0
     for batch in range(12):
         if batch == 4:
@@ -199,7 +199,7 @@ def test_what_was_accepted_survives_a_kill_in_the_middle(stack: Stack, role: str
 
 
 def test_a_second_up_changes_nothing(stack: Stack) -> None:
-    run = stack.checkout.earshot("up", STACK_NAME, "--yes", timeout_seconds=300)
+    run = stack.checkout.turnscope("up", STACK_NAME, "--yes", timeout_seconds=300)
     assert "is up to date" in run.stdout, run.stdout + run.stderr
 
 
@@ -209,17 +209,17 @@ def test_a_changed_setting_replaces_only_the_containers_that_use_it(stack: Stack
     file.write_text(
         file.read_text().replace("keep_volumes: false", "keep_volumes: false\n    collector: {log_level: warn}")
     )
-    run = stack.checkout.earshot("up", STACK_NAME, "--yes", timeout_seconds=300)
+    run = stack.checkout.turnscope("up", STACK_NAME, "--yes", timeout_seconds=300)
     assert run.returncode == 0, run.stdout + run.stderr
     after = stack.started_at()
-    changed = {name.removeprefix(f"earshot-{STACK_NAME}-") for name in after if after[name] != before.get(name)}
+    changed = {name.removeprefix(f"turnscope-{STACK_NAME}-") for name in after if after[name] != before.get(name)}
     assert "collector" in changed
     assert changed <= {"collector", "setup"}
 
 
 def test_teardown_leaves_no_container_network_or_volume(stack: Stack) -> None:
-    run = stack.checkout.earshot("teardown", STACK_NAME, "--yes", timeout_seconds=300)
+    run = stack.checkout.turnscope("teardown", STACK_NAME, "--yes", timeout_seconds=300)
     assert "nothing of this stack is left" in run.stdout, run.stdout + run.stderr
-    label = f"label=earshot.stack={STACK_NAME}"
+    label = f"label=turnscope.stack={STACK_NAME}"
     for kind in (("ps", "--all"), ("network", "ls"), ("volume", "ls")):
         assert stack.docker(*kind, "--filter", label, "--quiet") == ""

@@ -10,7 +10,7 @@ import pytest
 
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import CloudWatchPlan
-from stacks.loading import validate
+from stacks.settings.loading import validate
 
 ROOT = Path(__file__).parents[2]
 

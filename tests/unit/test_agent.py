@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from turnscope_agent import call, job, reporting
+from turnscope_agent.destinations import Destinations, Protocol, destinations
+from turnscope_agent.providers import Options
 
-from cloudwatch.plan import events
-from earshot.agent import call, job, reporting
-from earshot.agent.destinations import Destinations, Protocol, destinations
-from earshot.agent.providers import Options
+from core import events
+from tests.unit.conftest import ROOT
 
 HEARD = {
     "end_of_turn_delay": 0.5,
@@ -92,9 +93,20 @@ def paths(document: dict[str, Any], above: str = "") -> set[str]:
 
 def test_importing_needs_nothing_but_python() -> None:
     """An agent's image holds neither the toolkit's dependencies, nor, while it is built, LiveKit."""
-    absent = ("livekit", "opentelemetry", "pydantic", "pulumi", "boto3", "cloudwatch", "stacks", "grpc", "requests")
-    code = f"import sys\nfor name in {absent}: sys.modules[name] = None\nimport earshot.agent"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    absent = (
+        "livekit",
+        "opentelemetry",
+        "pydantic",
+        "pulumi",
+        "boto3",
+        "cloudwatch",
+        "core",
+        "stacks",
+        "grpc",
+        "requests",
+    )
+    code = f"import sys\nfor name in {absent}: sys.modules[name] = None\nimport turnscope_agent"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT / "agent")})
 
 
 def test_the_lines_have_the_fields_of_the_event_schema(
@@ -193,7 +205,7 @@ def test_telemetry_never_raises_into_the_agent_and_complains_once(
     for _ in range(3):
         session.handlers["conversation_item_added"](None)
         session.handlers["function_tools_executed"](None)
-    complaints = [record.message for record in caplog.records if record.name == "earshot.agent"]
+    complaints = [record.message for record in caplog.records if record.name == "turnscope_agent"]
     assert len([message for message in complaints if "_on_item" in message]) == 1
     assert len([message for message in complaints if "_on_tools" in message]) == 1
 

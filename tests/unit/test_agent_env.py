@@ -1,4 +1,4 @@
-"""What `earshot env` prints: every value arrives as it was, by whichever way an agent reads it."""
+"""What `turnscope env` prints: every value arrives as it was, by whichever way an agent reads it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earshot.agent_env import FORMATS, Gateway, Langfuse, Protocol, agent_environment, as_dotenv, as_shell
-from earshot.errors import UserError
+from core.errors import UserError
+from turnscope.agent_environment import FORMATS, Gateway, Langfuse, Protocol, agent_environment, as_dotenv, as_shell
 
 TOKENS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64)
-GATEWAY = Gateway("signoz.example.com", "s3cret-token", ca_file="/etc/earshot/root.crt")
+GATEWAY = Gateway("signoz.example.com", "s3cret-token", ca_file="/etc/turnscope/root.crt")
 
 
 def environment(gateway: Gateway = GATEWAY, **options: object) -> dict[str, str]:
@@ -60,7 +60,7 @@ def test_what_is_not_asked_for_is_not_there() -> None:
     full = environment(allow_pii=False, langfuse=Langfuse("https://cloud.langfuse.com", "pk", "sk"))
     assert full["LIVEKIT_TELEMETRY_ALLOW_PII"] == "0"
     assert full["LANGFUSE_SECRET_KEY"] == "sk"
-    assert full["OTEL_EXPORTER_OTLP_CERTIFICATE"] == "/etc/earshot/root.crt"
+    assert full["OTEL_EXPORTER_OTLP_CERTIFICATE"] == "/etc/turnscope/root.crt"
 
 
 def test_an_agents_file_can_be_given_to_docker() -> None:

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-from earshot.agent import health
+from turnscope_agent import health
 
 
 class Emitter:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloudwatch.plan.model import Comparison, MathExpression, MetricAlarm, MissingData, Severity
-from earshot.simulate import expressions
+from simulate import expressions
 from tests.unit.conftest import ROOT, MakePlan
 
 PRICES = {"llm": {"gpt-4o": {"input_usd_per_million_tokens": 2.5, "output_usd_per_million_tokens": 10}}}

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cloudwatch.plan.model import SecretRef
-from signoz.plan import marks
-from signoz.plan.alertmanager import (
+from core.secrets import placeholders as marks
+from core.secrets.reference import SecretRef
+from signoz.roles.alertmanager import (
     CONFIG_PATH,
     alertmanager_environment,
     alertmanager_files,
     emailing_environment,
     render_alertmanager,
 )
-from stacks.roles.alertmanager import AlertmanagerSettings, Smtp
+from stacks.settings.roles.alertmanager import AlertmanagerSettings, Smtp
 from tests.golden_files import CheckGolden
 from tests.role_cases import ALERTMANAGER, PAGER, SLACK, SMTP, SMTP_PASSWORD, WEBHOOK, alertmanager_settings
 

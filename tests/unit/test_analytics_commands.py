@@ -1,4 +1,4 @@
-"""`earshot analytics`: times, the comparison of log and bucket, what is sent again, and answers of Athena."""
+"""`turnscope analytics`: times, the comparison of log and bucket, what is sent again, and answers of Athena."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cloudwatch.analytics.plan.build import plan_analytics
-from cloudwatch.analytics.plan.model import AnalyticsPlan
-from cloudwatch.plan.events import VOICE_METRICS
-from earshot.analytics import batches, named, patience, replay
-from earshot.analytics.batches import Record
-from earshot.analytics.bucket_events import read_refused
-from earshot.analytics.cli import analytics
-from earshot.analytics.comparison import Logged, Refused, Stored, compare
-from earshot.analytics.engine import Answer, AthenaEngine
-from earshot.analytics.log_events import FromLog, read_log_events
-from earshot.analytics.target import Target
-from earshot.analytics.times import hour_of, hours_between, milliseconds, own_time, range_of, time_of
-from earshot.errors import UserError
-from earshot.lab import send
-from earshot.simulate import recording
-from stacks.analytics import Analytics
-from stacks.settings import Agent, Environment, Settings
+from analytics.operations import batches, named, replay
+from analytics.operations import retry_policy as patience
+from analytics.operations.batches import Record
+from analytics.operations.bucket_events import read_refused
+from analytics.operations.comparison import Logged, Refused, Stored, compare
+from analytics.operations.engine import Answer, AthenaEngine
+from analytics.operations.log_events import FromLog, read_log_events
+from analytics.operations.target import Target
+from analytics.operations.times import hour_of, hours_between, milliseconds, own_time, range_of, time_of
+from analytics.plan.build import plan_analytics
+from analytics.plan.model import AnalyticsPlan
+from core.environments import Environment
+from core.errors import UserError
+from core.events import VOICE_METRICS
+from lab import send
+from simulate import recording
+from stacks.settings.analytics import Analytics
+from stacks.settings.model import Agent, Settings
+from turnscope.commands.analytics import analytics
 
 NOW = datetime.datetime(2026, 3, 10, 12, 30, tzinfo=datetime.UTC)
 MINUTE, HOUR = datetime.timedelta(minutes=1), datetime.timedelta(hours=1)
@@ -501,7 +503,7 @@ def test_an_interrupted_query_is_stopped(plan: AnalyticsPlan) -> None:
     ("state", "reason", "said"),
     [
         ("CANCELLED", "Bytes scanned limit was exceeded", r"scan_limit_mib"),
-        ("FAILED", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.x.y' does not exist", "run `earshot up dev`"),
+        ("FAILED", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.x.y' does not exist", "run `turnscope up dev`"),
         ("FAILED", "Insufficient permissions to execute the query", "no permission"),
         ("FAILED", "HIVE_BAD_DATA: ...", "HIVE_BAD_DATA"),
     ],
@@ -560,7 +562,7 @@ def test_answers_are_csv_and_json_that_programs_read() -> None:
 
 
 def test_a_recording_that_is_sent_again_is_other_calls_of_the_chosen_agent() -> None:
-    """`earshot lab send` twice: queries read each id once, and would show the second call never."""
+    """`turnscope lab send` twice: queries read each id once, and would show the second call never."""
     recorded = recording.recorded("healthy")
     first, second = ([json.loads(each.message) for each in send._sent_by("frontdesk", recorded)] for _ in range(2))
     events = [each for each in (*first, *second) if "_event_type" in each]
@@ -590,7 +592,7 @@ def test_a_mistake_in_what_is_asked_touches_nothing(
     def touched(stack: str) -> None:
         raise AssertionError(stack)
 
-    monkeypatch.setattr("earshot.analytics.target.target", touched)
+    monkeypatch.setattr("analytics.operations.target.target", touched)
     result = CliRunner().invoke(analytics, arguments)
     assert isinstance(result.exception, UserError)
     assert said in str(result.exception)

@@ -13,20 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudwatch.analytics.plan.build import STACK_MAXIMUM_CHARACTERS
-from cloudwatch.analytics.plan.model import AnalyticsPlan
-from cloudwatch.analytics.plan.schema import columns, refused_changes, refused_table_changes
+from analytics.plan.build import STACK_MAXIMUM_CHARACTERS
+from analytics.plan.model import AnalyticsPlan
+from analytics.plan.schema import columns, refused_changes, refused_table_changes
 from cloudwatch.plan.build import plan_cloudwatch
-from cloudwatch.plan.events import EVENTS, Field, FieldType
 from cloudwatch.plan.model import MetricStat
-from earshot.describe import rows_of, summary
-from earshot.errors import UserError
-from earshot.schema_guard import TABLE, refuse_schema_changes
-from stacks.analytics import ExtraFields, Lifecycle
-from stacks.fields import Environment
-from stacks.loading import validate
-from stacks.settings import Settings
+from core.environments import Environment
+from core.errors import UserError
+from core.events import EVENTS, Field, FieldType
+from stacks.settings.analytics import ExtraFields, Lifecycle
+from stacks.settings.loading import validate
+from stacks.settings.model import Settings
 from tests.unit.conftest import MINIMAL, ROOT, MakePlan
+from turnscope.deployment.schema_guard import TABLE, refuse_schema_changes
+from turnscope.plan_table import rows_of, summary
 
 RELEASED = json.loads(Path(__file__).with_name("test_analytics_released_columns.json").read_text())
 ACCOUNT = "123456789012"

@@ -23,14 +23,14 @@ import pytest
 from moto import mock_aws
 from sqlglot import exp
 
-from cloudwatch.analytics.plan import athena_sql, queries
-from cloudwatch.analytics.plan.model import EventTable, NamedQuery
-from cloudwatch.analytics.plan.queries import STAGE_BUCKET, column_types, plan_named_queries
-from cloudwatch.plan.events import EVENTS, SESSION_ANALYTICS, VOICE_METRICS, Field
-from earshot.errors import UserError
-from earshot.lab.athena_engine import LabAthena, connect, table
-from earshot.lab.generate import EXPENSIVE_TIMES, generate
-from stacks.settings import LlmPrice, Prices, SavedQueries, SttPrice, TtsPrice
+from analytics.plan import athena_sql, queries
+from analytics.plan.model import EventTable, NamedQuery
+from analytics.plan.queries import STAGE_BUCKET, column_types, plan_named_queries
+from core.errors import UserError
+from core.events import EVENTS, SESSION_ANALYTICS, VOICE_METRICS, Field
+from lab.athena_engine import LabAthena, connect, table
+from lab.generate import EXPENSIVE_TIMES, generate
+from stacks.settings.model import LlmPrice, Prices, SavedQueries, SttPrice, TtsPrice
 from tests.athena_figures import ANSWERS, UNLOADED, Event, Given, assert_same, moment
 from tests.athena_lab import BUCKET, DATABASE, address, event_tables, glue_description, lab_athena, parquet
 
@@ -133,7 +133,7 @@ def test_an_export_writes_what_the_events_say_as_parquet(month: Month, name: str
     sql = planned()[name].sql.replace(STAGE_BUCKET, "stage")
     assert month.athena.run(sql).rows == ()
     (content,) = (content for key, content in month.written.items() if f"/{name.split()[-1]}/" in key)
-    assert all(key.startswith("s3://stage/earshot/dev/") for key in month.written)
+    assert all(key.startswith("s3://stage/turnscope/dev/") for key in month.written)
     found = pq.read_table(io.BytesIO(content)).to_pylist()
     assert_same(name, found, UNLOADED[name](month.given))
 
@@ -378,7 +378,7 @@ READ = f"from {DATABASE}.session_analytics"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEADER + "select 1\nfrom calls", "no table calls; allowed: earshot_dev.voice_metrics"),
+        (HEADER + "select 1\nfrom calls", "no table calls; allowed: turnscope_dev.voice_metrics"),
         (HEADER + f"select tenat {READ}", r"bad\.sql\.j2, as rendered: Column 'tenat' could not be resolved. Line: 3"),
         (HEADER + f"select metrics_summary.llm_modl {READ}", "metrics_summary has no field llm_modl; allowed: llm_tok"),
         (HEADER + f"select s.discovered_signals.size {READ} as s", "discovered_signals has no field size; allowed: te"),
@@ -469,7 +469,7 @@ def test_tables_and_files_are_found_through_glue_and_s3() -> None:
         return boto3.client(service, region_name="us-west-1", aws_access_key_id="x", aws_secret_access_key="x")
 
     glue, s3 = client("glue"), client("s3")
-    with pytest.raises(UserError, match="There is no Glue database earshot_dev: run `earshot up` first"):
+    with pytest.raises(UserError, match="There is no Glue database turnscope_dev: run `turnscope up` first"):
         connect(client, "local", DATABASE)
     glue.create_database(DatabaseInput={"Name": DATABASE})
     for each in TABLES:
@@ -484,13 +484,13 @@ def test_tables_and_files_are_found_through_glue_and_s3() -> None:
     athena = connect(client, "local", DATABASE, NOW)
     assert athena.run(f"select count(*) {READ}").rows == ((3,),)
     export = planned()["Export/Snowflake calls"].sql
-    with pytest.raises(UserError, match="lab: s3://STAGE_BUCKET/earshot/dev/calls/: allowed: a bucket that exists"):
+    with pytest.raises(UserError, match="lab: s3://STAGE_BUCKET/turnscope/dev/calls/: allowed: a bucket that exists"):
         athena.run(export)
     athena.run(export.replace(STAGE_BUCKET, "stage"))
     with pytest.raises(UserError, match=r"HIVE_PATH_ALREADY_EXISTS.*: allowed: an empty folder"):
         athena.run(export.replace(STAGE_BUCKET, "stage"))
     (key,) = (each["Key"] for each in s3.list_objects_v2(Bucket="stage")["Contents"])
-    assert key.startswith("earshot/dev/calls/")
+    assert key.startswith("turnscope/dev/calls/")
     assert pq.read_table(io.BytesIO(s3.get_object(Bucket="stage", Key=key)["Body"].read())).num_rows == 3
 
 

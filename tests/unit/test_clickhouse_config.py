@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cloudwatch.plan.model import SecretRef
-from signoz.plan import marks
-from signoz.plan.clickhouse import (
+from core.releases import CATALOGUE, CLASSIC, CURRENT
+from core.secrets import placeholders as marks
+from core.secrets.reference import SecretRef
+from signoz.roles.clickhouse import (
     CONFIG_PATH,
     DATA_PATH,
     FUNCTION_PATH,
@@ -26,10 +27,9 @@ from signoz.plan.clickhouse import (
     keeper_files,
     render_clickhouse,
 )
-from signoz.plan.collector import CollectorContext
-from signoz.releases import CATALOGUE, CLASSIC, CURRENT
-from stacks.roles.clickhouse import ClickHouseSettings
-from stacks.settings import Prices
+from signoz.roles.collector import CollectorContext
+from stacks.settings.model import Prices
+from stacks.settings.roles.clickhouse import ClickHouseSettings
 from tests import clickhouse_schema
 from tests.golden_files import CheckGolden
 from tests.role_cases import CLICKHOUSE, CLICKHOUSE_PASSWORD, COLD, RELEASES, clickhouse_settings

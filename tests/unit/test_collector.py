@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cloudwatch.plan.model import SecretRef
-from earshot.errors import UserError
-from signoz.plan.collector import (
+from core.errors import UserError
+from core.secrets.reference import SecretRef
+from signoz.roles.collector import (
     BODY_KEYS,
     CONTENT_KEYS,
     Generation,
@@ -99,11 +99,11 @@ def test_the_classic_configuration_names_only_what_its_collector_has(option: str
 def test_secrets_are_paths_of_files(generation: Generation) -> None:
     """The text is shown by `render`, kept by SigNoz (OpAMP) and readable in the container."""
     config = parse(render(generation, **OPTIONS["everything"]))
-    file = r"\$\{file:/etc/earshot/secrets/[a-z_]+\}"
+    file = r"\$\{file:/etc/turnscope/secrets/[a-z_]+\}"
     assert re.fullmatch(file, config["receivers"]["awsfirehose/logs"]["access_key"])
     assert re.fullmatch(f"Basic {file}", config["exporters"]["otlphttp/langfuse"]["headers"]["Authorization"])
     assert re.fullmatch(
-        f"tcp://earshot:{file}@clickhouse:9000/.+", config["exporters"]["clickhousetraces"]["datasource"]
+        f"tcp://turnscope:{file}@clickhouse:9000/.+", config["exporters"]["clickhousetraces"]["datasource"]
     )
     assert set(config["extensions"]["bearertokenauth"]) == {"filename"}
 
@@ -156,7 +156,7 @@ def test_opamp_decides_how_the_collector_starts() -> None:
     assert any(argument.startswith("--manager-config=") for argument in with_opamp.command)
     without = plan_collector(collector_settings(opamp=False), collector_context())
     assert without.manager_config is None
-    assert without.command == ("--config=/etc/earshot/collector.yaml",)
+    assert without.command == ("--config=/etc/turnscope/collector.yaml",)
 
 
 @given(st.lists(st.from_regex(r"[A-Za-z0-9._~+/-]{16,60}=*", fullmatch=True), min_size=1, max_size=5))

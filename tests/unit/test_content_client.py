@@ -358,7 +358,7 @@ def test_finding_looks_at_every_page(lab: Lab) -> None:
 
 
 def test_a_rule_is_known_by_its_labels_and_else_by_its_title(lab: Lab) -> None:
-    """Titles are not unique, and Earshot's may be changed: of several rules of one title the labelled one is found."""
+    """Titles are not unique and may be changed: of several rules of one title the labelled one is found."""
     client = lab.client()
     client.create(Kind.CHANNEL, CHANNEL)
     theirs = client.create(Kind.ALERT_RULE, rule())
@@ -535,7 +535,7 @@ def test_logs_are_sent_whole(lab: Lab) -> None:
 # --- The key
 
 
-def make_key(lab: Lab, clock: Clock, name: str = "earshot", email: str = EMAIL, password: str = PASSWORD) -> Any:
+def make_key(lab: Lab, clock: Clock, name: str = "turnscope", email: str = EMAIL, password: str = PASSWORD) -> Any:
     return bootstrap.make_api_key(
         ADDRESS, None, email, password, name, patience=clock.patience(), transport=lab.transport
     )

@@ -14,10 +14,10 @@ import pytest
 from signoz.content.build import numbers
 from signoz.content.compile import COLORS, compile_dashboard, compile_view
 from signoz.content.filters import parse_filter
-from signoz.content.form import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
 from signoz.content.loader import Forms, load
 from signoz.content.references import Sort, references
-from stacks.roles.content import Thresholds
+from signoz.content.schema import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
+from stacks.settings.roles.content import Thresholds
 from tests.golden_files import CheckGolden
 
 NEEDED = {
@@ -30,7 +30,7 @@ EVERYTHING = {
     "key": "everything",
     "title": "Everything",
     "description": "Each kind of panel and of query.",
-    "tags": ["earshot", "team:voice"],
+    "tags": ["turnscope", "team:voice"],
     "variables": [
         {"name": "service", "key": "resource.service.name", "description": "Which agent."},
         {"name": "node", "key": "attribute.nodename", "signal": "metrics", "signals": ["metrics"]},

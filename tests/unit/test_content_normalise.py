@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from signoz.content.api.client import SigNozClient
 from signoz.content.api.normalise import normalise
 from signoz.content.build import plan_content
-from signoz.content.filling import filled, secrets_in
 from signoz.content.model import ContentObject, Kind
-from stacks.loading import validate
+from signoz.content.placeholders import filled, secrets_in
+from stacks.settings.loading import validate
 from tests.content_lab import make_lab
 from tests.unit.conftest import MINIMAL, SECURE
 from tests.unit.conftest import SIGNOZ as LEAST_SIGNOZ
@@ -68,7 +68,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigNozClient]:
     made = make_lab(tmp_path_factory.mktemp("signoz")).client()
     made.create(Kind.CHANNEL, {"name": "on-call", "slack_configs": [{"api_url": "https://example.com"}]})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("earshot.lab.images.signoz.retention.TAKES_SECONDS", 0)
+        patch.setattr("lab.images.signoz.retention.TAKES_SECONDS", 0)
         yield made
 
 

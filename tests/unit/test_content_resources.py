@@ -16,21 +16,21 @@ from hypothesis import strategies as st
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import Unknown
 
-from cloudwatch.plan.model import SecretRef
-from earshot.content import export
-from earshot.describe import content_counts, content_rows
-from earshot.errors import UserError
-from earshot.render import What, render
+from core.errors import UserError
+from core.secrets.reference import SecretRef
 from signoz.content.access import Access, access_of
 from signoz.content.api.errors import Conflict, NotFound, Unauthorized, Unreachable
 from signoz.content.component import SigNozContent, checked
 from signoz.content.differences import differences
-from signoz.content.filling import HIDDEN, filled, masked
 from signoz.content.model import ContentObject, ContentPlan, Kind
+from signoz.content.placeholders import HIDDEN, filled, masked
 from signoz.content.resource_types import TYPE_PREFIX, kind_of
 from signoz.content.resources import RESOURCES, ApiKeyProvider, ContentError, ContentProvider
 from signoz.plan.model import SigNozPlan
-from stacks.loading import validate
+from stacks.settings.loading import validate
+from turnscope.content import export
+from turnscope.plan_table import content_counts, content_rows
+from turnscope.rendering import What, render
 
 HOOK = "https://hooks.example.com/T0/s3cret"
 CHANNEL = {"name": "oncall", "slack_configs": [{"api_url": "{secret:hook}", "send_resolved": True, "title": "t"}]}
@@ -234,13 +234,13 @@ def test_a_revoked_key_hides_no_content(provider: Provider, server: Server) -> N
     server.refuses["read"] = Unauthorized("no such key")
     assert provider.read("id-1", props()).outs == props()
     server.refuses["update"] = Unauthorized("no such key.")
-    with pytest.raises(ContentError, match="earshot up STACK --refresh"):
+    with pytest.raises(ContentError, match="turnscope up STACK --refresh"):
         provider.update("id-1", props(), props(title="new"))
 
 
 @pytest.mark.parametrize("kind", SERIALISED)
 def test_the_state_names_the_provider_and_has_none_of_its_code(kind: type[ContentProvider]) -> None:
-    """Else every release of Earshot would change every object, and an old stack could not be deleted."""
+    """Else every release of Turnscope would change every object, and an old stack could not be deleted."""
     assert type(pickle.loads(base64.b64decode(SERIALISED[kind]))) is kind  # noqa: S301
     now = base64.b64decode(serialize_provider(kind()))
     assert pickle.loads(now).__class__ is kind  # noqa: S301

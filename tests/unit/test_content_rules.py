@@ -14,21 +14,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudwatch.plan.model import SecretRef
-from earshot.errors import UserError
+from core.errors import UserError
+from core.secrets import placeholders as marks
+from core.secrets.reference import SecretRef
 from signoz.content import loader
 from signoz.content.build import content_folder, numbers, plan_content
 from signoz.content.channels import plan_channels
-from signoz.content.filling import ids_in
-from signoz.content.form import AlertRule
 from signoz.content.model import ContentObject, ContentPlan, Kind
+from signoz.content.placeholders import ids_in
 from signoz.content.policies import plan_policies
 from signoz.content.rules import RuleContext, compile_rule
-from signoz.plan import marks
-from stacks.loading import load, validate
-from stacks.roles.alertmanager import AlertmanagerSettings
-from stacks.roles.content import Thresholds
-from stacks.settings import Settings
+from signoz.content.schema import AlertRule
+from stacks.settings.loading import load, validate
+from stacks.settings.model import Settings
+from stacks.settings.roles.alertmanager import AlertmanagerSettings
+from stacks.settings.roles.content import Thresholds
 from tests.golden_files import CheckGolden
 from tests.role_cases import ALERTMANAGER, alertmanager_settings
 from tests.unit.conftest import MINIMAL, ROOT, SECURE, SIGNOZ
@@ -129,7 +129,7 @@ def test_ratios_and_percentiles_need_enough_of_what_they_are_of(written: loader.
     if percentile or (formula and not any(query.metric and "otelcol" in query.metric for query in form.queries)):
         assert re.match(r"B >= \d+ \? .* : 0$", formula or "")
         [counted] = [query for query in form.queries if query.name == "B"]
-        assert counted.aggregate == "count()" or counted.metric == "earshot.calls"
+        assert counted.aggregate == "count()" or counted.metric == "turnscope.calls"
         assert form.match == "at_least_once"
     elif form.match == "all_the_times":
         assert (form.minimum_points or 0) >= 2
@@ -323,7 +323,7 @@ def test_the_examples_in_the_guide_are_right(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "bookings.yaml").write_text(own)
     assert "bookings-fail" in {each.key for each in content(tmp_path).of(Kind.ALERT_RULE)}
-    sections = [yaml.safe_load(block)["earshot:signoz"] for block in blocks if block.startswith("earshot:signoz")]
+    sections = [yaml.safe_load(block)["turnscope:signoz"] for block in blocks if block.startswith("turnscope:signoz")]
     examples: list[dict[str, Any]] = [each["content"] for each in sections if "content" in each]
     assert len(examples) == 2
     for example in examples:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earshot.simulate.expressions import (
+from simulate.expressions import (
     DEFAULT_BAND_WIDTH,
     HISTORY_MS,
     Band,

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudwatch.plan import events
 from cloudwatch.plan.dashboard_check import problems
 from cloudwatch.plan.dashboards import GRID_COLUMNS, Widget, lay_out
 from cloudwatch.plan.metric_filters import TOOL_CALLS_COUNTED
 from cloudwatch.plan.model import Dashboard
-from earshot.simulate.metrics import extract
+from core import events
+from simulate.metrics import extract
 from tests.unit.conftest import MakePlan
 
 PRICES = {
@@ -137,7 +137,7 @@ def test_dashboards_have_no_problem(make_plan: MakePlan) -> None:
 
 
 def test_the_check_of_dashboards_finds_what_it_is_for(make_plan: MakePlan) -> None:
-    graph = {"title": "T", "metrics": [["Earshot/dev/other", "TotalLatency", {"id": "Big"}], [{"expression": "m1"}]]}
+    graph = {"title": "T", "metrics": [["Turnscope/dev/other", "TotalLatency", {"id": "Big"}], [{"expression": "m1"}]]}
     body: dict[str, Any] = {
         "widgets": [
             {"type": "metric", "x": 20, "y": 0, "width": 8, "height": 4, "properties": graph},

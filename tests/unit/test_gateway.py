@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cloudwatch.plan.model import SecretRef
-from signoz.plan import collector, marks
-from signoz.plan.gateway import (
+from core.secrets import placeholders as marks
+from core.secrets.reference import SecretRef
+from signoz.roles import collector
+from signoz.roles.gateway import (
     CERTIFICATE_PATH,
     CONFIG_PATH,
     HEALTH_PORT,
@@ -19,7 +20,7 @@ from signoz.plan.gateway import (
     gateway_ports,
     render_caddyfile,
 )
-from stacks.roles.gateway import GatewaySettings
+from stacks.settings.roles.gateway import GatewaySettings
 from tests.golden_files import CheckGolden
 from tests.role_cases import ACME, FIREHOSE, GATEWAY, RELEASES, gateway_settings
 

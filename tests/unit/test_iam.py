@@ -10,15 +10,15 @@ import pytest
 
 pytest.importorskip("pulumi_aws")
 
-from cloudwatch.analytics.plan import iam
-from cloudwatch.analytics.plan.build import plan_analytics
+from analytics.plan import iam
+from analytics.plan.build import plan_analytics
 from cloudwatch.log_groups import key_policy
 from cloudwatch.notifications import lambda_trust_policy, notifier_policy, topic_policy
-from stacks.loading import validate
+from stacks.settings.loading import validate
 from tests.unit.conftest import MINIMAL
 
 ACCOUNT = "123456789012"
-TOPIC = f"arn:aws:sns:us-west-1:{ACCOUNT}:earshot-dev-critical"
+TOPIC = f"arn:aws:sns:us-west-1:{ACCOUNT}:turnscope-dev-critical"
 KEY = f"arn:aws:kms:us-west-1:{ACCOUNT}:key/k"
 COPY = "arn:aws:s3:::copy"
 COPY_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/c"
@@ -99,7 +99,7 @@ def test_the_key_serves_the_logs_of_its_own_region_and_account() -> None:
 def existing() -> set[str]:
     """Everything that the analytics' roles may touch, as patterns: what the plan makes, and the copy."""
     region = f"us-west-1:{ACCOUNT}"
-    data = f"arn:aws:s3:::earshot-dev-analytics-{ACCOUNT}"
+    data = f"arn:aws:s3:::turnscope-dev-analytics-{ACCOUNT}"
     events = ("voice_metrics", "session_analytics")
     return {
         data,
@@ -107,13 +107,13 @@ def existing() -> set[str]:
         *(f"{data}/{event}/*" for event in events),
         *(f"{data}/errors/{event}/*" for event in events),
         f"{data}/errors/refused/*",
-        *(f"arn:aws:firehose:{region}:deliverystream/earshot-dev-{event}" for event in events),
+        *(f"arn:aws:firehose:{region}:deliverystream/turnscope-dev-{event}" for event in events),
         f"arn:aws:glue:{region}:catalog",
-        f"arn:aws:glue:{region}:database/earshot_dev",
-        *(f"arn:aws:glue:{region}:table/earshot_dev/{event}" for event in events),
-        f"arn:aws:lambda:{region}:function:earshot-dev-analytics-check:$LATEST",
-        f"arn:aws:logs:{region}:log-group:/aws/kinesisfirehose/earshot-dev:log-stream:*",
-        f"arn:aws:logs:{region}:log-group:/aws/lambda/earshot-dev-analytics-check:log-stream:*",
+        f"arn:aws:glue:{region}:database/turnscope_dev",
+        *(f"arn:aws:glue:{region}:table/turnscope_dev/{event}" for event in events),
+        f"arn:aws:lambda:{region}:function:turnscope-dev-analytics-check:$LATEST",
+        f"arn:aws:logs:{region}:log-group:/aws/kinesisfirehose/turnscope-dev:log-stream:*",
+        f"arn:aws:logs:{region}:log-group:/aws/lambda/turnscope-dev-analytics-check:log-stream:*",
         KEY,
         f"{COPY}/*",
         COPY_KEY,
@@ -163,7 +163,7 @@ def test_the_record_check_cannot_write_among_the_events() -> None:
         if "s3:PutObject" in each["Action"]
         for arn in each["Resource"]
     ]
-    event = f"arn:aws:s3:::earshot-dev-analytics-{ACCOUNT}/voice_metrics/2026/01/01/00/x"
+    event = f"arn:aws:s3:::turnscope-dev-analytics-{ACCOUNT}/voice_metrics/2026/01/01/00/x"
     assert not any(fnmatch.fnmatch(event, arn) for arn in writable)
 
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudwatch.plan import insights, saved_queries
-from cloudwatch.plan.events import EVENTS
-from cloudwatch.plan.insights import syntax
+from cloudwatch import insights
+from cloudwatch.insights import syntax
+from cloudwatch.plan import saved_queries
 from cloudwatch.plan.model import SavedQuery
 from cloudwatch.plan.saved_queries import plan_saved_queries
+from core.events import EVENTS
 
 LIVEKIT_KEYS = {
     "message", "level", "name", "timestamp", "exc_info", "pid", "job_id", "room", "room_id", "agent_name",

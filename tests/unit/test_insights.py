@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudwatch.plan.insights import InsightsError, check, parse, syntax
-from cloudwatch.plan.insights.language import FUNCTIONS, PERIOD_ARGUMENT, RESERVED
-from cloudwatch.plan.insights.syntax import Field, Item, Number, Text
+from cloudwatch.insights import InsightsError, check, parse, syntax
+from cloudwatch.insights.language import FUNCTIONS, PERIOD_ARGUMENT, RESERVED
+from cloudwatch.insights.syntax import Field, Item, Number, Text
 
 TAKEN = [
     # The forms of the documentation's pages, one a line at least.

@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudwatch.plan.model import AlarmState, Comparison, CompositeAlarm, MetricAlarm, MissingData, Severity
-from earshot.errors import UserError
-from earshot.lab import alarm_message, cloudwatch_worker, deployed, notifications
-from earshot.lab.additions.athena_workgroups import updated
-from earshot.lab.additions.deliveries import on_this_machine
-from earshot.lab.alarm_actions import Actions, Change
-from earshot.lab.cloudwatch_worker import TickReport
-from earshot.lab.guard import refuse_outside_local
-from earshot.lab.log_reader import LogReader
-from earshot.lab.notifications import Notification
-from earshot.lab.state_dir import StateDir, read_json
+from core.errors import UserError
+from lab import alarm_message, cloudwatch_worker, deployed, notifications
+from lab.additions.athena_workgroups import updated
+from lab.additions.deliveries import on_this_machine
+from lab.alarm_actions import Actions, Change
+from lab.cloudwatch_worker import TickReport
+from lab.guard import refuse_outside_local
+from lab.log_reader import LogReader
+from lab.notifications import Notification
+from lab.state_dir import StateDir, read_json
 
 SECOND_MS = 1000
 
@@ -331,8 +331,8 @@ def test_the_worker_goes_on_after_an_error_and_says_each_once(
     monkeypatch.setattr(cloudwatch_worker, "TICK_SECONDS", 0)
     stopping = threading.Event()
     outcomes: list[TickReport | Exception] = [
-        UserError("earshot:region is missing"),
-        UserError("earshot:region is missing"),
+        UserError("turnscope:region is missing"),
+        UserError("turnscope:region is missing"),
         RuntimeError("connection refused"),
         TickReport(5, {"g": 2}, 3, {"slow": "OK"}, (sent(),)),
     ]
@@ -349,7 +349,7 @@ def test_the_worker_goes_on_after_an_error_and_says_each_once(
     state = StateDir(tmp_path)
     with caplog.at_level(logging.INFO):
         cloudwatch_worker.run(Worker(), state, stopping)  # pyright: ignore[reportArgumentType]
-    assert caplog.text.count("earshot:region is missing") == 1
+    assert caplog.text.count("turnscope:region is missing") == 1
     assert "Traceback" in caplog.text.split("connection refused", 1)[1]
     assert "Traceback" not in caplog.text.split("connection refused", 1)[0]
     assert read_json(state.progress) == {"at_ms": 5, "events": {"g": 2}, "points": 3, "alarms": {"slow": "OK"}}

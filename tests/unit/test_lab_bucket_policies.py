@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("moto")
 
-from earshot.lab.additions.bucket_policies import without_tls_statements
+from lab.additions.bucket_policies import without_tls_statements
 
 PLAIN_HTTP: dict[str, Any] = {
     "Effect": "Deny",

@@ -21,17 +21,17 @@ pytest.importorskip("moto")
 
 import pyarrow.parquet as pq
 
-from cloudwatch.analytics.plan.schema import columns
-from cloudwatch.plan.events import EVENTS, SESSION_ANALYTICS, VOICE_METRICS, Field
-from earshot.lab.firehose import stream as stream_module
-from earshot.lab.firehose import subscriptions
-from earshot.lab.firehose.conversion import Conversion, ConversionError
-from earshot.lab.firehose.functions import Deployed, FunctionError, Functions
-from earshot.lab.firehose.output import Destination
-from earshot.lab.firehose.prefixes import PrefixError, evaluate
-from earshot.lab.firehose.processing import LAMBDA_ATTEMPTS, Processors
-from earshot.lab.firehose.records import Failure, Record
-from earshot.lab.firehose.stream import Stream
+from analytics.plan.schema import columns
+from core.events import EVENTS, SESSION_ANALYTICS, VOICE_METRICS, Field
+from lab.firehose import stream as stream_module
+from lab.firehose import subscriptions
+from lab.firehose.conversion import Conversion, ConversionError
+from lab.firehose.functions import Deployed, FunctionError, Functions
+from lab.firehose.output import Destination
+from lab.firehose.prefixes import PrefixError, evaluate
+from lab.firehose.processing import LAMBDA_ATTEMPTS, Processors
+from lab.firehose.records import Failure, Record
+from lab.firehose.stream import Stream
 
 MOMENT = datetime.datetime(2026, 3, 10, 23, 59, 58, tzinfo=datetime.UTC)
 MOMENT_MS = int(MOMENT.timestamp() * 1000)

@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from earshot.errors import UserError
-from earshot.lab.images import build
-from earshot.lab.images.clickhouse import access, native, statements
-from earshot.lab.images.signoz.accounts import password_problem
-from earshot.lab.images.signoz.answers import Refusal
-from earshot.lab.images.signoz.api import Api, Request
-from earshot.lab.images.signoz.store import Store
-from signoz.plan import lab_images
-from signoz.plan.model import Role
+from core.errors import UserError
+from core.roles import Role
+from lab.images import build
+from lab.images import catalogue as lab_images
+from lab.images.clickhouse import access, native, statements
+from lab.images.signoz.accounts import password_problem
+from lab.images.signoz.answers import Refusal
+from lab.images.signoz.api import Api, Request
+from lab.images.signoz.store import Store
 
 PASSWORD = "Lab-password-1"
 
@@ -205,8 +205,8 @@ def test_without_a_configuration_only_this_machine_may_enter(tmp_path: Path) -> 
     found = access.read(tmp_path, {})
     assert found.authenticated("default", "", "127.0.0.1")
     assert not found.authenticated("default", "", "172.17.0.2")
-    given = access.read(tmp_path, {"CLICKHOUSE_USER": "earshot", "CLICKHOUSE_PASSWORD": "secret"})
-    assert given.authenticated("earshot", "secret", "172.17.0.2")
+    given = access.read(tmp_path, {"CLICKHOUSE_USER": "turnscope", "CLICKHOUSE_PASSWORD": "secret"})
+    assert given.authenticated("turnscope", "secret", "172.17.0.2")
     assert not given.authenticated("default", "", "127.0.0.1")
 
 
@@ -230,7 +230,7 @@ class FakeEngine:
 
 @contextmanager
 def clickhouse(engine: FakeEngine) -> Iterator[socket.socket]:
-    users = {"earshot": access.User("earshot", "password", "secret")}
+    users = {"turnscope": access.User("turnscope", "password", "secret")}
     server = native.Server(("127.0.0.1", 0), engine, access.Configuration(users))  # pyright: ignore[reportArgumentType]
     with server, socket.create_connection(server.server_address, timeout=10) as client:  # pyright: ignore[reportArgumentType]
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -240,7 +240,7 @@ def clickhouse(engine: FakeEngine) -> Iterator[socket.socket]:
 
 def hello(password: str) -> bytes:
     version = native.varint(1) + native.varint(0) + native.varint(54460)
-    names = b"".join(native.string(text) for text in ("", "earshot", password))
+    names = b"".join(native.string(text) for text in ("", "turnscope", password))
     return native.varint(0) + native.string("test") + version + names
 
 
@@ -609,13 +609,13 @@ def test_traps_of_the_real_api(signoz: Client) -> None:
 def test_retention_takes_a_while(signoz: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pending, with the number of before, and another change is refused; then in force."""
     signoz.become("signoz-admin")
-    monkeypatch.setattr("earshot.lab.images.signoz.retention.TAKES_SECONDS", 3600)
+    monkeypatch.setattr("lab.images.signoz.retention.TAKES_SECONDS", 3600)
     signoz("POST", "/api/v1/settings/ttl", status=200, type="traces", duration="48h")
     found = signoz("GET", "/api/v1/settings/ttl", type="traces")
     assert (found["traces_ttl_duration_hrs"], found["status"]) == (360, "pending")
     signoz("POST", "/api/v1/settings/ttl", status=409, type="traces", duration="72h")
     signoz("POST", "/api/v1/settings/ttl", status=200, type="metrics", duration="72h")
-    monkeypatch.setattr("earshot.lab.images.signoz.retention.TAKES_SECONDS", 0)
+    monkeypatch.setattr("lab.images.signoz.retention.TAKES_SECONDS", 0)
     found = signoz("GET", "/api/v1/settings/ttl", type="traces")
     assert (found["traces_ttl_duration_hrs"], found["status"]) == (48, "success")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from earshot.lab.aws_server import http_server
-from earshot.lab.state_dir import HOST
+from lab.aws_server import http_server
+from lab.state_dir import HOST
 
 
 @pytest.mark.parametrize("body", [b"{}", b"x" * 20_000])

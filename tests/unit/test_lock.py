@@ -1,4 +1,4 @@
-"""`earshot lock`: digests from a registry, which is played here."""
+"""`turnscope lock`: digests from a registry, which is played here."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from earshot.errors import UserError
-from earshot.lock import DOCKER_HUB, Registry, docker_logins, lock_file, read_lock, registry_of, write_lock
+from core.errors import UserError
 from signoz.plan.model import Image
+from turnscope.deployment.image_lock import (
+    DOCKER_HUB,
+    Registry,
+    docker_logins,
+    lock_file,
+    read_lock,
+    registry_of,
+    write_lock,
+)
 
 DIGEST = "sha256:" + "ab" * 32
 CADDY = Image("caddy", "2.10.2")
@@ -91,7 +99,7 @@ def test_answer_without_a_digest_is_no_digest() -> None:
 
 def test_lab_images_are_not_locked() -> None:
     with pytest.raises(UserError, match="built on this machine"):
-        Played().registry().digests([Image("earshot-lab/gateway", "0", lab=True)])
+        Played().registry().digests([Image("turnscope-lab/gateway", "0", lab=True)])
 
 
 @pytest.mark.parametrize(

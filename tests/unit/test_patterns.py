@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earshot.simulate.patterns import MISSING, Pattern, PatternError, metric_value, parse, select
+from simulate.patterns import MISSING, Pattern, PatternError, metric_value, parse, select
 
 # The log events of the documentation
 # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html).

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudwatch.plan import events
-from earshot.errors import UserError
-from earshot.simulate import recording
+from core import events
+from core.errors import UserError
+from simulate import recording
 
 TOOL_CALL = {"tool": str, "success": bool, "duration_seconds": float}
 TYPES: dict[str, type] = {"text": str, "boolean": bool, "list": list, "count": int}

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earshot.errors import UserError
-from signoz.plan.model import Role
-from signoz.releases import CATALOGUE, CLASSIC, CURRENT, VERSIONS, Coordination, find_release, upgrade_path
+from core.errors import UserError
+from core.releases import CATALOGUE, CLASSIC, CURRENT, VERSIONS, Coordination, find_release, upgrade_path
+from core.roles import Role
 
 VERSION = st.sampled_from(VERSIONS)
 

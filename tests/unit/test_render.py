@@ -1,4 +1,4 @@
-"""`earshot render`: the texts that a stack would deploy, and the comparison with a folder."""
+"""`turnscope render`: the texts that a stack would deploy, and the comparison with a folder."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cloudwatch.plan.model import SecretRef
-from earshot.errors import UserError
-from earshot.render import What, as_one_text, check, render, write
-from signoz.plan import marks
+from core.errors import UserError
+from core.roles import Role
+from core.secrets import placeholders as marks
+from core.secrets.reference import SecretRef
 from signoz.plan.environment import environment_file
-from signoz.plan.model import Container, File, Image, Role, SigNozPlan
+from signoz.plan.model import Container, File, Image, SigNozPlan
 from tests.unit.conftest import MakePlan
+from turnscope.rendering import What, as_one_text, check, render, write
 
 PASSWORD = SecretRef("signoz.clickhouse.password")
 SECRETS = {PASSWORD.path: "pa55word"}
@@ -21,11 +22,11 @@ IMAGE = Image("example", "1")
 
 
 def container(role: Role, *files: File, **over: object) -> Container:
-    return Container(role=role, name=f"earshot-{role}", image=IMAGE, files=files, **over)  # pyright: ignore[reportArgumentType]
+    return Container(role=role, name=f"turnscope-{role}", image=IMAGE, files=files, **over)  # pyright: ignore[reportArgumentType]
 
 
 def plan(*containers: Container) -> SigNozPlan:
-    return SigNozPlan("dev", "dev", "0.138.0", "earshot-dev", containers, ())
+    return SigNozPlan("dev", "dev", "0.138.0", "turnscope-dev", containers, ())
 
 
 SIGNOZ = container(
@@ -92,7 +93,7 @@ def test_alertmanager_is_where_the_release_has_it(make_plan: MakePlan) -> None:
     inside = render(What.ALERTMANAGER, cloudwatch=make_plan(), signoz=stack)
     assert inside == {
         "alertmanager/environment": "SIGNOZ_ALERTMANAGER_PROVIDER=signoz\n",
-        "alertmanager/etc/earshot/secrets/environment.sh": "export SIGNOZ_ALERTMANAGER_PASSWORD="
+        "alertmanager/etc/turnscope/secrets/environment.sh": "export SIGNOZ_ALERTMANAGER_PASSWORD="
         "'{secret:signoz.clickhouse.password}'\n",
     }
     apart = plan(container(Role.ALERTMANAGER, File("/etc/alertmanager/alertmanager.yml", "route: {}\n")))

@@ -21,13 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulumi.runtime import config as engine_config
 
-from cloudwatch.plan.model import SecretRef
-from earshot.errors import UserError
-from stacks import reference
-from stacks.documents import Location, dotted
-from stacks.loading import load, load_from_engine, merge, secret_value, stacks
-from stacks.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
-from stacks.settings import Settings
+from core.errors import UserError
+from core.secrets.reference import SecretRef
+from stacks.settings import reference
+from stacks.settings.documents import Location, dotted
+from stacks.settings.loading import load, load_from_engine, merge, secret_value, stacks
+from stacks.settings.model import Settings
+from stacks.settings.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
 
 ROOT = Path(__file__).parents[2]
 LEAST_BASE = """\
@@ -48,7 +48,7 @@ def make_project(directory: Path, stack_file: str | bytes, base: str | bytes = L
 
 
 def dev(config: str = "") -> str:
-    return "config:\n  earshot:environment: dev\n" + config
+    return "config:\n  turnscope:environment: dev\n" + config
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_stack_wins_over_base_and_base_over_default(project: Path) -> None:
         "notifications: {critical: {emails: [a@example.com, b@example.com]}, warning: {emails: [w@example.com]}}\n"
     )
     stack = dev(
-        "  earshot:alarms: {period_seconds: 120}\n  earshot:notifications: {critical: {emails: [c@example.com]}}\n"
+        "  turnscope:alarms: {period_seconds: 120}\n  turnscope:notifications: {critical: {emails: [c@example.com]}}\n"
     )
     found = load("dev", make_project(project, stack, base))
     assert (found.alarms.percentile, found.alarms.period_seconds, found.alarms.evaluation_periods) == (90, 120, 3)
@@ -93,7 +93,7 @@ def test_stack_wins_over_base_and_base_over_default(project: Path) -> None:
 def test_agents_alarms_lie_over_the_stacks_and_the_stacks_over_the_bases(project: Path) -> None:
     base = LEAST_BASE + "  triage:\n    alarms: {percentile: 99}\nalarms: {percentile: 90, minimum_samples: 7}\n"
     stack = dev(
-        "  earshot:alarms: {minimum_samples: 8}\n  earshot:agents:\n    triage: {alarms: {period_seconds: 60}}\n"
+        "  turnscope:alarms: {minimum_samples: 8}\n  turnscope:agents:\n    triage: {alarms: {period_seconds: 60}}\n"
     )
     agents = load("dev", make_project(project, stack, base)).agents
     triage, other = agents["triage"].alarms, agents["receptionist"].alarms
@@ -104,8 +104,8 @@ def test_agents_alarms_lie_over_the_stacks_and_the_stacks_over_the_bases(project
 def test_scalars_may_be_text_as_pulumi_config_set_writes_them(project: Path) -> None:
     """Pulumi writes top-level scalars in quotes, and dates without quotes as Go's time."""
     stack = dev(
-        '  earshot:protect: "true"\n  earshot:owner: 2025\n  earshot:expires_on: 2025-06-01 00:00:00 +0000 UTC\n'
-        '  earshot:budget: ""\n  earshot:alarms: {llm_ttft_seconds: "0.5"}\n'
+        '  turnscope:protect: "true"\n  turnscope:owner: 2025\n  turnscope:expires_on: 2025-06-01 00:00:00 +0000 UTC\n'
+        '  turnscope:budget: ""\n  turnscope:alarms: {llm_ttft_seconds: "0.5"}\n'
     )
     found = load("dev", make_project(project, stack, LEAST_BASE + "budget: {monthly_limit_usd: 5}\n"))
     assert (found.protect, found.owner, found.budget) == (True, "2025", None)
@@ -143,32 +143,32 @@ def test_merging(base: dict[str, Any], over: dict[str, Any]) -> None:
 TWENTY_MISTAKES = """\
 config:
   aws:region: us-west-1
-  earshot:environment: production
-  earshot:owner: ""
-  earshot:region: California
-  earshot:protect: maybe
-  earshot:expires_on: 2025-13-45
-  earshot:runbook_base_url: ftp://example.com/
-  earshot:agents:
+  turnscope:environment: production
+  turnscope:owner: ""
+  turnscope:region: California
+  turnscope:protect: maybe
+  turnscope:expires_on: 2025-13-45
+  turnscope:runbook_base_url: ftp://example.com/
+  turnscope:agents:
     -first-: {}
     triage:
       log_group: aws/mine
       log_group_exists: 1
-  earshot:log_groups:
+  turnscope:log_groups:
     retention_days: 31
     encryption: rot13
-  earshot:saved_queries: [20]
-  earshot:alarms:
+  turnscope:saved_queries: [20]
+  turnscope:alarms:
     percentile: .nan
     total_latency_critical_seconds: 1
     period_seconds: 90
     evaluation_periods: 2.5
     low_samples: skip
     perod_seconds: 60
-  earshot:notifications:
+  turnscope:notifications:
     critical:
       emails: [nobody]
-  earshot:budget: {}
+  turnscope:budget: {}
 """
 TWENTY_LINES = """\
 stacks/Pulumi.dev.yaml:3: environment: "production": allowed: local, dev, staging, prod
@@ -217,7 +217,7 @@ def test_a_mistake_of_the_base_is_reported_in_the_base(project: Path) -> None:
 
 def test_an_agents_conflict_with_what_it_takes_over_is_reported_with_the_agent(project: Path) -> None:
     """The stack's own alarms are fine here, so leaving the line out would leave no error at all."""
-    found = problems(project, dev("  earshot:agents:\n    receptionist:\n      alarms: {evaluation_periods: 1}\n"))
+    found = problems(project, dev("  turnscope:agents:\n    receptionist:\n      alarms: {evaluation_periods: 1}\n"))
     assert found == [
         "stacks/Pulumi.dev.yaml:5: agents.receptionist.alarms.datapoints_to_alarm: 2: "
         "allowed: at most evaluation_periods (1)"
@@ -226,8 +226,8 @@ def test_an_agents_conflict_with_what_it_takes_over_is_reported_with_the_agent(p
 
 def test_a_null_of_the_agents_own_is_not_taken_for_the_stacks(project: Path) -> None:
     stack = dev(
-        "  earshot:alarms: {period_seconds: null}\n"
-        "  earshot:agents:\n    receptionist:\n      alarms: {period_seconds: null}\n"
+        "  turnscope:alarms: {period_seconds: null}\n"
+        "  turnscope:agents:\n    receptionist:\n      alarms: {period_seconds: null}\n"
     )
     words = "period_seconds: null: allowed: 60 to 3600, multiples of 60"
     assert problems(project, stack) == [
@@ -236,24 +236,24 @@ def test_a_null_of_the_agents_own_is_not_taken_for_the_stacks(project: Path) -> 
     ]
 
 
-PROD = "config:\n  earshot:environment: prod\n"
+PROD = "config:\n  turnscope:environment: prod\n"
 
 
 @pytest.mark.parametrize(
     ("stack_file", "expected"),
     [
-        (PROD + "  earshot:expires_on: 2025-06-01\n  earshot:protect: true\n", [
+        (PROD + "  turnscope:expires_on: 2025-06-01\n  turnscope:protect: true\n", [
             " notifications: not set: allowed: at least one receiver under critical, in environment prod",
             '3: expires_on: "2025-06-01": allowed: null, in environment prod',
         ]),
-        (PROD + "  earshot:notifications: {critical: {emails: [a@example.com]}}\n", [
+        (PROD + "  turnscope:notifications: {critical: {emails: [a@example.com]}}\n", [
             " protect: false: allowed: true, in environment prod",
         ]),
-        (dev("  earshot:lab: {}\n"), ["3: lab: {}: allowed: null, except in environment local"]),
-        (dev("  earshot:alarms: {evaluation_periods: 100, period_seconds: 3600}\n"), [
+        (dev("  turnscope:lab: {}\n"), ["3: lab: {}: allowed: null, except in environment local"]),
+        (dev("  turnscope:alarms: {evaluation_periods: 100, period_seconds: 3600}\n"), [
             "3: alarms.evaluation_periods: 100: allowed: at most 24, the periods of 3600 seconds in a day",
         ]),
-        (dev("  earshot:agents: {a: {log_group: /x}, b: {log_group: /x}}\n"), [
+        (dev("  turnscope:agents: {a: {log_group: /x}, b: {log_group: /x}}\n"), [
             "3: agents: a mapping: allowed: a log group each; a and b share /x",
         ]),
     ],
@@ -266,29 +266,30 @@ def test_rules_between_settings(project: Path, stack_file: str, expected: list[s
 @pytest.mark.parametrize(
     ("stack_file", "expected"),
     [
-        (dev("  earshto:agents: {}\n"), "3: earshto:agents: unknown namespace; did you mean earshot:agents?"),
-        (dev("  Earshot:agents: {}\n"), "3: Earshot:agents: unknown namespace; did you mean earshot:agents?"),
-        (dev("  owner: x\n"), "3: owner: no namespace; did you mean earshot:owner?"),
-        (dev("  earshot:agnets: {}\n"), "3: agnets: unknown key; did you mean agents?"),
-        (dev("  earshot:agents: {x: {log_grop: /a}}\n"), "3: agents.x.log_grop: unknown key; did you mean log_group?"),
-        (dev("  earshot:owner: a\n  earshot:owner: b\n"), "4: owner: appears twice, first on line 3"),
-        (dev("  earshot:alarms:\n    percentile: 90\n    percentile: 91\n"), "5: alarms.percentile: appears twice, "
+        (dev("  turnscpoe:agents: {}\n"), "3: turnscpoe:agents: unknown namespace; did you mean turnscope:agents?"),
+        (dev("  Turnscope:agents: {}\n"), "3: Turnscope:agents: unknown namespace; did you mean turnscope:agents?"),
+        (dev("  owner: x\n"), "3: owner: no namespace; did you mean turnscope:owner?"),
+        (dev("  turnscope:agnets: {}\n"), "3: agnets: unknown key; did you mean agents?"),
+        (dev("  turnscope:agents: {x: {log_grop: /a}}\n"), "3: agents.x.log_grop: unknown key; did you mean "
+         "log_group?"),
+        (dev("  turnscope:owner: a\n  turnscope:owner: b\n"), "4: owner: appears twice, first on line 3"),
+        (dev("  turnscope:alarms:\n    percentile: 90\n    percentile: 91\n"), "5: alarms.percentile: appears twice, "
          "first on line 4"),
-        (dev("  earshot:owner: !!binary aGk=\n"), "3: owner: tag !!binary is not allowed here"),
-        (dev("  earshot:owner: {secure: abc}\n"), "3: owner: [encrypted]: allowed: text of 1 to 128 characters"),
-        (dev("  earshot:notifications: {warning: {emails: [{secure: abc}]}}\n"), "3: notifications.warning.emails.0: "
+        (dev("  turnscope:owner: !!binary aGk=\n"), "3: owner: tag !!binary is not allowed here"),
+        (dev("  turnscope:owner: {secure: abc}\n"), "3: owner: [encrypted]: allowed: text of 1 to 128 characters"),
+        (dev("  turnscope:notifications: {warning: {emails: [{secure: abc}]}}\n"), "3: notifications.warning.emails.0: "
          "[encrypted]: allowed: an e-mail address such as oncall@example.com"),
-        (dev("owner: x\n"), "3: owner: unknown key; it belongs under config, as earshot:owner"),
+        (dev("owner: x\n"), "3: owner: unknown key; it belongs under config, as turnscope:owner"),
         (dev("encryptionsal: x\n"), "3: encryptionsal: unknown key; did you mean encryptionsalt?"),
-        (dev("  earshot:agents: &a {x: *a}\n"), "3: agents: contains itself (a YAML alias to a mapping or list around"
+        (dev("  turnscope:agents: &a {x: *a}\n"), "3: agents: contains itself (a YAML alias to a mapping or list around"
          " it)"),
-        ("encryptionsalt: v1\n", " config: missing: the settings, as earshot:<key>"),
-        ("config: [1]\n", "1: config: a list: allowed: a mapping of earshot:<key> to values"),
+        ("encryptionsalt: v1\n", " config: missing: the settings, as turnscope:<key>"),
+        ("config: [1]\n", "1: config: a list: allowed: a mapping of turnscope:<key> to values"),
         ("- 1\n", " a list: allowed: a mapping with the key config"),
         ("", " nothing: allowed: a mapping with the key config"),
         ("config: {a: [}\n", "1: not valid YAML: while parsing a flow node, expected the node content, but found '}'"),
-        (b"config:\n  earshot:owner: \xff\n", "2: not UTF-8: byte 0xff"),
-        (b"config:\n  earshot:owner: \x01\n", "2: not valid YAML: control character 0x01"),
+        (b"config:\n  turnscope:owner: \xff\n", "2: not UTF-8: byte 0xff"),
+        (b"config:\n  turnscope:owner: \x01\n", "2: not valid YAML: control character 0x01"),
         (dev("---\na: 1\n"), "3: not valid YAML: expected a single document in the stream, but found another document"),
         ("[" * 1200, " not valid YAML: nested too deeply"),
     ],
@@ -332,7 +333,7 @@ def test_a_plain_text_secret_is_refused_and_never_shown(project: Path, slip: str
     if in_base:
         found = problems(project, dev(), f"{LEAST_BASE}notifications:\n  {slip}\n")
     else:
-        found = problems(project, dev(f"  earshot:notifications:\n    {slip}\n"))
+        found = problems(project, dev(f"  turnscope:notifications:\n    {slip}\n"))
     assert not [line for line in found if "hooks.example" in line or "secret-" in line]
     assert found[0].startswith("stacks/base.yaml" if in_base else "stacks/Pulumi.dev.yaml")
 
@@ -347,15 +348,15 @@ def test_a_section_given_twice_in_the_base_leaves_nothing_of_the_first(project: 
 
 @pytest.mark.parametrize("value", [WEBHOOK, "{secure: v1:abc}"])
 def test_no_secret_stands_in_the_base_even_where_the_stack_has_its_own(project: Path, value: str) -> None:
-    own = dev("  earshot:notifications: {warning: {slack_webhook_url: {secure: v1:abc}}}\n")
+    own = dev("  turnscope:notifications: {warning: {slack_webhook_url: {secure: v1:abc}}}\n")
     [line] = problems(project, own, LEAST_BASE + f"notifications:\n  warning:\n    slack_webhook_url: {value}\n")
     assert line.startswith("stacks/base.yaml:7: notifications.warning.slack_webhook_url: ")
-    assert line.endswith("pulumi config set --secret --path 'earshot:notifications.warning.slack_webhook_url'")
+    assert line.endswith("pulumi config set --secret --path 'turnscope:notifications.warning.slack_webhook_url'")
     assert "hooks.example" not in line
 
 
 ENCRYPTED = dev("""\
-  earshot:notifications:
+  turnscope:notifications:
     critical:
       emails: [oncall@example.com]
       pagerduty_integration_url: {secure: v1:abc}
@@ -376,7 +377,7 @@ def test_secrets_are_references_from_the_file_and_from_the_engine(project: Path)
         )
         assert pager == SecretRef("notifications.critical.pagerduty_integration_url")
         assert slack == SecretRef("notifications.warning.slack_webhook_url")
-        section = json.loads(configuration["earshot:notifications"])
+        section = json.loads(configuration["turnscope:notifications"])
         assert pager
         assert slack
         assert [secret_value(section, reference) for reference in (pager, slack)] == ["https://pager", WEBHOOK]
@@ -410,7 +411,7 @@ def engine(project: Path, secrets: Mapping[str, str] = {}, *, in_sdk: bool = Fal
     typed = yaml.safe_load(stack_file)["config"]
     texts_of_scalars = yaml.load(stack_file, Loader=yaml.BaseLoader)["config"]  # noqa: S506 - makes only text
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    texts = {f"earshot:{key}": json.dumps(entry["default"]).strip('"') for key, entry in declared.items()}
+    texts = {f"turnscope:{key}": json.dumps(entry["default"]).strip('"') for key, entry in declared.items()}
     encrypted = []
 
     def decrypted(value: Any) -> Any:
@@ -466,7 +467,7 @@ def nested(values: Mapping[Any, Any]) -> dict[str, Any]:
 def stack_text(values: Mapping[Any, Any]) -> str:
     """A stack's file; JSON is YAML, and leaves no doubt about types."""
     settings = {"environment": "dev", **nested(values)}
-    return json.dumps({"config": {f"earshot:{key}": value for key, value in settings.items()}}, indent=1)
+    return json.dumps({"config": {f"turnscope:{key}": value for key, value in settings.items()}}, indent=1)
 
 
 def candidates(node: Node) -> list[Any]:
@@ -529,13 +530,13 @@ def test_the_engine_gives_the_same_settings_as_the_files(values: dict[Location, 
 
 
 def test_the_engine_takes_no_plain_text_for_a_secret(project: Path) -> None:
-    make_project(project, dev(f"  earshot:notifications: {{warning: {{slack_webhook_url: '{WEBHOOK}'}}}}\n"))
+    make_project(project, dev(f"  turnscope:notifications: {{warning: {{slack_webhook_url: '{WEBHOOK}'}}}}\n"))
     with engine(project), pytest.raises(UserError, match=r"slack_webhook_url: \[not shown\]: allowed: encrypted"):
         load_from_engine(project)
 
 
 def test_a_decrypted_value_where_no_secret_belongs_is_not_shown(project: Path) -> None:
-    make_project(project, dev("  earshot:alarms: {percentile: {secure: v1:x}}\n"))
+    make_project(project, dev("  turnscope:alarms: {percentile: {secure: v1:x}}\n"))
     with engine(project, {"v1:x": WEBHOOK}), pytest.raises(UserError, match=r"percentile: \[not shown\]"):
         load_from_engine(project)
 
@@ -544,7 +545,7 @@ def test_a_decrypted_value_where_no_secret_belongs_is_not_shown(project: Path) -
 
 
 def test_generated_files_are_up_to_date() -> None:
-    """Schemas, reference page and Pulumi.yaml say what the model says: `earshot settings --write`."""
+    """Schemas, reference page and Pulumi.yaml say what the model says: `turnscope settings --write`."""
     assert "\n".join(reference.check(ROOT)) == ""
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from cloudwatch.plan.model import SecretRef
-from earshot.errors import UserError
-from earshot.sign_in import Administrator, administrator
-from stacks.loading import validate
-from stacks.settings import Settings
+from core.errors import UserError
+from core.secrets.reference import SecretRef
+from stacks.settings.loading import validate
+from stacks.settings.model import Settings
 from tests.unit.conftest import MINIMAL, SIGNOZ
+from turnscope.sign_in import Administrator, administrator
 
 ADDRESSED = {**SIGNOZ, "gateway": {"hostname": "signoz.example.com", "ui_port": 8443}}
 

@@ -8,11 +8,12 @@ from typing import Any
 import pulumi
 import pytest
 
-from cloudwatch.plan.model import SecretRef
-from earshot.errors import UserError
+from core.errors import UserError
+from core.roles import Role
+from core.secrets.reference import SecretRef
 from signoz.container import duration
 from signoz.docker_host import MakeReady
-from signoz.plan.model import Container, File, HealthCheck, Image, Role, SigNozPlan, VolumeMount
+from signoz.plan.model import Container, File, HealthCheck, Image, SigNozPlan, VolumeMount
 from signoz.plan.volumes import with_setup
 from signoz.stack import SigNoz
 
@@ -58,7 +59,7 @@ def plan(*, text: str = "v: 1", tokens: bool = False) -> SigNozPlan:
     job = Container(role=Role.MIGRATOR, name="job", one_shot=True, after=(Role.CLICKHOUSE,), **LIMITS)
     ui = Container(role=Role.SIGNOZ, name="ui", after=(Role.MIGRATOR,), health=HealthCheck(("true",)), **LIMITS)
     containers = with_setup((ui, job, store), Image("x", "1"), "setup")
-    return SigNozPlan("dev", "dev", "1", "net", containers, labels=(("earshot.stack", "dev"),))
+    return SigNozPlan("dev", "dev", "1", "net", containers, labels=(("turnscope.stack", "dev"),))
 
 
 def run(planned: SigNozPlan, make_ready: MakeReady = lambda _: None, value: str = "s3cret") -> Recorder:
@@ -142,7 +143,7 @@ def content_label(recorder: Recorder, name: str) -> str:
     labels = recorder.container(name)["labels"]
     if isinstance(labels, dict):  # a secret, as engine and program pass it on
         labels = labels["value"]
-    return next(each["value"] for each in labels if each["label"] == "earshot.content")
+    return next(each["value"] for each in labels if each["label"] == "turnscope.content")
 
 
 def test_a_changed_file_or_secret_replaces_its_container_alone() -> None:

@@ -11,20 +11,22 @@ from typing import Any
 
 import pytest
 
-from cloudwatch.plan.model import SecretRef
-from earshot.errors import UserError
+from core.environments import Environment
+from core.errors import UserError
+from core.releases import VERSIONS, find_release
+from core.roles import Role
+from core.secrets.reference import SecretRef
 from signoz.plan.build import plan_signoz
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
+from signoz.plan.files import content
 from signoz.plan.images import registry_images
-from signoz.plan.model import Container, File, Role, SigNozPlan
-from signoz.plan.secrets import content
+from signoz.plan.model import Container, File, SigNozPlan
 from signoz.plan.templating import TEMPLATES
 from signoz.plan.volumes import volumes
-from signoz.releases import VERSIONS, find_release
 from signoz.stack import start_order
-from stacks.roles.images import Images
-from stacks.roles.signoz import SigNozSettings
-from stacks.settings import Environment, Prices
+from stacks.settings.model import Prices
+from stacks.settings.roles.images import Images
+from stacks.settings.roles.signoz import SigNozSettings
 
 ROOT_ALLOWED = {Role.SETUP: "gives volumes to their users; ends before anything else starts, without network"}
 WRITABLE_ROOT_ALLOWED = {
@@ -242,7 +244,7 @@ def test_secrets_with_quotes_survive_the_shell_and_the_address(tmp_path: Path) -
         capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     assert shown[0] == awkward
-    assert re.fullmatch(r"tcp://earshot:[A-Za-z0-9%._~-]+@clickhouse:9000", shown[1])
+    assert re.fullmatch(r"tcp://turnscope:[A-Za-z0-9%._~-]+@clickhouse:9000", shown[1])
 
 
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
@@ -255,11 +257,11 @@ def test_empty_secrets_are_refused_without_being_shown(value: str) -> None:
 def test_tokens_rotate_without_replacing_the_collector() -> None:
     """The collector watches its token file: it is the one file that replaces nothing."""
     watched = {file.path for each in plan().containers for file in each.files if file.watched}
-    assert watched == {"/etc/earshot/secrets/otlp_tokens"}
+    assert watched == {"/etc/turnscope/secrets/otlp_tokens"}
 
 
 def test_token_file_has_no_empty_line() -> None:
-    """An empty line would let in whoever sends an empty token (`signoz.plan.collector.token_file`)."""
+    """An empty line would let in whoever sends an empty token (`signoz.roles.collector.token_file`)."""
     tokens = {"tokens": (secret("collector.tokens.0"), secret("collector.tokens.1"))}
     (file,) = (file for file in plan(collector=tokens).container(Role.COLLECTOR).files if file.watched)
     filled = content(file, {mark: f"{number:020}" for number, (mark, _) in enumerate(file.secrets)})
@@ -271,7 +273,7 @@ def test_setup_fills_every_volume_of_files(planned: SigNozPlan) -> None:
     """A container reads its files from volumes alone, each mounted where the files belong, without nesting."""
     setup = planned.container(Role.SETUP)
     assert {mount.volume for mount in setup.volumes} == {volume.name for volume in volumes(planned.containers)}
-    staged = [upload for upload in setup.uploads if upload.path.startswith("/earshot/staged/")]
+    staged = [upload for upload in setup.uploads if upload.path.startswith("/turnscope/staged/")]
     wanted = [file for container in planned.containers for file in container.files]
     assert [(each.text, each.compose) for each in staged] == [(each.text, each.compose) for each in wanted]
     for container in planned.containers:
@@ -303,7 +305,7 @@ def test_an_upgrade_finds_its_data() -> None:
     for path in ("/var/lib/signoz", "/var/lib/clickhouse"):
         assert len(set().union(*(data(release, path) for release in VERSIONS))) == 1
     zookeeper = [data(release, "/bitnami/zookeeper", coordination="zookeeper") for release in VERSIONS]
-    assert zookeeper == [{"earshot-dev-zookeeper-data"}] * len(VERSIONS)
+    assert zookeeper == [{"turnscope-dev-zookeeper-data"}] * len(VERSIONS)
 
 
 def test_one_changed_file_changes_one_container() -> None:

@@ -19,8 +19,8 @@ from cloudwatch.plan.model import (
     MissingData,
     Severity,
 )
-from earshot.simulate.alarms import evaluate, evaluate_all, evaluate_composite, suppressed
-from earshot.simulate.metrics import DataPoint
+from simulate.alarms import evaluate, evaluate_all, evaluate_composite, suppressed
+from simulate.metrics import DataPoint
 
 OK, ALARM, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
 METRIC = Metric("Voice", "Ttft", "Seconds")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudwatch.plan.model import Metric, MetricFilter, MetricStat
-from earshot.simulate.metrics import DataPoint, extract, samples, series, statistic
+from simulate.metrics import DataPoint, extract, samples, series, statistic
 
 
 def _filter(

@@ -13,7 +13,7 @@ import pytest
 from cloudwatch.slack_notifier import handler
 
 ALARM = {
-    "AlarmName": "earshot-prod-a-agent-unhealthy",
+    "AlarmName": "turnscope-prod-a-agent-unhealthy",
     "AlarmDescription": "a: Agent unhealthy. Runbook: https://runbooks.example.com/agent-unhealthy.md",
     "NewStateValue": "ALARM",
     "NewStateReason": "P95 above 2 s",
@@ -25,7 +25,7 @@ SECRET = "https://hooks.slack.example.com/services/T0/B0/verysecret"
 
 def test_an_alarm_says_its_state_why_and_where_to_read_on() -> None:
     sent = handler.slack_message("subject", json.dumps(ALARM))
-    assert sent["text"] == "ALARM: earshot-prod-a-agent-unhealthy"
+    assert sent["text"] == "ALARM: turnscope-prod-a-agent-unhealthy"
     (attachment,) = sent["attachments"]
     assert "P95 above 2 s" in attachment["text"]
     assert "https://runbooks.example.com/agent-unhealthy.md" in attachment["text"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earshot.toolchain.archives import (
+from toolchain.archives import (
     ARCHIVE,
     ASSET,
     SIGNATURE,

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = """
 import subprocess
-from earshot.toolchain import processes
+from toolchain import processes
 parent = processes.lead_group()
 child = subprocess.Popen(["sh", "-c", "trap '' INT TERM; sleep 60 & wait; sleep 60"])
 print(child.pid, flush=True)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from earshot.errors import UserError
-from earshot.toolchain import (
+from core.errors import UserError
+from toolchain import (
     AWS_PARTS,
     PARTS,
     aws_provider,
@@ -29,8 +29,8 @@ from earshot.toolchain import (
     status,
     system,
 )
-from earshot.toolchain.model import Missing, Requirements, missing_error
-from earshot.toolchain.parts import closure, scripts
+from toolchain.model import Missing, Requirements, missing_error
+from toolchain.parts import closure, scripts
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,12 +45,12 @@ def program(path: Path, text: str = "") -> Path:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with nothing: an empty PATH and home, no releases, no Docker."""
-    for name in ("GOTOOLCHAIN", "EARSHOT_AWS_PROVIDER", "TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "CI"):
+    for name in ("GOTOOLCHAIN", "TURNSCOPE_AWS_PROVIDER", "TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "CI"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("EARSHOT_TOOLCHAIN", str(tmp_path / "toolchain"))
+    monkeypatch.setenv("TURNSCOPE_TOOLCHAIN", str(tmp_path / "toolchain"))
     monkeypatch.setattr(release, "checksum", lambda: None)
     monkeypatch.setattr(docker_engine, "answers", lambda: False)
     monkeypatch.setattr(docker_engine, "_which", lambda program: None)
@@ -112,7 +112,7 @@ def test_everything_missing_is_told_at_once(machine: Path) -> None:
         get(PARTS)
     message = str(error.value)
     assert error.value.exit_code == 2
-    for needed in ("Go", "go.dev/dl", "terraform-provider-aws 5.100.0", "EARSHOT_AWS_PROVIDER", "Docker"):
+    for needed in ("Go", "go.dev/dl", "terraform-provider-aws 5.100.0", "TURNSCOPE_AWS_PROVIDER", "Docker"):
         assert needed in message
     assert not (machine / "toolchain").exists()
 
@@ -228,7 +228,7 @@ def test_status_lists_every_part_and_what_to_do(machine: Path) -> None:
     assert rows.keys() == PARTS.keys()
     assert all(row.state == "missing" and row.how_to_get and not row.where for row in rows.values())
     assert "go.dev" in rows["pulumi"].how_to_get
-    assert "EARSHOT_AWS_PROVIDER" in rows["aws-provider"].how_to_get
+    assert "TURNSCOPE_AWS_PROVIDER" in rows["aws-provider"].how_to_get
 
 
 def test_unknown_part_is_named_with_the_known_ones() -> None:

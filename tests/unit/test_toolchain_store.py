@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from earshot.errors import UserError
-from earshot.toolchain.build import duration, logged
-from earshot.toolchain.commands import Commands
-from earshot.toolchain.store import Store, default_directory, fingerprint
+from core.errors import UserError
+from toolchain.build import duration, logged
+from toolchain.commands import Commands
+from toolchain.store import Store, default_directory, fingerprint
 
 
 @pytest.fixture
@@ -19,12 +19,12 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_directory_is_where_the_user_says_or_in_the_cache(tmp_path: Path) -> None:
-    """EARSHOT_TOOLCHAIN wins over XDG_CACHE_HOME, which wins over ~/.cache."""
+    """TURNSCOPE_TOOLCHAIN wins over XDG_CACHE_HOME, which wins over ~/.cache."""
     home = {"HOME": str(tmp_path)}
-    assert default_directory(home) == tmp_path / ".cache" / "earshot" / "toolchain"
+    assert default_directory(home) == tmp_path / ".cache" / "turnscope" / "toolchain"
     cache = {**home, "XDG_CACHE_HOME": str(tmp_path / "c")}
-    assert default_directory(cache) == tmp_path / "c" / "earshot" / "toolchain"
-    assert default_directory({**cache, "EARSHOT_TOOLCHAIN": str(tmp_path / "t")}) == tmp_path / "t"
+    assert default_directory(cache) == tmp_path / "c" / "turnscope" / "toolchain"
+    assert default_directory({**cache, "TURNSCOPE_TOOLCHAIN": str(tmp_path / "t")}) == tmp_path / "t"
 
 
 def test_another_pin_is_another_folder(store: Store) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pulumi_aws
 import pytest
 
-from earshot.toolchain import compare
-from earshot.toolchain.tokens import PACKAGES, urn_type
+from toolchain import compare
+from toolchain.tokens import PACKAGES, urn_type
 
 AWS = PACKAGES["aws"]
 BRIDGE = json.loads(Path(__file__).with_name("test_toolchain_bridge_shapes.json").read_text())
@@ -88,7 +88,7 @@ def test_comparison_finds_a_renamed_nested_and_a_reshaped_argument() -> None:
         ("aws", "aws:cloudwatch/getLogGroup:getLogGroup", "aws:index/getCloudwatchLogGroup:getCloudwatchLogGroup"),
         ("aws", "aws:index/getCallerIdentity:getCallerIdentity", "aws:index/getCallerIdentity:getCallerIdentity"),
         ("aws", "pulumi:providers:aws", "pulumi:providers:aws"),
-        ("aws", "earshot:cloudwatch:Alarms", "earshot:cloudwatch:Alarms"),
+        ("aws", "turnscope:cloudwatch:Alarms", "turnscope:cloudwatch:Alarms"),
         ("docker", "docker:index/remoteImage:RemoteImage", "docker:index/image:Image"),
         ("docker", "docker:index/network:Network", "docker:index/network:Network"),
     ],

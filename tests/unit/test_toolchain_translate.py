@@ -9,9 +9,9 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from earshot.toolchain import translate
-from earshot.toolchain.archives import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, zip_path
-from earshot.toolchain.tokens import PACKAGES, urn_type
+from toolchain import translate
+from toolchain.archives import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, zip_path
+from toolchain.tokens import PACKAGES, urn_type
 
 AWS = PACKAGES["aws"]
 FUNCTION = "aws:lambda/function:Function"
@@ -20,7 +20,7 @@ SECRET_KEY = translate.SECRET
 
 
 def urn(token: str) -> str:
-    return f"urn:pulumi:dev::proj::earshot:cloudwatch:Alarms${token}::it"
+    return f"urn:pulumi:dev::proj::turnscope:cloudwatch:Alarms${token}::it"
 
 
 def struct(values: dict[str, Any]) -> Struct:

@@ -1,6 +1,6 @@
 """A key of a service account on a SigNoz that nobody has signed in to: made as the root user, unattended.
 
-The service account, not a person, owns what Earshot deploys; removing it revokes its keys. Service accounts are in
+The service account, not a person, owns what Turnscope deploys; removing it revokes its keys. Service accounts are in
 SigNoz from release 0.114 on.
 """
 

@@ -50,7 +50,7 @@ class Endpoint:
 
 
 def _rule_identity(rule: Body) -> Any:
-    """Titles of rules are not unique: a rule of Earshot's says in its labels which one it is, and of which stack."""
+    """Titles of rules are not unique: a rule of Turnscope's says in its labels which one it is, and of which stack."""
     labels = rule.get("labels") or {}
     if labels.get("rule") and labels.get("stack"):
         return ("labels", labels["rule"], labels["stack"])

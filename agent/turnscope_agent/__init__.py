@@ -1,0 +1,27 @@
+"""Telemetry of a LiveKit agent, set up right: OpenTelemetry in every job process, and a call's figures as JSON lines.
+
+    import turnscope_agent
+
+    server = AgentServer(setup_fnc=prewarm)
+    turnscope_agent.setup(server)                        # traces, metrics and logs, where OTEL_* says
+
+    @server.rtc_session()
+    async def entrypoint(ctx: JobContext) -> None:
+        session = AgentSession(...)
+        turnscope_agent.observe(session, tenant="acme")  # voice_metrics and session_analytics lines on standard output
+        await session.start(agent=..., room=ctx.room)
+
+    @function_tool
+    async def note_team_size(self, team_size: int) -> str:
+        turnscope_agent.signals.note(team_size=team_size)
+
+Runs in the agent's own environment (`pip install turnscope[agent]`): imports nothing of Turnscope outside this package,
+and LiveKit and OpenTelemetry only when called. Nothing here raises into the agent: what fails is logged once.
+"""
+
+from turnscope_agent import signals
+from turnscope_agent.call import observe, set_tenant
+from turnscope_agent.health import circuit_breaker
+from turnscope_agent.job import setup
+
+__all__ = ["circuit_breaker", "observe", "set_tenant", "setup", "signals"]

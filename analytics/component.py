@@ -1,0 +1,102 @@
+"""The analytics of a stack: buckets, catalogue, record check, delivery, Athena, and the alarms on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from analytics.athena import Athena
+from analytics.bucket import PrivateBucket
+from analytics.catalogue import Catalogue
+from analytics.delivery import Delivery
+from analytics.kept import kept_bucket
+from analytics.key import AnalyticsKey
+from analytics.plan.model import AnalyticsPlan
+from analytics.replication import BucketCopy
+from analytics.resolved import Known
+from analytics.role import AnalyticsRole
+from analytics.validation_function import RecordCheck
+from cloudwatch.alarms import AgentAlarms
+from cloudwatch.plan.model import Severity
+from core.component import Component
+
+
+class Analytics(Component):
+    """`log_groups` maps a log group's planned name to the one that exists."""
+
+    buckets: dict[str, pulumi.Output[str]]
+    workgroup: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        plan: AnalyticsPlan,
+        *,
+        account_id: pulumi.Input[str],
+        topics: Mapping[Severity, pulumi.Input[str]],
+        log_groups: Mapping[str, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        inside = self.child()
+        key_arn = self._key(name, plan, account_id)
+        known = Known.of(plan, account_id, key_arn)
+        roles = {role.key: AnalyticsRole(f"{name}-{role.key}", role, known=known, opts=inside) for role in plan.roles}
+        buckets = {
+            bucket.key: PrivateBucket(
+                f"{name}-{bucket.key}",
+                bucket,
+                known=known,
+                existing=kept_bucket(bucket, opts.provider if opts else None),
+                opts=inside,
+            )
+            for bucket in plan.buckets
+        }
+        data, results = buckets["data"], buckets["results"]
+        catalogue = Catalogue(f"{name}-catalogue", plan, bucket_name=data.name, opts=inside)
+        check = RecordCheck(
+            f"{name}-record-check", plan, known=known, role=roles["check"], bucket_name=data.name, opts=inside
+        )
+        Delivery(
+            f"{name}-delivery",
+            plan,
+            known=known,
+            roles=roles,
+            bucket_arn=data.arn,
+            catalogue=catalogue,
+            log_groups=log_groups,
+            ready=[*data.made, *check.made],
+            opts=inside,
+        )
+        if plan.data_bucket.replication:
+            BucketCopy(
+                f"{name}-copy",
+                plan.data_bucket.replication,
+                bucket_name=data.name,
+                role=roles["replication"],
+                encrypted_with_kms=key_arn is not None,
+                ready=data.made,
+                opts=inside,
+            )
+        athena = Athena(
+            f"{name}-athena",
+            plan,
+            known=known,
+            results_bucket=results.name,
+            database=catalogue.database,
+            opts=inside,
+        )
+        AgentAlarms(f"{name}-alarm", plan.alarms, (), topics=topics, opts=inside)
+        self.buckets = {key: bucket.name for key, bucket in buckets.items()}
+        self.workgroup = athena.workgroup
+        self.register_outputs({"buckets": self.buckets, "workgroup": self.workgroup})
+
+    def _key(self, name: str, plan: AnalyticsPlan, account_id: pulumi.Input[str]) -> pulumi.Input[str] | None:
+        match plan.data_bucket.encrypt:
+            case "aws":
+                return None
+            case "stack-key":
+                return AnalyticsKey(f"{name}-key", plan, account_id=account_id, opts=self.child()).arn
+            case arn:
+                return arn

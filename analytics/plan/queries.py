@@ -1,0 +1,171 @@
+"""Athena queries from `templates/athena/*.sql.j2`, each checked before anyone needs it.
+
+A template starts with `-- name: Folder/Name` and `-- description: ...`, comments that stay in what is deployed. What
+templates share (reading each event once, prices, percentiles) is in macros beside them.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jinja2
+
+from analytics.plan import athena_sql
+from analytics.plan.model import EventTable, NamedQuery
+from cloudwatch.plan.saved_queries import decimal
+from core.events import EVENTS
+from stacks.settings.model import Prices, SavedQueries
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "athena"
+SUFFIX = ".sql.j2"
+
+NAME_MAXIMUM_CHARACTERS = 128
+DESCRIPTION_MAXIMUM_CHARACTERS = 1024
+QUERY_MAXIMUM_BYTES = 262_144
+"""docs.aws.amazon.com/athena/latest/APIReference/API_CreateNamedQuery.html."""
+
+STAGE_BUCKET = "STAGE_BUCKET"
+"""What a reader replaces in a query that writes into a bucket of theirs."""
+
+_Columns: TypeAlias = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+_HEADER = re.compile(r"-- name: (?P<name>\S.*)\n-- description: (?P<description>\S.*)\n")
+
+
+class _NotKeptError(Exception):
+    """A template reads an event that the stack does not keep."""
+
+
+@dataclass(frozen=True)
+class _ExportedField:
+    """A field of an event: how SQL reads it, and its name as a column of its own."""
+
+    expression: str
+    is_list: bool
+    is_envelope: bool
+
+    @property
+    def name(self) -> str:
+        return self.expression.replace(".", "_")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table as templates name it."""
+
+    name: str
+    fields: tuple[_ExportedField, ...]
+
+    @property
+    def properties(self) -> tuple[_ExportedField, ...]:
+        """What says something of the event itself, but for lists."""
+        return tuple(field for field in self.fields if not (field.is_list or field.is_envelope))
+
+
+class _Tables(dict[str, _Table]):
+    def __missing__(self, event: str) -> _Table:
+        if event in EVENTS:
+            raise _NotKeptError(event)
+        raise ValueError(f"there is no event {event!r}; allowed: {', '.join(EVENTS)}")
+
+
+def plan_named_queries(
+    stack: str, tables: Sequence[EventTable], database: str, prices: Prices, numbers: SavedQueries
+) -> tuple[NamedQuery, ...]:
+    """Every template that reads only `tables`, as a query named `<stack>/<Folder>/<Name>`, in the order of their keys
+    (file names). Pure but for reading the templates.
+
+    Raises `ValueError` that names the template and the place for one that Athena would refuse.
+    """
+    columns = tuple((table.event, tuple(column_types(table).items())) for table in tables)
+    context: dict[str, Any] = {
+        "stack": stack,
+        "stage_bucket": STAGE_BUCKET,
+        "tables": _Tables({table.event: _table(database, table) for table in tables}),
+        "prices": {
+            kind: [{"model": model, **price.model_dump()} for model, price in getattr(prices, kind).items()]
+            for kind in ("llm", "stt", "tts")
+        },
+        **numbers.model_dump(),
+    }
+    environment = _environment(TEMPLATES)
+    files = sorted(path.name for path in TEMPLATES.glob(f"*{SUFFIX}"))
+    planned = (_plan(environment, file, context, database, columns) for file in files)
+    return tuple(query for query in planned if query)
+
+
+def column_types(table: EventTable) -> dict[str, str]:
+    """A table's columns, with those that its folders give, by name: Hive's types."""
+    return {**{column.name: column.type for column in table.columns}, **dict.fromkeys(table.partition_keys, "string")}
+
+
+def quoted(value: str) -> str:
+    """A text literal of SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+@functools.cache
+def _environment(templates: Path) -> jinja2.Environment:
+    environment = jinja2.Environment(  # noqa: S701 (query text, not HTML)
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(decimal=decimal, quoted=quoted)
+    return environment
+
+
+def _table(database: str, table: EventTable) -> _Table:
+    columns = {column.json_key: column.name for column in table.columns}
+    fields = []
+    for field in table.fields:
+        key, dot, below = field.path.partition(".")
+        fields.append(_ExportedField(f"{columns[key]}{dot}{below}", field.type == "list", key.startswith("_")))
+    return _Table(f"{database}.{table.event}", tuple(fields))
+
+
+def _plan(
+    environment: jinja2.Environment, file: str, context: Mapping[str, Any], database: str, columns: _Columns
+) -> NamedQuery | None:
+    try:
+        sql = _render(environment, file, context)
+    except _NotKeptError:
+        return None
+    header = _HEADER.match(sql)
+    if header is None:
+        raise ValueError(f"{file}: must start with the lines -- name: ... and -- description: ...")
+    name, description = f"{context['stack']}/{header['name']}", header["description"]
+    for what, length, maximum in (
+        ("a name has at most {} characters", len(name), NAME_MAXIMUM_CHARACTERS),
+        ("a description has at most {} characters", len(description), DESCRIPTION_MAXIMUM_CHARACTERS),
+        ("a query has at most {} bytes", len(sql.encode()), QUERY_MAXIMUM_BYTES),
+    ):
+        if length > maximum:
+            raise ValueError(f"{file}: {what.format(maximum)}, this one {length}")
+    try:
+        _check(sql, database, columns)
+    except ValueError as error:
+        raise ValueError(f"{file}, as rendered: {error}") from error
+    return NamedQuery(file.removesuffix(SUFFIX), name, description, sql)
+
+
+@functools.lru_cache(maxsize=256)
+def _check(sql: str, database: str, columns: _Columns) -> None:
+    athena_sql.read(sql, {database: {table: dict(of) for table, of in columns}})
+
+
+def _render(environment: jinja2.Environment, file: str, context: Mapping[str, Any]) -> str:
+    try:
+        return environment.get_template(file).render(context)
+    except (jinja2.TemplateError, ValueError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        place = next((frame for frame in reversed(frames) if frame.filename.endswith(".j2")), None)
+        where = f" ({Path(place.filename).name}, line {place.lineno})" if place else ""
+        raise ValueError(f"{file}{where}: {error}") from error

@@ -1,0 +1,54 @@
+"""A copy of every object in another bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from analytics.plan.model import Replication
+from analytics.role import AnalyticsRole
+from core.component import Component
+
+
+class BucketCopy(Component):
+    """Of what is written from now on; a bucket's deletions are not copied, so that a copy outlives a mistake."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: Replication,
+        *,
+        bucket_name: pulumi.Input[str],
+        role: AnalyticsRole,
+        encrypted_with_kms: bool,
+        ready: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        destination: aws.s3.BucketReplicationConfigRuleDestinationArgsDict = {
+            "bucket": plan.bucket_arn,
+            "storage_class": plan.storage_class,
+        }
+        if plan.kms_key_arn:
+            destination["encryption_configuration"] = {"replica_kms_key_id": plan.kms_key_arn}
+        rule: aws.s3.BucketReplicationConfigRuleArgsDict = {
+            "id": "all",
+            "priority": 0,
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "delete_marker_replication": {"status": "Disabled"},
+            "destination": destination,
+        }
+        if encrypted_with_kms:
+            rule["source_selection_criteria"] = {"sse_kms_encrypted_objects": {"status": "Enabled"}}
+        aws.s3.BucketReplicationConfig(
+            f"{name}-configuration",
+            bucket=bucket_name,
+            role=role.arn,
+            rules=[rule],
+            # S3 wants versions first.
+            opts=self.child(pulumi.ResourceOptions(depends_on=[role.allowed, *ready])),
+        )
+        self.register_outputs({})

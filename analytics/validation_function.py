@@ -1,0 +1,100 @@
+"""The record check: a Lambda function that Firehose calls, and that refuses what does not fit the schema.
+
+Beside its code (`record_check/handler.py`) lies `schema.json`, made from the plan. In its environment: `BUCKET`,
+`REFUSED_PREFIX`, `STREAMS` (JSON: stream's name -> event) and, where files are partitioned by agent, `AGENTS` (JSON:
+the values of the partition). With `AGENTS` a kept record's answer carries
+`"metadata": {"partitionKeys": {"agent_name": ...}}`: the event's `agent` if listed, else the last value. A Firehose
+record comes from one log group, so that one agent is right for all its lines; Firehose's own extraction would want
+records of one document each (docs.aws.amazon.com/firehose/latest/dev/
+dynamic-partitioning-multirecord-deaggergation.html).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from analytics.plan.model import AnalyticsPlan
+from analytics.resolved import Known
+from analytics.role import AnalyticsRole
+from core.component import Component
+from core.events import Field
+
+HANDLER = Path(__file__).parent / "record_validation" / "handler.py"
+TIMEOUT_SECONDS = 60
+MEMORY_MIB = 256
+
+
+class RecordCheck(Component):
+    """`made` is what must be there before Firehose calls it."""
+
+    arn: pulumi.Output[str]
+    made: list[pulumi.Resource]
+
+    def __init__(
+        self,
+        name: str,
+        plan: AnalyticsPlan,
+        *,
+        known: Known,
+        role: AnalyticsRole,
+        bucket_name: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-logs",
+            name=plan.check_log_group,
+            retention_in_days=plan.error_log_retention_days,
+            opts=self.child(),
+        )
+        function = aws.lambda_.Function(
+            f"{name}-function",
+            name=plan.check_function,
+            runtime="python3.13",
+            architectures=["arm64"],
+            handler="handler.handler",
+            role=role.arn,
+            timeout=TIMEOUT_SECONDS,
+            memory_size=MEMORY_MIB,
+            code=pulumi.AssetArchive(
+                {
+                    "handler.py": pulumi.FileAsset(str(HANDLER)),
+                    "schema.json": pulumi.StringAsset(json.dumps(schema(plan), indent=1)),
+                }
+            ),
+            environment={"variables": {"BUCKET": bucket_name, **variables(plan)}},
+            opts=self.child(pulumi.ResourceOptions(depends_on=[role.allowed, logs])),
+        )
+        self.arn, self.made = function.arn, [function]
+        self.register_outputs({"arn": self.arn})
+
+
+def variables(plan: AnalyticsPlan) -> dict[str, str]:
+    """The function's environment, apart from the bucket's name."""
+    agents = plan.tables[0].by_agent
+    return {
+        "REFUSED_PREFIX": plan.refused_prefix,
+        "STREAMS": json.dumps({stream.name: stream.event for stream in plan.streams}),
+        **({"AGENTS": json.dumps(agents)} if agents else {}),
+    }
+
+
+def schema(plan: AnalyticsPlan) -> dict[str, Any]:
+    """`schema.json`: of each event its fields by dotted path, and the longest line."""
+    return {
+        table.event: {
+            "fields": {field.path: _field(field) for field in table.fields},
+            "maximum_bytes": plan.record_max_bytes,
+        }
+        for table in plan.tables
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    items = {item.path: _field(item) for item in field.items}
+    return {"type": field.type, "required": field.required, **({"items": items} if items else {})}

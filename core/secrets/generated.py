@@ -1,0 +1,79 @@
+"""Secrets that nobody needs to choose: passwords and tokens between the parts of a stack.
+
+A local stack derives them from this machine's passphrase, so nothing has to be stored and `make up` needs no
+questions. Any other stack gets random ones once, encrypted in its file (`turnscope init STACK`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from core.secrets.reference import SecretRef
+
+GENERATED = (
+    "signoz.jwt_secret",
+    "signoz.root_user.password",
+    "signoz.clickhouse.password",
+    "signoz.collector.tokens.0",
+)
+"""Where they stand in the configuration."""
+
+_CLASSES = "aA1-"
+"""SigNoz asks a password for lower and upper case, a digit and a special character; randomness may lack one."""
+
+
+def derived(passphrase: str, reference: SecretRef) -> str:
+    """A local stack's secret: the same for the same passphrase and place, and telling nothing about another's."""
+    digest = hmac.digest(passphrase.encode(), reference.path.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=") + _CLASSES
+
+
+def random_secret() -> str:
+    return secrets.token_urlsafe(32) + _CLASSES
+
+
+def missing(raw: Mapping[str, Any]) -> list[SecretRef]:
+    """The generated secrets that a stack's raw settings want and do not have; none without a `signoz` section."""
+    if not isinstance(raw.get("signoz"), Mapping):
+        return []
+    return [SecretRef(path) for path in GENERATED if _wanted(raw, path) and _at(raw, path) is None]
+
+
+def _wanted(raw: Mapping[str, Any], path: str) -> bool:
+    """The administrator is optional: classic releases have none."""
+    return not path.startswith("signoz.root_user.") or isinstance(_at(raw, "signoz.root_user"), Mapping)
+
+
+def _at(raw: Mapping[str, Any], path: str) -> Any:
+    node: Any = raw
+    for key in path.split("."):
+        if isinstance(node, Mapping):
+            node = node.get(key)
+        elif isinstance(node, list):
+            node = node[int(key)] if int(key) < len(node) else None
+        else:
+            return None
+    return node
+
+
+def put(raw: Mapping[str, Any], reference: SecretRef) -> dict[str, Any]:
+    """`raw` with the reference at its own place; sections and lists on the way are made."""
+
+    def at(node: Any, keys: list[str]) -> Any:
+        if not keys:
+            return reference
+        key, rest = keys[0], keys[1:]
+        if key.isdigit():
+            entries = list(node or [])
+            entries[int(key) : int(key) + 1] = [at(None, rest)]
+            return entries
+        section = dict(node or {})
+        section[key] = at(section.get(key), rest)
+        return section
+
+    return at(raw, reference.path.split("."))

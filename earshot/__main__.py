@@ -1,5 +1,0 @@
-"""`python -m earshot`."""
-
-from earshot.cli import main
-
-main()

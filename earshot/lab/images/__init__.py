@@ -1,4 +1,0 @@
-"""Lab images: what runs in place of the published images where no image registry answers.
-
-A folder is the build context of one image; `signoz.plan.lab_images` says which role runs which, `build` makes them.
-"""

@@ -1,0 +1,285 @@
+"""The collector role: its configuration, how it is started and proved ready, and its secret files. Pure.
+
+Two generations of SigNoz' collector are served by one template: `CURRENT` (0.144, with SigNoz 0.138) and
+`CLASSIC` (0.111.29, with SigNoz 0.75.0). What differs between them is in github.com/SigNoz/signoz
+(`deploy/docker/otel-collector-config.yaml` at those tags) and in the component lists of
+github.com/SigNoz/signoz-otel-collector (`components/components.go`).
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import jinja2
+
+from core.errors import UserError
+from stacks.settings.model import Prices
+from stacks.settings.roles.collector import CollectorSettings
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+CONFIG_FILE = "/etc/turnscope/collector.yaml"
+MANAGER_FILE = "/etc/turnscope/opamp.yaml"
+SECRETS_FOLDER = "/etc/turnscope/secrets"
+"""Mounted as a folder: tokens are replaced by renaming, which a mount of the single file would not follow."""
+QUEUE_FOLDER = "/var/lib/turnscope/queue"
+RUNNING_COPY = "/var/tmp/collector.yaml"  # noqa: S108 (inside the container)
+"""With OpAMP the collector works on a copy of its configuration, which SigNoz edits."""
+
+OTLP_GRPC_PORT = 4317
+OTLP_HTTP_PORT = 4318
+FIREHOSE_LOGS_PORT = 4433
+FIREHOSE_METRICS_PORT = 4434
+HEALTH_PORT = 13133
+METRICS_PORT = 8888
+
+TOKENS = "otlp_tokens"
+CLICKHOUSE_PASSWORD = "clickhouse_password"  # noqa: S105 (a file's name)
+FIREHOSE_ACCESS_KEY = "firehose_access_key"
+LANGFUSE_CREDENTIALS = "langfuse_credentials"
+
+MINIMUM_CREDENTIAL_CHARACTERS = 16
+
+
+class Generation(StrEnum):
+    """SigNoz' collector, by what its configuration may say."""
+
+    CURRENT = "0.144"
+    CLASSIC = "0.111"
+
+
+@dataclass(frozen=True)
+class CollectorContext:
+    """What the configuration takes from the rest of the stack."""
+
+    environment: str
+    """Resource attribute `deployment.environment`, where the sender has none."""
+    prices: Prices
+    generation: Generation = Generation.CURRENT
+    clickhouse_host: str = "clickhouse"
+    clickhouse_port: int = 9000
+    clickhouse_user: str = "turnscope"
+    opamp_host: str = "signoz"
+    """The container that serves OpAMP on 4320: `signoz`, in classic releases `query-service`."""
+
+
+@dataclass(frozen=True)
+class DerivedMetric:
+    """A metric made from spans: a count of those that meet `condition` (OTTL), or of `value` where there is one.
+
+    `attributes` are span attributes it is split by; a span without one counts under `unknown`.
+    """
+
+    name: str
+    description: str
+    condition: str
+    attributes: tuple[str, ...] = ()
+    unit: str = "1"
+    sum_of: str | None = None
+    """A span attribute to sum up instead of counting."""
+    histogram_of: str | None = None
+    """A span attribute whose values are counted in `BUCKETS_SECONDS`."""
+
+
+BUCKETS_SECONDS = (
+    0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0,
+)  # fmt: skip
+"""Fine where people notice the wait; the thresholds people set (0.6, 0.8, 1.5, 2 s) are bounds of buckets."""
+
+_TURN = 'name == "agent_turn"'
+_TOOL = 'attributes["gen_ai.operation.name"] == "execute_tool"'
+_FAILED = "status.code == STATUS_CODE_ERROR"
+DERIVED_METRICS = (
+    DerivedMetric("turnscope.calls", "Calls that ended.", 'name == "agent_session"'),
+    DerivedMetric("turnscope.turns", "Turns of the agent.", _TURN, ("gen_ai.agent.name",)),
+    DerivedMetric(
+        "turnscope.turn.errors", "Turns that failed.", f"{_TURN} and {_FAILED}", ("gen_ai.agent.name", "error.type")
+    ),
+    DerivedMetric(
+        "turnscope.turn.interruptions",
+        "Turns that were cut short, by what did it (audio_activity: the caller spoke).",
+        f'{_TURN} and attributes["lk.interrupted"] == true',
+        ("gen_ai.agent.name", "lk.interruption.source"),
+    ),
+    DerivedMetric(
+        "turnscope.turn.e2e_latency",
+        "What callers waited, from the end of their speech to the first sound.",
+        f'{_TURN} and attributes["lk.e2e_latency"] != nil',
+        ("gen_ai.agent.name",),
+        unit="s",
+        histogram_of="lk.e2e_latency",
+    ),
+    DerivedMetric(
+        "turnscope.llm.errors",
+        "LLM requests that failed for good.",
+        f'name == "llm_request" and {_FAILED}',
+        ("gen_ai.request.model", "error.type"),
+    ),
+    DerivedMetric("turnscope.tool.calls", "Tool calls.", _TOOL, ("gen_ai.tool.name",)),
+    DerivedMetric(
+        "turnscope.tool.errors",
+        "Tool calls that failed.",
+        f'{_TOOL} and attributes["lk.function_tool.is_error"] == true',
+        ("gen_ai.tool.name",),
+    ),
+    DerivedMetric(
+        "turnscope.cost",
+        "What models cost, by the stack's price table.",
+        'attributes["gen_ai.usage.cost"] != nil',
+        ("gen_ai.request.model",),
+        unit="{USD}",
+        sum_of="gen_ai.usage.cost",
+    ),
+)
+
+_FIELDS = (
+    "(transcript|transcription|user_transcript|user_input|utterance|speech_text|text|content|messages|chat_ctx|"
+    "chat_history|conversation|arguments|output|phone|phone_number|email|exc_info)"
+)
+CONTENT_KEYS = (
+    # LiveKit marks what it knows to be personal with a segment `pii` (livekit-agents 1.7 and newer).
+    r"(^|\.)pii(\.|$)",
+    # The same before 1.7, and what 1.8.9 does not mark.
+    r"^lk\.(user_transcript|user_input|instructions|chat_ctx|response\.(text|function_calls)|input_text)$",
+    r"^lk\.(function_tool\.(arguments|output)|room_name|participant_identity|stt\.events|input\.delta)$",
+    r"^lk\.(amd\.(reason|transcript)|keyterms\.(added|removed)|rpc\.(payload|response|(caller|destination)_identity))$",
+    r"^lk\.sip\..*([Pp]hone|[Nn]umber|[Uu]ser)",
+    # github.com/open-telemetry/semantic-conventions-genai: attributes that hold content.
+    r"^gen_ai\.((input|output)\.messages|system_instructions|prompt(\..*)?|completion(\..*)?)$",
+    r"^gen_ai\.(tool\.(call\.(arguments|result)|definitions|description)|evaluation\.explanation)$",
+    r"^gen_ai\.(retrieval\.(query\.text|documents)|memory\.(query\.text|records))$",
+    r"^langfuse\.((trace|observation)\.(input|output|metadata\..*)|user\.id)$",
+    r"^(user|enduser)\.",
+    r"^exception\.(message|stacktrace)$",
+    r"^db\.(statement|query\.text)$",
+    # livekit-agents' session report as log records (scopes chat_history and evaluations).
+    r"^(chat\.item|evaluation|outcome|session\.options)(\.|$)",
+    # What applications tend to call such attributes of their log records.
+    rf"^{_FIELDS}$",
+)
+"""Attribute keys that `redact_content` removes."""
+
+BODY_KEYS = (rf"(^|\.){_FIELDS}(\.|$)", *CONTENT_KEYS)
+"""The same for structured log bodies, by path: at any depth, with all below."""
+
+CONTENT_EVENTS = r"^gen_ai\.((system|user|assistant|tool)\.message|choice|client\.inference\.operation\.details)$"
+"""Span events and log events whose attributes and body are the content itself."""
+
+
+_READY = (
+    f"exec 3<>/dev/tcp/127.0.0.1/{HEALTH_PORT} && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && read -r status <&3 && "
+    '[[ $status == *" 200 "* ]] && {ports}'
+)
+
+
+@dataclass(frozen=True)
+class CollectorPlan:
+    """The collector's container, as far as it is the collector's own affair."""
+
+    config: str
+    manager_config: str | None
+    """The OpAMP client's configuration; None without OpAMP."""
+    command: tuple[str, ...]
+    """Arguments for the image's entry point, once its migrations are checked."""
+    ready_command: tuple[str, ...]
+    """Succeeds once data is accepted. Two things have to be true: with OpAMP, the health check says 200 long before
+    the ports are open; without, the ports are open a moment before every pipeline behind them has started, and
+    what arrives in that moment fails. The image has bash, and no HTTP client."""
+
+
+def plan_collector(settings: CollectorSettings, context: CollectorContext) -> CollectorPlan:
+    """Everything of the collector that does not depend on Docker."""
+    command = [f"--config={CONFIG_FILE}"]
+    if settings.opamp:
+        command += [f"--manager-config={MANAGER_FILE}", f"--copy-path={RUNNING_COPY}"]
+    if context.generation is Generation.CLASSIC:
+        # As SigNoz 0.75.0 starts it: its pages expect the names that this leaves as they are.
+        command.append("--feature-gates=-pkg.translator.prometheus.NormalizeName")
+    ports = (OTLP_GRPC_PORT, OTLP_HTTP_PORT)
+    return CollectorPlan(
+        config=render_collector(settings, context),
+        manager_config=f"server_endpoint: ws://{context.opamp_host}:4320/v1/opamp\n" if settings.opamp else None,
+        command=tuple(command),
+        ready_command=("bash", "-c", _READY.format(ports=" && ".join(f"</dev/tcp/127.0.0.1/{port}" for port in ports))),
+    )
+
+
+def render_collector(settings: CollectorSettings, context: CollectorContext) -> str:
+    """The collector's configuration as YAML. Holds no secret, only the paths of secret files."""
+    return _template().render(
+        settings=settings,
+        context=context,
+        current=context.generation is Generation.CURRENT,
+        priced_llms=context.prices.llm,
+        priced_stt=context.prices.stt,
+        priced_tts=context.prices.tts,
+        derived_metrics=DERIVED_METRICS,
+        latency_buckets_seconds=list(BUCKETS_SECONDS),
+        content_keys="|".join(CONTENT_KEYS),
+        body_keys="|".join(BODY_KEYS),
+        content_events=CONTENT_EVENTS,
+        langfuse=settings.langfuse if settings.langfuse and settings.langfuse.enabled else None,
+        secrets_folder=SECRETS_FOLDER,
+        queue_folder=QUEUE_FOLDER,
+    )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(  # noqa: S701 (YAML, not HTML)
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["ottl"] = ottl_string
+    environment.filters["yaml"] = json.dumps  # quoted as JSON, which is YAML
+    return environment.get_template("collector.yaml.j2")
+
+
+def ottl_string(text: str) -> str:
+    """A string literal of OTTL, inside the collector's configuration, which takes `$$` for `$`."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{escaped}"'
+
+
+def token_file(tokens: Sequence[str], generation: Generation = Generation.CURRENT) -> str:
+    """The content of the token file: one token a line, no line end after the last.
+
+    The collector takes every line for a token, an empty one too: a final line end, or an empty token, would let in
+    whoever sends `Authorization: Bearer ` with nothing behind it. Raises UserError, which shows no token.
+    """
+    if not tokens:
+        raise UserError("collector tokens: none; allowed: at least one")
+    if generation is Generation.CLASSIC and len(tokens) > 1:
+        raise UserError("collector tokens: the collector of SigNoz 0.75 takes one token; allowed: one")
+    return "\n".join(
+        credential(f"collector token {number} of {len(tokens)}", each) for number, each in enumerate(tokens, 1)
+    )
+
+
+def langfuse_credentials(public_key: str, secret_key: str) -> str:
+    """The content of the file with Langfuse's credentials, for basic authentication."""
+    pair = f"{credential('Langfuse public_key', public_key)}:{credential('Langfuse secret_key', secret_key)}"
+    return base64.b64encode(pair.encode()).decode()
+
+
+def credential(name: str, value: str) -> str:
+    """A secret that is fit for a file that the collector reads. Raises UserError, which does not show it.
+
+    The collector does not mind an empty one: an empty Firehose key, say, accepts every request.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value) or len(value) < MINIMUM_CREDENTIAL_CHARACTERS:
+        raise UserError(
+            f"{name}: {'not usable' if value else 'empty'}; allowed: {MINIMUM_CREDENTIAL_CHARACTERS} or more letters, "
+            "digits and . _ ~ + / - with = at the end"
+        )
+    return value

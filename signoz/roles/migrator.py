@@ -1,0 +1,64 @@
+"""How ClickHouse's tables are made: the migrator's commands and what they need. Pure.
+
+From 0.112.1 on the collector's own program does it: github.com/SigNoz/signoz-otel-collector,
+`cmd/signozotelcollector/migrate`. Each flag is a variable with the prefix SIGNOZ_OTEL_COLLECTOR_. Before, it was
+`cmd/signozschemamigrator`, whose flags are variables without a prefix.
+"""
+
+from __future__ import annotations
+
+from core.releases import Migrator, Release
+from core.roles import Role
+from core.secrets import placeholders as marks
+from core.secrets.reference import SecretRef
+from signoz.plan import environment
+from signoz.plan.model import File
+from signoz.roles.clickhouse import CLUSTER, NATIVE_PORT, USER
+
+STEP_TIMEOUT_MINUTES = 10
+"""For each step; the program's own default of 10 s is too short for the first migration."""
+
+
+def clickhouse_dsn(password: SecretRef, database: str = "") -> str:
+    """Where ClickHouse is and who asks, with a mark for the password."""
+    path = f"/{database}" if database else ""
+    return f"tcp://{USER}:{marks.url_part(password)}@{Role.CLICKHOUSE}:{NATIVE_PORT}{path}"
+
+
+def variables(release: Release) -> tuple[tuple[str, str], ...]:
+    """What the migrator needs to know, secrets apart."""
+    if release.migrator is Migrator.SCHEMA_MIGRATOR:
+        return (("CLUSTER_NAME", CLUSTER), ("REPLICATION", "true"))
+    return (
+        ("SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_CLUSTER", CLUSTER),
+        ("SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_REPLICATION", "true"),
+        ("SIGNOZ_OTEL_COLLECTOR_TIMEOUT", f"{STEP_TIMEOUT_MINUTES}m"),
+    )
+
+
+def access_file(release: Release, password: SecretRef, *, owner: str) -> File:
+    """The file that the migrator's shell reads ClickHouse's address and password from."""
+    name = "DSN" if release.migrator is Migrator.SCHEMA_MIGRATOR else "SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_DSN"
+    return environment.environment_file({name: clickhouse_dsn(password)}, owner=owner)
+
+
+def script(release: Release) -> str:
+    """The migrator's whole work: every step must succeed, and all may be repeated."""
+    if release.migrator is Migrator.SCHEMA_MIGRATOR:
+        # It logs its DSN, and once more in pieces. The pipe would hide its exit code.
+        steps = "/signoz-schema-migrator sync --up= && /signoz-schema-migrator async --up="
+        hide = 'sed -e \'s#://[^@]*@#://[hidden]@#g\' -e \'s#"Password":"[^"]*"#"Password":"[hidden]"#g\''
+        return environment.then(f"{{ {{ {steps}; }} 2>&1 || touch /tmp/failed; }} | {hide}; test ! -e /tmp/failed")
+    steps = ("ready", "bootstrap", "sync up", "async up")
+    return environment.then(" && ".join(f"/signoz-otel-collector migrate {step}" for step in steps))
+
+
+def collector_script(release: Release) -> str:
+    """Starts the collector with the shell's arguments, where it can tell once the tables are there.
+
+    The variables are set for the check alone: the collector has a file of its own for the password.
+    """
+    start = f'exec {release.collector_program} "$@"'
+    if release.migrator is Migrator.SCHEMA_MIGRATOR:
+        return start
+    return f"({environment.then('/signoz-otel-collector migrate sync check')}) && {start}"

@@ -1,0 +1,226 @@
+"""From stack files, or from the running engine, to validated settings.
+
+A stack's own file lies over `stacks/base.yaml`; mappings merge key by key, lists and scalars replace. Encrypted
+values become `SecretRef`s here, so nothing past this module holds one. All problems are reported in one
+`UserError`, a line each.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from core.errors import UserError
+from core.names import NAMESPACE, PRIVATE
+from core.secrets.reference import SecretRef
+from stacks.settings.documents import Document, Location, Problem, dotted, read, shown
+from stacks.settings.local import with_local_defaults
+from stacks.settings.model import Settings
+from stacks.settings.problems import (
+    raise_if_any,
+    secrets_in_base,
+    setting_problems,
+    stack_file_problems,
+    wrong_namespace,
+)
+from stacks.settings.schema import is_secret, node_at, nullable, resolved
+
+DIRECTORY = "stacks"
+INHERITED = "(stacks/base.yaml)"
+"""What `Pulumi.yaml` declares as the default of settings that the stack may leave to `base.yaml`.
+
+The engine asks for a default, lest the key be required in every stack's file, and hands it over like a value that
+the stack did set. A real value would hide that of `base.yaml`; this one is told apart.
+"""
+
+
+def stack_file(stack: str, project: Path) -> Path:
+    """Where a stack's settings are; Pulumi reads the same file (`stackConfigDir: stacks`)."""
+    return project / DIRECTORY / f"Pulumi.{stack}.yaml"
+
+
+def stacks(project: Path) -> list[str]:
+    """The stacks that have a file, by name."""
+    files = (project / DIRECTORY).glob("Pulumi.*.yaml")
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
+
+
+def load(stack: str, project: Path) -> Settings:
+    """A stack's settings from its files, without engine or network.
+
+    Raises `UserError` naming every problem with its file, line, key, value and what is allowed.
+    """
+    own = _own(stack, project)
+    return _validated(f"the settings of stack {stack}", own, _base(project), private=project / PRIVATE / stack)
+
+
+def raw_settings(stack: str, project: Path) -> dict[str, Any]:
+    """A stack's file over the base, unchecked: for what works on settings that are not complete yet."""
+    base = _base(project).data
+    return merge(base if isinstance(base, dict) else {}, _own(stack, project).data)
+
+
+def _own(stack: str, project: Path) -> Document:
+    """The settings in a stack's own file. Raises `UserError` where there is no such file."""
+    path = stack_file(stack, project)
+    if not path.is_file():
+        known = stacks(project)
+        near = difflib.get_close_matches(stack, known, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        listed = ", ".join(known) or "none"
+        raise UserError(f"There is no stack {stack!r}: {shown(path)} does not exist.{hint} Stacks here: {listed}.")
+    document, subject = read(path), f"the settings of stack {stack}"
+    prefix = f"{NAMESPACE}:"
+    problems = [replace(each, text=each.text.removeprefix(f"config.{prefix}")) for each in document.problems]
+    problems += stack_file_problems(document)
+    config = document.data.get("config") if isinstance(document.data, dict) else None
+    if not isinstance(config, dict):
+        raise_if_any(problems, subject)
+    own = Document(document.file, {}, problems=problems)
+    for key, value in (config or {}).items():
+        if key.startswith(prefix):
+            name = key.removeprefix(prefix)
+            own.data[name] = value if isinstance(value, (dict, list)) else _of_text(name, _text_of(value))
+    for (top, *below), line in document.lines.items():
+        if top == "config" and below and str(below[0]).startswith(prefix):
+            own.lines[str(below[0]).removeprefix(prefix), *below[1:]] = line
+    return own
+
+
+def load_from_engine(project: Path) -> Settings:
+    """The settings of the stack that the engine is running, so that `pulumi up -c` and `--config-file` count.
+
+    The engine decrypts a structured value as a whole; the secrets in it are replaced by references at once. Plain
+    text beside an encrypted value cannot be told from it here; `load` refuses it.
+    """
+    import pulumi  # here: it takes half a second, which `load` has no use for
+    from pulumi.runtime import config as engine
+
+    # The released language host passes the configuration by environment, the automation API sets it in the SDK.
+    config: dict[str, str] = {**engine.get_config_env(), **engine.CONFIG.get()}
+    encrypted_keys = engine.get_config_secret_keys_env()
+    stack = pulumi.get_stack()
+    own = Document(f"configuration of stack {stack}", {})
+    encrypted: set[str] = set()
+    for key, text in config.items():
+        namespace, _, name = key.partition(":")
+        if hint := wrong_namespace(key):
+            own.problems.append(Problem(own.file, None, f"{key}: {hint}"))
+        if namespace == NAMESPACE and text != INHERITED:
+            own.data[name] = _of_text(name, text)
+            if engine.is_config_secret(key) or key in encrypted_keys:
+                encrypted.add(name)
+    private = project / PRIVATE / stack
+    return _validated(f"the settings of stack {stack}", own, _base(project), encrypted, private=private)
+
+
+def validate(raw: Mapping[str, Any], *, source: Path) -> Settings:
+    """Settings out of plain data, as in `base.yaml`; `source` is what messages call it."""
+    return _validated(str(source), Document(str(source), dict(raw)), Document(str(source)))
+
+
+def secret_value(configuration: Mapping[str, Any], reference: SecretRef) -> str:
+    """The value behind a reference, out of the decrypted configuration object of its first key's section.
+
+    Raises `KeyError` or `IndexError` where the configuration has none.
+    """
+    node: Any = configuration
+    for key in reference.path.split(".")[1:]:
+        node = node[int(key)] if isinstance(node, list) else node[key]
+    return str(node)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` upon `base`: mappings key by key, anything else replaces."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(cast(Mapping[str, Any], below), cast(Mapping[str, Any], value))
+        else:
+            merged[key] = value
+    return merged
+
+
+def _validated(
+    subject: str, own: Document, base: Document, encrypted: Collection[str] = (), *, private: Path | None = None
+) -> Settings:
+    """The settings that `own` over `base` makes; sections in `encrypted` were decrypted by the engine; `private` is
+    what this machine keeps of the stack."""
+    problems = [*own.problems, *base.problems, *secrets_in_base(base)]
+    below = {} if base.data is None else base.data
+    if not isinstance(below, dict):
+        problems.append(Problem(base.file, None, "allowed: a mapping of keys to values"))
+        below = {}
+    over = {name: _references(value, (name,), decrypted=name in encrypted) for name, value in own.data.items()}
+    raw = merge(below, over)
+    if private and raw.get("environment") == "local":
+        raw = with_local_defaults(raw, private)
+    try:
+        settings = Settings.model_validate(_with_agents_alarms(raw))
+    except ValidationError as error:
+        raise_if_any([*problems, *setting_problems(error, raw, (own, base), hidden=encrypted)], subject)
+        raise
+    raise_if_any(problems, subject)
+    return settings
+
+
+def _base(project: Path) -> Document:
+    path = project / DIRECTORY / "base.yaml"
+    return read(path) if path.is_file() else Document(shown(path))
+
+
+def _text_of(value: object) -> str:
+    """A scalar of a stack's file as Pulumi has it: every scalar right under `config` is text, null the empty one."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _of_text(name: str, text: str) -> Any:
+    """The value of a key right under `config`: structures are JSON there; texts are not parsed any further."""
+    node = node_at((name,))
+    if text in ("", "null") and (node is None or nullable(node)):
+        return None
+    if node is not None and resolved(node)["type"] == "string":
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _with_agents_alarms(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Each agent's `alarms` laid over the stack's, so that an agent names only what differs."""
+    agents, shared = raw.get("agents"), raw.get("alarms")
+    if not isinstance(agents, Mapping) or not (shared is None or isinstance(shared, Mapping)):
+        return dict(raw)
+    filled = {}
+    for name, agent in cast(Mapping[str, Any], agents).items():
+        agent = {} if agent is None else agent
+        own = agent.get("alarms", {}) if isinstance(agent, Mapping) else None
+        filled[name] = {**agent, "alarms": merge(shared or {}, own)} if isinstance(own, Mapping) else agent
+    return {**raw, "agents": filled}
+
+
+def _references(value: Any, location: Location, *, decrypted: bool) -> Any:
+    """`value` with every encrypted leaf replaced by a `SecretRef`.
+
+    In a file such a leaf is `{secure: ...}`. The engine hands over plain values with the whole section marked:
+    then the settings tell which leaves are secret.
+    """
+    if isinstance(value, dict):
+        if set(value) == {"secure"} and isinstance(value["secure"], str):
+            return SecretRef(dotted(location))
+        return {key: _references(entry, (*location, key), decrypted=decrypted) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_references(entry, (*location, index), decrypted=decrypted) for index, entry in enumerate(value)]
+    if decrypted and value is not None and is_secret(node_at(location)):
+        return SecretRef(dotted(location))
+    return value

@@ -1,0 +1,336 @@
+"""The settings of a stack: every number of Turnscope, described, with its unit and range.
+
+One model, read from `stacks/base.yaml` under the stack's own file (see `stacks.settings.loading`). The JSON schemas for
+editors, the reference page and the configuration section of `Pulumi.yaml` are generated from it
+(`stacks.settings.reference`). Validation here needs no network: what AWS alone can know is left to AWS.
+
+Checks across fields are field validators that look at `info.data`, not model validators: pydantic runs them
+beside all other errors, so one run reports every problem.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, ValidationInfo, field_validator
+
+from core.environments import Environment
+from stacks.settings.analytics import Analytics, environment_problem
+from stacks.settings.fields import (
+    NUMBER,
+    RETENTION_DAYS,
+    Date,
+    Email,
+    Flag,
+    KmsKey,
+    Matching,
+    Model,
+    OneOf,
+    Secret,
+    Usd,
+    problem,
+)
+from stacks.settings.roles.signoz import SigNozSettings
+
+AgentName = Annotated[
+    str,
+    Matching("[A-Za-z0-9][A-Za-z0-9_-]{0,62}", "1 to 63 letters, digits, - and _, starting with a letter or digit"),
+]
+LogGroupName = Annotated[
+    str,
+    Matching(
+        "(?![Aa][Ww][Ss]/)[A-Za-z0-9_./#-]{1,512}",
+        "1 to 512 letters, digits and . - _ / #, not starting with aws/ (AWS keeps that; /aws/ is fine)",
+    ),
+]
+
+
+class LogGroups(Model):
+    """How agents' log groups are kept."""
+
+    retention_days: Annotated[int, OneOf(RETENTION_DAYS), NUMBER] = 30
+    """Days that log events are kept; never-expire is not offered, it is the most common leak of money."""
+    encryption: KmsKey = "aws"
+    """`aws` (CloudWatch's own key), `stack-key` (a KMS key made by this stack), or an existing key's ARN."""
+
+
+_MINUTES_OR_HOURS: list[JsonValue] = [{"maximum": 60}, {"multipleOf": 60}]
+
+
+class SavedQueries(Model):
+    """Numbers in the saved Logs Insights queries."""
+
+    slow_turn_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
+    """A turn whose total latency is above this many seconds counts as slow."""
+    row_limit: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 20
+    """Rows that an investigation query returns."""
+    bin_minutes: Annotated[int, Field(ge=1, le=1440, json_schema_extra={"anyOf": _MINUTES_OR_HOURS}), NUMBER] = 5
+    """Minutes per point of a query over time: up to 60, or whole hours; `bin` takes no other period."""
+    lead_team_size_minimum: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 5
+    """A session is a qualified lead from this team size on (people)."""
+    lead_monthly_volume_minimum: Annotated[int, Field(ge=1, le=1_000_000_000), NUMBER] = 100
+    """A session is a qualified lead from this monthly volume on (documents)."""
+
+    @field_validator("bin_minutes")
+    @classmethod
+    def _minutes_or_hours(cls, value: int) -> int:
+        if value > 60 and value % 60:
+            raise problem("allowed: 1 to 60, or whole hours up to 1440")
+        return value
+
+
+class Alarms(Model):
+    """Thresholds and evaluation of an agent's alarms."""
+
+    percentile: Annotated[float, Field(ge=50, le=99.9), NUMBER] = 95
+    """The percentile of turns that latency alarms watch."""
+    total_latency_warning_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
+    """Total latency above which warning is given: what the caller waits from the end of speech to the first sound."""
+    total_latency_critical_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 2.0
+    """Total latency above which someone is paged; above the warning."""
+    llm_ttft_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 0.7
+    """LLM time to first token above which warning is given."""
+    tts_ttfb_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 0.3
+    """TTS time to first byte above which warning is given."""
+    tool_success_percent: Annotated[float, Field(gt=0, le=100), NUMBER] = 95
+    """Share of successful tool calls below which warning is given."""
+    errors_per_period: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 10
+    """Error log lines in one period above which warning is given."""
+    no_data_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] | None = 60
+    """Minutes without any log event after which someone is paged; null for agents that may be idle."""
+    anomaly_band_standard_deviations: Annotated[float, Field(gt=0, le=10), NUMBER] | None = 2
+    """Width of the anomaly band on total latency; null leaves the anomaly alarm out."""
+    period_seconds: Annotated[int, Field(ge=60, le=3600, multiple_of=60), NUMBER] = 300
+    """Seconds that one data point covers."""
+    evaluation_periods: Annotated[int, Field(ge=1, le=100), NUMBER] = 3
+    """Periods that are looked at (N of M-out-of-N)."""
+    datapoints_to_alarm: Annotated[int, Field(ge=1, le=100), NUMBER] = 2
+    """Periods of those that must breach (M of M-out-of-N)."""
+    low_samples: Literal["gate", "evaluate", "ignore"] = "gate"
+    """Percentiles over few turns: `gate` counts only periods of at least `minimum_samples` turns; `evaluate` takes
+    them as they are; `ignore` is CloudWatch's rule, which keeps the state below 10/(1-p) turns (200 for P95)."""
+    minimum_samples: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 10
+    """Turns (tool calls, for tool success) that a period needs to count, with `low_samples: gate`."""
+    notify_per: Literal["agent", "alarm"] = "agent"
+    """`agent`: one composite alarm per severity speaks, and the critical one silences the warning one; `alarm`:
+    every alarm speaks for itself."""
+
+    @field_validator("total_latency_critical_seconds")
+    @classmethod
+    def _critical_above_warning(cls, value: float, info: ValidationInfo) -> float:
+        warning = info.data.get("total_latency_warning_seconds")
+        if warning is not None and value <= warning:
+            raise problem(f"allowed: above total_latency_warning_seconds ({warning})")
+        return value
+
+    @field_validator("evaluation_periods")
+    @classmethod
+    def _window_within_a_day(cls, value: int, info: ValidationInfo) -> int:
+        period = info.data.get("period_seconds")
+        if period and period * value > 86_400:
+            raise problem(f"allowed: at most {86_400 // period}, the periods of {period} seconds in a day")
+        return value
+
+    @field_validator("datapoints_to_alarm")
+    @classmethod
+    def _at_most_evaluated(cls, value: int, info: ValidationInfo) -> int:
+        periods = info.data.get("evaluation_periods")
+        if periods is not None and value > periods:
+            raise problem(f"allowed: at most evaluation_periods ({periods})")
+        return value
+
+
+class Agent(Model):
+    """One voice agent."""
+
+    log_group: LogGroupName | None = None
+    """Its log group; `/aws/livekit/<agent>` when left out."""
+    log_group_exists: Flag = False
+    """The group is there already (made by LiveKit's forwarder, say): use it, change nothing, leave it at teardown."""
+    alarms: Alarms = Alarms()
+    """Alarm settings of this agent where they differ from the stack's `alarms`."""
+
+
+class LlmPrice(Model):
+    """What a language model costs."""
+
+    input_usd_per_million_tokens: Usd
+    """US dollars for a million input tokens."""
+    output_usd_per_million_tokens: Usd
+    """US dollars for a million output tokens."""
+
+
+class SttPrice(Model):
+    """What speech to text costs."""
+
+    usd_per_minute: Usd
+    """US dollars for a minute of audio."""
+
+
+class TtsPrice(Model):
+    """What text to speech costs."""
+
+    usd_per_thousand_characters: Usd
+    """US dollars for a thousand characters."""
+
+
+ModelName = Annotated[str, Matching("[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}", "1 to 100 letters, digits and . _ : / -")]
+
+
+class Prices(Model):
+    """Price tables by model name, as the agent reports it; they turn usage into cost."""
+
+    llm: dict[ModelName, LlmPrice] = {}
+    """Language models."""
+    stt: dict[ModelName, SttPrice] = {}
+    """Speech to text models."""
+    tts: dict[ModelName, TtsPrice] = {}
+    """Text to speech models."""
+
+
+class Receivers(Model):
+    """Who hears of alarms of one severity."""
+
+    emails: tuple[Email, ...] = ()
+    """Addresses; each gets a confirmation mail from AWS first."""
+    slack_webhook_url: Secret | None = None
+    """An incoming-webhook address of Slack (secret)."""
+    pagerduty_integration_url: Secret | None = None
+    """The integration URL of a PagerDuty service's Amazon CloudWatch integration (secret)."""
+
+    @property
+    def any(self) -> bool:
+        return bool(self.emails or self.slack_webhook_url or self.pagerduty_integration_url)
+
+
+class Notifications(Model):
+    """Receivers by severity."""
+
+    critical: Receivers = Receivers()
+    """Critical alarms: page someone."""
+    warning: Receivers = Receivers()
+    """Warnings: look at them in working hours."""
+
+
+class Budget(Model):
+    """A monthly cost budget over the AWS services that this stack uses."""
+
+    monthly_limit_usd: Annotated[float, Field(gt=0, le=1_000_000), NUMBER]
+    """US dollars a month."""
+    alert_percents: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1000), NUMBER], ...], Field(min_length=1, max_length=5)
+    ] = (80, 100)
+    """Percents of the limit at which an alert goes out; AWS allows five."""
+    emails: Annotated[tuple[Email, ...], Field(max_length=10)] = ()
+    """Addresses that hear of it besides the warning topic; AWS allows ten."""
+
+
+class Lab(Model):
+    """The AWS emulator of the local stack."""
+
+    aws_port: Annotated[int, Field(ge=1024, le=65_535), NUMBER] = 4599
+    """TCP port of the emulator on 127.0.0.1."""
+
+
+class Settings(Model):
+    """A stack of Turnscope."""
+
+    environment: Environment
+    """local, dev, staging or prod: what may be deleted, who must be told, and whether AWS is emulated."""
+    owner: Annotated[str, Field(min_length=1, max_length=128)]
+    """The team that answers for this stack; a tag on everything."""
+    region: Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-west-1")] = "us-west-1"
+    """AWS region."""
+    protect: Flag = False
+    """Refuse to delete log groups and what holds data; required in prod."""
+    expires_on: Date | None = None
+    """The day after which this stack may be torn down (YYYY-MM-DD); a tag. Not in prod."""
+    runbook_base_url: Annotated[str, Matching(r"https?://\S+[^/\s]", "an http(s) address without a slash at its end")]
+    """Where runbooks are read; an alarm's link is this plus `/<alarm>.md`."""
+    agents: Annotated[dict[AgentName, Agent], Field(min_length=1, max_length=50)]
+    """The voice agents, by name."""
+    log_groups: LogGroups = LogGroups()
+    """How agents' log groups are kept."""
+    saved_queries: SavedQueries = SavedQueries()
+    """Numbers in the saved Logs Insights queries."""
+    alarms: Alarms = Alarms()
+    """Alarm thresholds for all agents."""
+    prices: Prices = Prices()
+    """Price tables that turn usage into cost."""
+    notifications: Notifications = Notifications()
+    """Who hears of alarms."""
+    budget: Budget | None = None
+    """A monthly cost budget."""
+    analytics: Analytics | None = None
+    """Events in S3 as Parquet, and Athena to query them; null for a stack without."""
+    signoz: SigNozSettings | None = None
+    """SigNoz on a Docker host; null for a stack without. `turnscope init STACK` makes its secrets."""
+    lab: Lab | None = None
+    """The AWS emulator; only in environment local."""
+
+    @field_validator("protect")
+    @classmethod
+    def _prod_is_protected(cls, value: bool, info: ValidationInfo) -> bool:
+        if not value and info.data.get("environment") == Environment.PROD:
+            raise problem("allowed: true, in environment prod")
+        return value
+
+    @field_validator("expires_on")
+    @classmethod
+    def _prod_does_not_expire(cls, value: datetime.date | None, info: ValidationInfo) -> datetime.date | None:
+        if value and info.data.get("environment") == Environment.PROD:
+            raise problem("allowed: null, in environment prod")
+        return value
+
+    @field_validator("agents")
+    @classmethod
+    def _one_agent_per_log_group(cls, value: dict[str, Agent]) -> dict[str, Agent]:
+        groups: dict[str, str] = {}
+        for name, agent in value.items():
+            group = agent.log_group or default_log_group(name)
+            if group in groups:
+                raise problem(f"allowed: a log group each; {groups[group]} and {name} share {group}")
+            groups[group] = name
+        return value
+
+    @field_validator("notifications")
+    @classmethod
+    def _prod_pages_someone(cls, value: Notifications, info: ValidationInfo) -> Notifications:
+        if info.data.get("environment") == Environment.PROD and not value.critical.any:
+            raise problem("allowed: at least one receiver under critical, in environment prod")
+        return value
+
+    @field_validator("analytics")
+    @classmethod
+    def _analytics_fit(cls, value: Analytics | None, info: ValidationInfo) -> Analytics | None:
+        environment, agents = info.data.get("environment"), info.data.get("agents")
+        if value and environment and agents and (text := environment_problem(value, environment, agents)):
+            raise problem(text)
+        return value
+
+    @field_validator("signoz")
+    @classmethod
+    def _alerts_reach_someone(cls, value: SigNozSettings | None, info: ValidationInfo) -> SigNozSettings | None:
+        reached = value is None or value.content is None or value.alertmanager.default_receiver
+        if not reached and info.data.get("environment") in (Environment.STAGING, Environment.PROD):
+            raise problem(
+                "allowed, in environments staging and prod: alertmanager.default_receiver, or content: null; an alert "
+                "that no route takes would reach nobody"
+            )
+        return value
+
+    @field_validator("lab")
+    @classmethod
+    def _lab_is_local(cls, value: Lab | None, info: ValidationInfo) -> Lab | None:
+        if value and info.data.get("environment") not in (Environment.LOCAL, None):
+            raise problem("allowed: null, except in environment local")
+        return value
+
+    def log_group_name(self, agent: str) -> str:
+        return self.agents[agent].log_group or default_log_group(agent)
+
+
+def default_log_group(agent: str) -> str:
+    """LiveKit Cloud's log forwarding names an agent's group like this (seed 002)."""
+    return f"/aws/livekit/{agent}"

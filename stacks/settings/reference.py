@@ -1,0 +1,238 @@
+"""Files that restate the settings for editors, readers and Pulumi, generated from the model.
+
+`write` makes them; `check` tells what is stale. Of `Pulumi.yaml` only the `config` section is generated.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.names import NAMESPACE
+from stacks.settings.loading import DIRECTORY, INHERITED
+from stacks.settings.problems import REFERENCE, STACK_FILE_KEYS, described
+from stacks.settings.schema import Node, allowed, is_secret, is_section, nullable, resolved, settings_schema, type_name
+
+BASE_SCHEMA = f"{DIRECTORY}/settings.schema.json"
+STACK_SCHEMA = f"{DIRECTORY}/stack.schema.json"
+PULUMI_PROJECT = "Pulumi.yaml"
+# What editors' YAML support is surest of.
+DIALECT = "http://json-schema.org/draft-07/schema#"
+
+
+def render(project: Path) -> dict[Path, str]:
+    """Each generated file's path below `project` and what should be in it."""
+    pulumi_project = project / PULUMI_PROJECT
+    return {
+        Path(BASE_SCHEMA): _json(base_file_schema()),
+        Path(STACK_SCHEMA): _json(stack_file_schema()),
+        Path(REFERENCE): reference_page(),
+        Path(PULUMI_PROJECT): with_config_section(pulumi_project.read_text(encoding="utf-8")),
+    }
+
+
+def write(project: Path) -> list[Path]:
+    """Brings the generated files up to date; returns those that changed."""
+    changed = []
+    for path, text in render(project).items():
+        if _content(project / path) != text:
+            (project / path).parent.mkdir(parents=True, exist_ok=True)
+            (project / path).write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def check(project: Path) -> list[str]:
+    """What `write` would change, as the lines of a unified diff; empty when all is up to date."""
+    lines: list[str] = []
+    for path, text in render(project).items():
+        found = _content(project / path)
+        lines += difflib.unified_diff(found.splitlines(), text.splitlines(), f"a/{path}", f"b/{path}", lineterm="")
+    return lines
+
+
+def base_file_schema() -> Node:
+    """The JSON schema of `base.yaml`: any part of the settings, without secrets."""
+    return {"$schema": DIALECT, "title": "Settings that every stack starts from", **_file_schema(secrets=False)}
+
+
+def stack_file_schema() -> Node:
+    """The JSON schema of a `Pulumi.<stack>.yaml`: any part of the settings, and what else Pulumi keeps there."""
+    schema = _file_schema(secrets=True)
+    config = {
+        "description": "The settings in which this stack differs from base.yaml.",
+        "type": "object",
+        "properties": {f"{NAMESPACE}:{key}": node for key, node in schema["properties"].items()},
+        # Providers' and the engine's own keys, such as aws:region and pulumi:tags.
+        "patternProperties": {f"^(?!{NAMESPACE}:)[^:]+:.+$": {}},
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "Settings of a stack",
+        "type": "object",
+        "properties": {**{key: {} for key in STACK_FILE_KEYS}, "config": config},
+        "required": ["config"],
+        "additionalProperties": False,
+        "$defs": schema["$defs"],
+    }
+
+
+def _file_schema(*, secrets: bool) -> Node:
+    schema = _partial(settings_schema(), secrets=secrets)
+    agents = schema["properties"]["agents"]
+    # An agent of which nothing is to be said may be left empty.
+    agents["additionalProperties"] = {"anyOf": [agents["additionalProperties"], {"type": "null"}]}
+    return schema
+
+
+def _partial(node: Node, *, secrets: bool) -> Node:
+    """The schema of one file: what is required may stand in the other one, sections' defaults say nothing."""
+    if is_secret(node):
+        if secrets:
+            return {**node, "description": described(node)}
+        nothing = {"type": "null"} if nullable(node) else {"not": {}}
+        return {**nothing, "description": f"{described(node)} Only in a stack's own file."}
+    result: Node = {}
+    for keyword, value in node.items():
+        if keyword in ("properties", "$defs"):
+            result[keyword] = {name: _partial(entry, secrets=secrets) for name, entry in value.items()}
+        elif keyword == "anyOf":
+            result[keyword] = [_partial(option, secrets=secrets) for option in value]
+        elif keyword == "items" or (keyword == "additionalProperties" and isinstance(value, dict)):
+            result[keyword] = _partial(value, secrets=secrets)
+        elif keyword == "description":
+            result[keyword] = described(node)
+        elif keyword not in ("required", "title", "minProperties") and not (keyword == "default" and is_section(node)):
+            result[keyword] = value
+    return result
+
+
+def reference_page() -> str:
+    """The reference page: every setting with type, default, range and description."""
+    sections = settings_schema()["properties"]
+    alone = [_row((key,), node) for key, node in sections.items() if not is_section(node)]
+    parts = [_INTRODUCTION, "## Top level", "", *_table([row for row in alone if row])]
+    for key, node in sections.items():
+        if not is_section(node):
+            continue
+        empty = " `null`, the default, for none." if nullable(node) else ""
+        count = f" Allowed: {allowed(node)}." if "maxProperties" in resolved(node) else ""
+        parts += [
+            "",
+            f"## `{key}`",
+            "",
+            f"{described(resolved(node))}{empty}{count}",
+            "",
+            *_table(list(_rows(node, ()))),
+        ]
+    return "\n".join(parts) + "\n"
+
+
+_INTRODUCTION = f"""\
+# Settings
+
+<!-- Generated from stacks/settings/model.py; change it there. -->
+
+Every number, name and address of a stack. How to change them: [settings](../how-to/settings.md).
+
+- **Files.** `{DIRECTORY}/base.yaml` holds what all stacks share, with plain keys. `{DIRECTORY}/Pulumi.<stack>.yaml`
+  holds in what a stack differs, below `config:`, each top-level key as `{NAMESPACE}:<key>`.
+- **Merging.** The stack's file lies over the base: mappings merge key by key, lists and single values replace. What
+  neither file names has the default below.
+- **Agents.** An agent's `alarms` lie over the stack's `alarms` in the same way, so an agent names only what differs.
+- **Secrets** are encrypted, in the stack's own file, by `pulumi config set --secret`. Plain text is refused.
+- **Units** are in the names. Settings are validated before anything is touched; all problems come in one message.
+
+`Pulumi.yaml` declares the top-level keys to Pulumi. Where `pulumi config` shows `{INHERITED}`, the stack's file
+leaves the key to `base.yaml`.
+"""
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    header = ("Key", "Type", "Default", "Allowed", "Description")
+    lines = [header, ("---",) * len(header), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def _rows(node: Node, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The rows of a section; mappings of free names show the name as `<name>`."""
+    inner = resolved(node)
+    if isinstance(inner.get("additionalProperties"), dict):
+        yield from _rows(inner["additionalProperties"], (*above, "<name>"))
+        return
+    for key, entry in inner["properties"].items():
+        if row := _row((*above, key), entry):
+            yield row
+        else:
+            yield from _rows(entry, (*above, key))
+
+
+def _row(key: tuple[str, ...], node: Node) -> tuple[str, ...] | None:
+    """One setting's row; None for a section, which has rows of its own."""
+    name = f"`{'.'.join(key)}`"
+    if is_section(node):
+        twin = _top_level_twin(node)
+        link = f"[`{twin}`](#{twin})"
+        return (
+            (name, "mapping", f"the stack's {link}", f"as {link}", described(node)) if len(key) > 1 and twin else None
+        )
+    default = f"`{_literal(node['default'])}`" if "default" in node else "required"
+    return (name, type_name(node), default, allowed(node), described(node))
+
+
+def _top_level_twin(node: Node) -> str | None:
+    """The top-level section of the same shape."""
+    sections = settings_schema()["properties"].items()
+    return next((key for key, other in sections if "$ref" in node and other.get("$ref") == node["$ref"]), None)
+
+
+def _literal(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def with_config_section(pulumi_project: str) -> str:
+    """The text of a `Pulumi.yaml` with its `config` section, which ends at the next top-level key, made new."""
+    generated = "config:\n" + _CONFIG_COMMENT + _indented(yaml.safe_dump(_declarations(), sort_keys=False, width=110))
+    kept, found = re.subn(
+        r"^config:.*\n(?: .*\n|\n(?=[ \n]))*", lambda _: generated, pulumi_project, count=1, flags=re.M
+    )
+    return kept if found else pulumi_project.rstrip("\n") + "\n" + generated
+
+
+_CONFIG_COMMENT = f"""\
+  # Generated from stacks/settings/model.py; change it there. A key without a default would be required in every stack's
+  # file, so a section's is empty and that of other keys {INHERITED}: the program takes both for "not set".
+  # Keys that may be null, or true and false, are untyped: Pulumi's types would refuse null and that default.
+"""
+
+
+def _declarations() -> dict[str, dict[str, Any]]:
+    declared: dict[str, dict[str, Any]] = {}
+    for key, node in settings_schema()["properties"].items():
+        if is_section(node) and not nullable(node):
+            kind = {"type": "object", "default": {}}
+        elif resolved(node)["type"] == "string":
+            kind = {"type": "string", "default": INHERITED}
+        else:
+            kind = {"default": INHERITED}
+        declared[key] = {"description": described(resolved(node)), **kind}
+    return declared
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines())
+
+
+def _json(schema: Node) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _content(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -1,0 +1,5 @@
+"""`python -m turnscope`."""
+
+from turnscope.app import main
+
+main()

@@ -1,0 +1,117 @@
+"""`turnscope content`: what SigNoz holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from core.errors import UserError
+from turnscope.console import console
+
+if TYPE_CHECKING:
+    from signoz.content.api.client import SigNozClient
+    from turnscope.deployment.deployment import Deployment
+
+content = typer.Typer(help="What SigNoz holds: dashboards, alert rules, channels.", no_args_is_help=True)
+Stack = Annotated[str, typer.Argument(help="A stack with SigNoz.")]
+
+
+@content.command("list")
+def list_content(stack: Stack, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Print a stack's content: where it is written, and where it is."""
+    from turnscope.content.listing import rows
+
+    found = rows(_deployment(stack))
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("kind", "key", "title", "source", "deployed"):
+        table.add_column(column, overflow="fold")
+    for row in found:
+        table.add_row(*(escape(row[name]) for name in ("kind", "key", "title", "source", "deployed")))
+    console.print(table)
+
+
+@content.command("export")
+def export(
+    stack: Stack,
+    kind: Annotated[str, typer.Option(help="Which, separated by commas.")] = "dashboards,rules,views",
+    out: Annotated[Path | None, typer.Option(help="Folder. Default: that of the stack's own content.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what Turnscope deployed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files with another text.")] = False,
+) -> None:
+    """Turn what people built in SigNoz into files of the stack's own content; the next up takes the objects up."""
+    from signoz.content.build import FOLDER, content_folder
+    from signoz.content.resource_types import kind_of
+    from turnscope.content import export as exporting
+
+    wanted = [each.strip() for each in kind.split(",") if each.strip()]
+    if unknown := sorted(set(wanted) - set(exporting.FOLDERS)):
+        raise UserError(
+            f"--kind {','.join(unknown)}: allowed: {', '.join(exporting.FOLDERS)} (retention and prices are settings)"
+        )
+    deployment = _deployment(stack)
+    client = _client(deployment)
+    deployed = {
+        (known, each.id): each.name.partition("/")[2]
+        for each in deployment.resources()
+        if (known := kind_of(each.type)) is not None
+    }
+    files = exporting.exported(client, wanted, deployed, everything=everything)
+    if not files:
+        console.print(f"Stack {stack}: nobody built {', '.join(wanted)} of their own in SigNoz.")
+        return
+    root = deployment.project.root
+    folder = out or content_folder(stack, deployment.settings, root) or root / FOLDER / stack
+    written = exporting.write(files, folder, force=force)
+    for path in written:
+        console.print(f"wrote {path}")
+    console.print(f"{len(files)} objects, {len(files) - len(written)} of them unchanged, in {folder}.")
+    if replacing := [each.path for each in files if each.deployed]:
+        console.print(f"From now on these stand in place of what Turnscope ships: {', '.join(replacing)}.")
+    if hidden := [each.path for each in files if exporting.REPLACE_ME in each.text]:
+        console.print(f"Secrets are in no file; put them in where it says {exporting.REPLACE_ME}: {', '.join(hidden)}.")
+
+
+def _deployment(stack: str) -> Deployment:
+    from core.project import find_project
+    from stacks.settings.loading import load
+    from turnscope.deployment.deployment import Deployment
+
+    project = find_project()
+    settings = load(stack, project.root)
+    if settings.signoz is None:
+        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz), so no content.")
+    return Deployment(project, stack, settings, console)
+
+
+def _client(deployment: Deployment) -> SigNozClient:
+    """Raises `UserError` where the stack has no key: it is not up, or has no content."""
+    from signoz.content.access import access_of
+    from signoz.content.api.client import SigNozClient
+    from turnscope.deployment.docker_stack import root_certificate_reader
+    from turnscope.plans import plans
+
+    settings, stack = deployment.settings.signoz, deployment.stack
+    _, plan = plans(stack, deployment.settings, deployment.project.root)
+    assert settings is not None  # noqa: S101 - checked by `_deployment`
+    assert plan is not None  # noqa: S101 - a stack with the settings has the plan
+    access = access_of(settings, root_certificate_reader(settings, plan, deployment.directory))
+    key = deployment.api_key()
+    if key is None or access is None:
+        raise UserError(
+            f"Stack {stack} has no API key of SigNoz: it is made by `turnscope up {stack}`, for a stack with "
+            "turnscope:signoz.content."
+        )
+    return SigNozClient(
+        access.address,
+        api_key=key,
+        root_certificate=access.read_root_certificate(),
+        server_name=access.server_name,
+    )

@@ -1,0 +1,58 @@
+"""Where the engine keeps a stack's state, and what it needs in its environment.
+
+Stack `local` keeps its state below the project with a passphrase made once; every other stack uses the backend
+that the user chose (`pulumi login`, or PULUMI_BACKEND_URL), as plain `pulumi` does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.environments import Environment
+from core.errors import UserError
+from core.project import Project
+
+
+def engine_environment(project: Project, where: Environment, toolchain: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables for `pulumi` on a stack of environment `where`, upon those of this process.
+
+    Raises `UserError` where a stack other than a local one has no backend.
+    """
+    environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PYTHONUNBUFFERED": "1", **toolchain}
+    if where == Environment.LOCAL:
+        state = project.private / "state"
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        environment["PULUMI_BACKEND_URL"] = state.as_uri()
+        environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(project))
+    elif not _has_backend(project):
+        raise UserError(
+            f"Environment {where} has no place for its state yet. Choose one:\n"
+            "  pulumi login s3://BUCKET     (or another backend, or Pulumi Cloud: pulumi login)\n"
+            "  export PULUMI_BACKEND_URL=s3://BUCKET",
+        )
+    return environment
+
+
+def _passphrase_file(project: Project) -> Path:
+    path = project.private / "passphrase"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path
+
+
+def _has_backend(project: Project) -> bool:
+    if os.environ.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_ACCESS_TOKEN"):
+        return True
+    if "\nbackend:" in f"\n{(project.root / 'Pulumi.yaml').read_text()}":
+        return True
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    try:
+        return bool(json.loads((home / "credentials.json").read_text()).get("current"))
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,413 @@
+"""Deploying a stack: preview, up, teardown, outputs, through Pulumi's Automation API.
+
+The same program and stack files as `pulumi up` by hand; what is added is the emulator of a local stack, progress,
+and errors in a form that says what to do next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pulumi import automation
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
+from rich.console import Console
+from rich.markup import escape
+
+import toolchain
+from core.environments import Environment
+from core.errors import UserError
+from core.project import Project
+from lab import emulator
+from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
+from stacks.settings.loading import load, stack_file
+from stacks.settings.local import LAB_IMAGES_MARK
+from stacks.settings.model import Lab, Settings
+from turnscope.content.changes import ContentChanges
+from turnscope.deployment.backend import engine_environment
+from turnscope.deployment.docker_stack import choose_images, ensure_lab_images, export_root_certificate
+from turnscope.deployment.engine import Engine
+from turnscope.deployment.progress import COLOUR_CODES, EngineProgress
+from turnscope.deployment.schema_guard import refuse_schema_changes
+from turnscope.plan_table import content_counts
+from turnscope.plans import plans
+
+Result = TypeVar("Result")
+INTERRUPTED_EXIT_CODE = 130
+ENGINE_LINES_SHOWN = 15
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A real resource in a stack's state."""
+
+    type: str
+    name: str
+    id: str
+    protected: bool
+    kept: bool
+    """Deleting the stack leaves it where it is."""
+
+
+class Deployment:
+    """One stack, and the engine to work on it.
+
+    Every method raises `UserError`: exit code 2 for what was refused before anything was touched, 1 for a run that
+    failed, 130 for one that was interrupted.
+    """
+
+    def __init__(
+        self, project: Project, stack: str, settings: Settings, console: Console, *, assume_yes: bool = False
+    ) -> None:
+        self.project, self.stack, self.settings, self.console = project, stack, settings, console
+        self.assume_yes = assume_yes
+
+    @property
+    def is_local(self) -> bool:
+        return self.settings.environment == Environment.LOCAL
+
+    @property
+    def directory(self) -> Path:
+        """This machine's files of the stack."""
+        return self.project.stack_directory(self.stack)
+
+    @cached_property
+    def tools(self) -> toolchain.Toolchain:
+        # On the error stream: what `turnscope shell` and `outputs --json` print is for other programs.
+        progress = Console(stderr=True, highlight=False, soft_wrap=True)
+        parts = toolchain.AWS_PARTS
+        if self.settings.signoz:
+            parts += ("docker-provider",)
+            if self.settings.signoz.docker_host.startswith("unix:"):
+                parts += ("docker-engine",)
+        return toolchain.ensure(parts, assume_yes=self.assume_yes, console=progress)
+
+    @cached_property
+    def engine(self) -> Engine:
+        tracked = stack_file(self.stack, self.project.root) if self.is_local else None
+        return Engine(
+            self.tools.pulumi,
+            self.tools.version,
+            on_interrupt=lambda: self.console.print("Stopping when what is under way is done (Ctrl-C again: at once)."),
+            unchanged=tracked,
+        )
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        return engine_environment(self.project, self.settings.environment, self.tools.env)
+
+    @property
+    def _lab_images_mark(self) -> Path:
+        return self.directory / LAB_IMAGES_MARK
+
+    def _prepare(self) -> None:
+        """Tools first, then images: what may take minutes, before anything is touched."""
+        _ = self.tools
+        if not self.settings.signoz:
+            return
+        # A marked stack's settings say lab: asked again each time, because a registry may answer by now.
+        if self.is_local and (self.settings.signoz.images.source == "registry" or self._lab_images_mark.exists()):
+            choose_images(self.settings.signoz, self.directory, self.console)
+            self.settings = load(self.stack, self.project.root)
+        _, signoz = plans(self.stack, self.settings, self.project.root)
+        if signoz:
+            ensure_lab_images(signoz, self.console, assume_yes=self.assume_yes)
+
+    def preview(self, *, show_diff: bool, refresh: bool = False) -> EngineProgress:
+        """What `up` would change; the engine's own diff is printed with `show_diff`. With `refresh`, what is there is
+        looked at first, and what was edited by hand in SigNoz is printed."""
+        self._prepare()
+        changes = ContentChanges()
+        with self._emulator():
+            stack = self._select(create=True)
+            self._refuse_schema_changes()
+            with EngineProgress(self.console, "previewing") as progress:
+                self._run(
+                    progress,
+                    lambda: stack.preview(
+                        diff=show_diff,
+                        color="always" if self.console.is_terminal else "never",
+                        on_output=self._print if show_diff else None,
+                        on_event=_both(progress, changes),
+                        refresh=refresh,
+                        config_file=self._config_file(),
+                    ),
+                )
+        for line in changes.lines(self.stack, converging=False):
+            self._print(line)
+        return progress
+
+    def up(self, *, refresh: bool = False) -> tuple[EngineProgress, dict[str, Any]]:
+        """Make the stack what its settings say; progress (with counts) and outputs, secrets left out. With `refresh`,
+        what was changed by hand since the last time is found and put back."""
+        self._prepare()
+        changes = ContentChanges()
+        with self._emulator():
+            stack = self._select(create=True)
+            self._refuse_schema_changes()
+            with EngineProgress(self.console, "deploying") as progress:
+                result = self._run(
+                    progress,
+                    lambda: stack.up(
+                        on_event=_both(progress, changes),
+                        suppress_outputs=True,
+                        refresh=refresh,
+                        config_file=self._config_file(),
+                    ),
+                )
+        for line in changes.lines(self.stack, converging=True):
+            self._print(line)
+        return progress, _public(result.outputs) | self._signoz_outputs()
+
+    def _refuse_schema_changes(self) -> None:
+        plan, _ = plans(self.stack, self.settings, self.project.root)
+        if plan.analytics:
+            refuse_schema_changes(plan.analytics, self._state())
+
+    def _signoz_outputs(self) -> dict[str, Any]:
+        settings = self.settings.signoz
+        _, plan = plans(self.stack, self.settings, self.project.root)
+        if not settings or not plan:
+            return {}
+        certificate = export_root_certificate(settings, plan, self.directory)
+        port = "" if settings.gateway.ui_port == 443 else f":{settings.gateway.ui_port}"
+        found: dict[str, Any] = {"signoz": f"https://{settings.gateway.hostname}{port}"}
+        if plan.content.objects:
+            found["content"] = content_counts(plan.content)
+        if certificate:
+            found["root_certificate"] = str(certificate)
+        return found
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        stack = self._select(create=False)
+        found = stack.outputs()
+        return {name: output.value for name, output in found.items()} if show_secrets else _public(found)
+
+    def config_value(self, key: str) -> str:
+        """A value of the stack's configuration, decrypted; `key` may be a path. Raises `CommandError` for none."""
+        return self._select(create=False).get_config(key, path=True).value
+
+    def resources(self) -> list[Resource]:
+        """The real resources in the stack's state; empty where the stack was never deployed."""
+        return [
+            Resource(
+                type=each["type"],
+                name=each["urn"].rsplit("::", 1)[-1],
+                id=each.get("id", ""),
+                protected=bool(each.get("protect")),
+                kept=bool(each.get("retainOnDelete")),
+            )
+            for each in self._state()
+            if each.get("custom") and not each.get("external") and not each["type"].startswith("pulumi:")
+        ]
+
+    def api_key(self) -> str | None:
+        """The key that content is deployed with, in clear; None where there is none yet."""
+        for each in self._state():
+            if each["type"] == f"{TYPE_PREFIX}{API_KEY_TYPE}" and not each.get("delete"):
+                held = each.get("outputs", {}).get("key")
+                return json.loads(held["plaintext"]) if isinstance(held, dict) else held
+        return None
+
+    def _state(self) -> list[dict[str, Any]]:
+        try:
+            state = self._select(create=False).export_stack()
+        except UserError:
+            return []
+        return (state.deployment or {}).get("resources", [])
+
+    def destroy(self) -> EngineProgress:
+        """Delete every resource, then the stack itself; the stack's file stays."""
+        with self._emulator():
+            stack = self._select(create=False)
+            with EngineProgress(self.console, "deleting") as progress:
+                self._run(
+                    progress,
+                    lambda: stack.destroy(
+                        on_event=progress.on_event, suppress_outputs=True, config_file=self._config_file()
+                    ),
+                )
+            stack.workspace.remove_stack(self.stack, preserve_config=True)
+        self._lab_images_mark.unlink(missing_ok=True)
+        return progress
+
+    def stop_emulator(self) -> bool:
+        return self.is_local and emulator.stop(self.directory)
+
+    # The engine
+
+    def _select(self, *, create: bool) -> automation.Stack:
+        options = automation.LocalWorkspaceOptions(env_vars=self.environment, pulumi_command=self.engine)
+        where = str(self.project.root)
+        try:
+            if create:
+                return automation.create_or_select_stack(self.stack, work_dir=where, opts=options)
+            return automation.select_stack(self.stack, work_dir=where, opts=options)
+        except StackNotFoundError:
+            raise UserError(f"Stack {self.stack} is not deployed: run `turnscope up {self.stack}` first.") from None
+        except CommandError as error:
+            raise UserError(_engine_words(error), exit_code=1) from None
+
+    def _config_file(self) -> str | None:
+        """A local stack's configuration with its salt, apart from the file in version control."""
+        if not self.is_local:
+            return None
+        path = self.directory / f"Pulumi.{self.stack}.yaml"
+        salt = (yaml.safe_load(path.read_text()) or {}).get("encryptionsalt") if path.exists() else None
+        text = stack_file(self.stack, self.project.root).read_text()
+        if salt and "encryptionsalt:" not in text:
+            text = f"{text.rstrip()}\nencryptionsalt: {salt}\n"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return str(path)
+
+    def _run(self, progress: EngineProgress, operation: Callable[[], Result]) -> Result:
+        self.engine.interrupted = False
+        running = self.directory / "running"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        running.write_text(str(os.getpid()))
+        try:
+            try:
+                result = operation()
+            except ConcurrentUpdateError:
+                if not self._unlock():
+                    raise
+                result = operation()
+            if self.engine.interrupted:
+                # `pulumi destroy` ends with 0 where it was asked to stop.
+                raise self._interrupted(progress)
+            return result
+        except ConcurrentUpdateError:
+            raise UserError(
+                f"Another update of stack {self.stack} is under way. Wait for it; if it died, release its lock: "
+                f"pulumi cancel -s {self.stack}",
+                exit_code=1,
+            ) from None
+        except CommandError as error:
+            if self.engine.interrupted:
+                raise self._interrupted(progress) from None
+            raise UserError(self._failure(progress, error), exit_code=1) from None
+        finally:
+            running.unlink(missing_ok=True)
+
+    def _interrupted(self, progress: EngineProgress) -> UserError:
+        return UserError(
+            f"Interrupted: {progress.summary()}. What was done is recorded: `turnscope up {self.stack}` and "
+            f"`turnscope teardown {self.stack}` go on from here.",
+            exit_code=INTERRUPTED_EXIT_CODE,
+        )
+
+    def _unlock(self) -> bool:
+        """Release a local stack's lock where the process that took it is gone."""
+        if not self.is_local:
+            return False
+        locks = list((self.project.private / "state" / ".pulumi" / "locks").rglob(f"{self.stack}/*.json"))
+        pids = [json.loads(path.read_text()).get("pid", 0) for path in locks]
+        if not locks or any(Path(f"/proc/{pid}").exists() for pid in pids):
+            return False
+        for path in locks:
+            path.unlink()
+        return True
+
+    def _failure(self, progress: EngineProgress, error: CommandError) -> str:
+        lines = [f"Stack {self.stack} was not completed: {progress.summary()}"]
+        sources = self._sources() if progress.failures else {}
+        said: dict[str, list[str]] = {}
+        for resource, message in progress.failures:
+            written = f" ({sources[resource]})" if resource in sources else ""
+            said.setdefault(message, []).append(f"{resource or self.stack}{written}")
+        for message, names in said.items():
+            others = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            lines.append(f"  {', '.join(names[:3])}{others}: {_indent(message)}")
+        if not progress.failures:
+            lines.append(_indent(_engine_words(error)))
+        lines.append(f"What was made is recorded. Mend the cause, then run `turnscope up {self.stack}` again.")
+        return "\n".join(lines)
+
+    def _sources(self) -> dict[str, str]:
+        """Where each object of SigNoz' content is written."""
+        _, signoz = plans(self.stack, self.settings, self.project.root)
+        return {each.name: each.source for each in signoz.content.objects} if signoz else {}
+
+    def _print(self, line: str) -> None:
+        self.console.print(escape(line), highlight=False, soft_wrap=True)
+
+    # The emulator
+
+    @contextlib.contextmanager
+    def _emulator(self) -> Iterator[None]:
+        """A local stack's emulator, running, and holding what the engine believes it holds."""
+        if not self.is_local:
+            yield
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if (self.directory / "running").exists() and not self._runs_elsewhere():
+            # The last run was killed: what it made and did not record would be in the way of the next.
+            self.console.print("The last run was killed: starting the AWS emulator afresh.")
+            emulator.stop(self.directory)
+        port = (self.settings.lab or Lab()).aws_port
+        running = emulator.start(self.directory, port, project=self.project.root, stack=self.stack)
+        self.console.print(f"lab: AWS is emulated at {running.url} (nothing leaves this machine)", highlight=False)
+        known = self.directory / "emulator-instance"
+        if known.exists() and known.read_text() != running.instance_id:
+            self._forget_what_is_gone()
+        known.write_text(running.instance_id)
+        yield
+
+    def _runs_elsewhere(self) -> bool:
+        try:
+            pid = int((self.directory / "running").read_text())
+        except ValueError:
+            return False
+        return Path(f"/proc/{pid}").exists()
+
+    def _forget_what_is_gone(self) -> None:
+        """The emulator keeps everything in memory; a new one is empty, and the state must learn that."""
+        try:
+            stack = self._select(create=False)
+        except UserError:
+            return
+        with EngineProgress(self.console, "the emulator is new: forgetting what the old one held") as progress:
+            self._run(
+                progress,
+                lambda: stack.refresh(
+                    # Of SigNoz nothing is gone with the emulator, and it may be down until this run starts it.
+                    exclude=[each["urn"] for each in self._state() if each["type"].startswith(TYPE_PREFIX)] or None,
+                    on_event=progress.on_event,
+                    clear_pending_creates=True,
+                    suppress_outputs=True,
+                    config_file=self._config_file(),
+                ),
+            )
+
+
+def _both(progress: EngineProgress, changes: ContentChanges) -> Callable[[automation.EngineEvent], None]:
+    def on_event(event: automation.EngineEvent) -> None:
+        progress.on_event(event)
+        changes.on_event(event)
+
+    return on_event
+
+
+def _public(outputs: automation.OutputMap) -> dict[str, Any]:
+    return {name: "[secret]" if output.secret else output.value for name, output in outputs.items()}
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n    ")
+
+
+def _engine_words(error: CommandError) -> str:
+    """The last lines that the engine itself wrote, without the automation layer's frame."""
+    text = COLOUR_CODES.sub("", str(error))
+    text = re.sub(r"\n\s*(code|stdout|stderr): ?", "\n", text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n".join(lines[-ENGINE_LINES_SHOWN:])

@@ -1,0 +1,40 @@
+"""Making the secrets of a stack that nobody needs to choose."""
+
+from __future__ import annotations
+
+from pulumi import automation
+from rich.console import Console
+
+import toolchain
+from core.environments import Environment
+from core.errors import UserError
+from core.names import NAMESPACE
+from core.project import Project
+from core.secrets.generated import missing, random_secret
+from stacks.settings.loading import raw_settings
+from turnscope.deployment.backend import engine_environment
+from turnscope.deployment.engine import Engine
+
+
+def initialise(project: Project, stack: str, console: Console) -> list[str]:
+    """Generate what is missing into the stack's file, encrypted with the stack's own key; returns their paths.
+
+    Raises `UserError` for a local stack, whose secrets are derived, and for one without a `signoz` section.
+    """
+    raw = raw_settings(stack, project.root)
+    if raw.get("environment") == Environment.LOCAL:
+        raise UserError(f"Stack {stack} is local: its secrets come from this machine's passphrase; nothing to do.")
+    if not isinstance(raw.get("signoz"), dict):
+        raise UserError(f"Stack {stack} has no section turnscope:signoz, and only that needs secrets made.")
+    wanted = missing(raw)
+    if not wanted:
+        return []
+    tools = toolchain.ensure(("pulumi",), assume_yes=True, console=console)
+    environment = engine_environment(project, Environment(str(raw["environment"])), tools.env)
+    engine = Engine(tools.pulumi, tools.version, on_interrupt=lambda: None)
+    options = automation.LocalWorkspaceOptions(env_vars=environment, pulumi_command=engine)
+    selected = automation.create_or_select_stack(stack, work_dir=str(project.root), opts=options)
+    for reference in wanted:
+        secret = automation.ConfigValue(random_secret(), secret=True)
+        selected.set_config(f"{NAMESPACE}:{reference.path}", secret, path=True)
+    return [reference.path for reference in wanted]

@@ -1,0 +1,119 @@
+"""Tearing a stack down: show, ask, delete, check."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from rich.console import Console
+from rich.prompt import Confirm, Prompt
+
+from cloudwatch.clients import client_factory
+from cloudwatch.plan.model import CloudWatchPlan
+from core.environments import Environment
+from core.errors import UserError
+from signoz.plan.model import SigNozPlan
+from signoz.plan.volumes import volumes
+from signoz.stack import database_volume
+from turnscope.deployment.deployment import Deployment, Resource
+from turnscope.deployment.docker_stack import docker_leftovers
+from turnscope.deployment.leftovers import leftovers
+from turnscope.deployment.progress import short_type
+from turnscope.plans import plans
+
+BUCKET, KEY = "aws:s3:Bucket", "aws:kms:Key"
+
+
+def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool) -> None:
+    """Delete the stack and prove that nothing is left.
+
+    Raises `UserError`: exit code 2 where it is refused (prod, protected resources, no answer), 1 where something
+    is left.
+    """
+    stack, settings, console = deployment.stack, deployment.settings, deployment.console
+    if settings.environment == Environment.PROD:
+        raise UserError(
+            f"Stack {stack} is of environment prod, which is never torn down by one command. To retire it: set "
+            f"turnscope:environment to staging and turnscope:protect to false in stacks/Pulumi.{stack}.yaml, "
+            f"run `turnscope up {stack}`, and then `turnscope teardown {stack}`."
+        )
+    resources = deployment.resources()
+    if not resources:
+        console.print(f"Stack {stack} has no resources.")
+        _stop_emulator(deployment)
+        return
+    plan, signoz = plans(stack, settings, deployment.project.root)
+    _show(resources, plan, signoz, console)
+    protected = [resource.name for resource in resources if resource.protected]
+    if protected:
+        raise UserError(
+            f"{len(protected)} of these are protected: {', '.join(protected)}. Set turnscope:protect to false in "
+            f"stacks/Pulumi.{stack}.yaml and run `turnscope up {stack}` first; nothing was deleted."
+        )
+    _ask(deployment, confirmed, assume_yes)
+    progress = deployment.destroy()
+    console.print(f"Stack {stack}: {progress.summary()}")
+    kept = [resource.id for resource in resources if resource.kept and short_type(resource.type) == BUCKET]
+    left = [each for each in leftovers(plan, client_factory(settings)) if each.removeprefix("bucket ") not in kept]
+    if settings.signoz and signoz:
+        left += docker_leftovers(settings.signoz, signoz)
+    if left:
+        listed = "\n".join(f"  {each}" for each in left)
+        raise UserError(f"Still in the account after the teardown of {stack}:\n{listed}", exit_code=1)
+    besides = f" but for what is kept: {', '.join(f'bucket {name}' for name in kept)}" if kept else ""
+    console.print(f"Checked: nothing of this stack is left{besides} (metrics stay until CloudWatch expires them).")
+    _stop_emulator(deployment)
+
+
+def _show(resources: list[Resource], plan: CloudWatchPlan, signoz: SigNozPlan | None, console: Console) -> None:
+    console.print(f"Stack [bold]{plan.stack}[/bold] ({plan.environment}, {plan.region}). This goes:")
+    going = [short_type(resource.type) for resource in resources if not resource.kept]
+    for kind, number in sorted(Counter(going).items()):
+        console.print(f"  {number:>4}  {kind}")
+    for agent in plan.agents:
+        if agent.log_group.managed:
+            console.print(f"  with every log event in [bold]{agent.log_group.name}[/bold]")
+        else:
+            console.print(f"  This stays: log group {agent.log_group.name}, which was there before")
+    for resource in resources:
+        if short_type(resource.type) == BUCKET:
+            if resource.kept:
+                console.print(
+                    f"  This stays: bucket {resource.id} with the events in it (turnscope:analytics.keep_data); the "
+                    "next up uses it again"
+                )
+            else:
+                console.print(f"  with everything in bucket [bold]{resource.id}[/bold]")
+        elif resource.kept and short_type(resource.type) == KEY:
+            console.print(f"  This stays: KMS key {resource.id}, without which nobody reads that bucket")
+    if not signoz:
+        return
+    kept = [volume.name for volume in volumes(signoz.containers) if volume.keep]
+    if database_volume(signoz) not in kept:
+        console.print(
+            "  with all that people made in SigNoz (to keep dashboards, rules and views as files: "
+            f"turnscope content export {plan.stack} --all)"
+        )
+    for name in kept:
+        held = ", with SigNoz' content, which the next up takes up again" if name == database_volume(signoz) else ""
+        console.print(f"  This stays: volume {name} (turnscope:signoz.keep_volumes is true){held}")
+
+
+def _ask(deployment: Deployment, confirmed: str | None, assume_yes: bool) -> None:
+    stack = deployment.stack
+    if deployment.settings.environment == Environment.STAGING:
+        # --yes is for scripts that mean any stack; losing staging takes its name.
+        if confirmed is None and sys.stdin.isatty():
+            confirmed = Prompt.ask(f"Type the stack's name to delete it ({stack})")
+        if confirmed != stack:
+            raise UserError(f"Not deleted: environment staging asks for the stack's name (--confirm {stack}).")
+    elif not assume_yes and confirmed != stack:
+        if not sys.stdin.isatty():
+            raise UserError("Not deleted: nobody is there to answer. Say --yes.")
+        if not Confirm.ask("Delete all this?", default=False):
+            raise UserError("Not deleted.")
+
+
+def _stop_emulator(deployment: Deployment) -> None:
+    if deployment.stop_emulator():
+        deployment.console.print("lab: the AWS emulator is stopped.")

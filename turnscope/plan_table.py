@@ -1,0 +1,202 @@
+"""A plan in rows: kind, name and numbers of everything that would exist."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, MathExpression, MetricAlarm
+from signoz.content.model import ContentPlan, Kind
+from signoz.content.placeholders import ids_in
+from signoz.plan.model import SigNozPlan
+from signoz.plan.volumes import volumes
+from turnscope.plan_table_analytics import analytics_rows, analytics_summary
+
+Row = dict[str, Any]
+
+
+def describe(plan: CloudWatchPlan, signoz: SigNozPlan | None = None) -> dict[str, Any]:
+    """The plans as plain data for JSON: the stack, a count per kind, and a row per resource.
+
+    A secret never is in a plan, so none can be in here.
+    """
+    rows = [*rows_of(plan), *(signoz_rows(signoz) if signoz else ())]
+    return {
+        "stack": plan.stack,
+        "environment": plan.environment,
+        "region": plan.region,
+        "counts": dict(Counter(row["kind"] for row in rows)),
+        "resources": rows,
+    }
+
+
+def rows_of(plan: CloudWatchPlan) -> Iterator[Row]:
+    for topic in plan.topics:
+        yield {"kind": "topic", "name": topic.name, "severity": str(topic.severity)}
+        for subscription in topic.subscriptions:
+            address = subscription.address if isinstance(subscription.address, str) else "[secret]"
+            yield {"kind": "subscription", "name": f"{topic.name}/{subscription.kind}", "address": address}
+    for agent in plan.agents:
+        yield from _agent_rows(agent)
+    if plan.analytics:
+        yield from analytics_rows(plan.analytics)
+        for alarm in plan.analytics.alarms:
+            yield _alarm_row(alarm)
+    for dashboard in plan.dashboards:
+        yield {"kind": "dashboard", "name": dashboard.name, "widgets": len(dashboard.body["widgets"])}
+    if plan.budget:
+        yield {
+            "kind": "budget",
+            "name": plan.budget.name,
+            "monthly_limit_usd": plan.budget.monthly_limit_usd,
+            "alert_percents": list(plan.budget.alert_percents),
+        }
+
+
+def _agent_rows(agent: AgentPlan) -> Iterator[Row]:
+    group = agent.log_group
+    yield {
+        "kind": "log group" if group.managed else "log group (existing)",
+        "name": group.name,
+        "agent": agent.name,
+        **({"retention_days": group.retention_days} if group.managed else {}),
+    }
+    for query in agent.saved_queries:
+        yield {"kind": "saved query", "name": query.name, "agent": agent.name, "description": query.description}
+    for each in agent.metric_filters:
+        yield {
+            "kind": "metric filter",
+            "name": each.name,
+            "agent": agent.name,
+            "metric": f"{each.namespace}/{each.metric_name}",
+            "value": each.value,
+            "pattern": each.pattern,
+        }
+    for alarm in agent.alarms:
+        yield _alarm_row(alarm, agent=agent.name)
+    for composite in agent.composite_alarms:
+        yield {
+            "kind": "composite alarm",
+            "name": composite.name,
+            "agent": agent.name,
+            "title": composite.title,
+            "severity": str(composite.severity),
+            "parts": list(composite.alarm_names),
+            "silenced_by": composite.suppressor_name,
+            "notifies": composite.notifies,
+        }
+
+
+def _alarm_row(alarm: MetricAlarm, **of: str) -> Row:
+    return {
+        "kind": "alarm",
+        "name": alarm.name,
+        **of,
+        "title": alarm.title,
+        "severity": str(alarm.severity),
+        "watches": watched(alarm),
+        "threshold": alarm.threshold,
+        "period_seconds": alarm.period_seconds,
+        "datapoints_to_alarm": alarm.datapoints_to_alarm,
+        "evaluation_periods": alarm.evaluation_periods,
+        "missing_data": str(alarm.missing_data),
+        "notifies": alarm.notifies,
+    }
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """`1 log group, 15 saved queries`."""
+    return ", ".join(f"{number} {kind if number == 1 else _plural(kind)}" for kind, number in counts.items())
+
+
+def _plural(kind: str) -> str:
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+
+
+def watched(alarm: MetricAlarm) -> str:
+    """What an alarm compares, in one line."""
+    entry = next(entry for entry in alarm.series if entry.id == alarm.watched)
+    if isinstance(entry, MathExpression):
+        return entry.expression
+    return f"{entry.statistic} of {entry.metric.namespace}/{entry.metric.name}"
+
+
+def signoz_rows(plan: SigNozPlan) -> Iterator[Row]:
+    yield {"kind": "network", "name": plan.network, "release": plan.release}
+    for volume in volumes(plan.containers):
+        yield {"kind": "volume", "name": volume.name, "kept_at_teardown": volume.keep}
+    for container in plan.containers:
+        yield {
+            "kind": "container",
+            "name": container.name,
+            "role": str(container.role),
+            "image": container.image.reference,
+            "memory_mib": container.memory_mb,
+            "cpus": container.cpus,
+            "published_ports": [f"{port.address}:{port.external}" for port in container.ports],
+            "starts_after": [str(role) for role in container.after],
+        }
+    yield from content_rows(plan.content)
+
+
+_NAMES = {Kind.LLM_PRICES: "LLM price", Kind.RETENTION: "retention period"}
+
+
+def content_rows(plan: ContentPlan) -> Iterator[Row]:
+    for each in plan.objects:
+        yield {
+            "kind": f"SigNoz {content_name(each.kind)}",
+            "name": each.key,
+            "title": each.title,
+            "source": each.source,
+            "refers_to": list(ids_in(each.body)),
+        }
+
+
+def content_counts(plan: ContentPlan) -> str:
+    """`4 dashboards, 12 alert rules`."""
+    return counted(Counter(content_name(each.kind) for each in plan.objects))
+
+
+def content_name(kind: Kind) -> str:
+    return _NAMES.get(kind, kind.replace("-", " "))
+
+
+def summary(row: Row) -> str:
+    """What is worth knowing of a row besides its kind and name, in one line."""
+    if (text := analytics_summary(row)) is not None:
+        return text
+    match row["kind"]:
+        case "topic":
+            return f"{row['severity']} alarms"
+        case "subscription":
+            return row["address"]
+        case "log group":
+            return f"kept for {row['retention_days']} days"
+        case "saved query":
+            return row["description"]
+        case "metric filter":
+            return f"{row['value']} of {row['pattern']} -> {row['metric'].rpartition('/')[2]}"
+        case "alarm":
+            window = f"{row['datapoints_to_alarm']} of {row['evaluation_periods']} x {row['period_seconds']} s"
+            return f"{row['severity']}: {row['title']}; {window}, missing data {row['missing_data']}"
+        case "composite alarm":
+            silenced = f", silenced by {row['silenced_by']}" if row["silenced_by"] else ""
+            return f"{row['severity']}: any of {len(row['parts'])} alarms{silenced}"
+        case "dashboard":
+            return f"{row['widgets']} widgets"
+        case "network":
+            return f"SigNoz {row['release']}"
+        case "volume":
+            return "kept at teardown" if row["kept_at_teardown"] else ""
+        case "container":
+            ports = f", published on {', '.join(row['published_ports'])}" if row["published_ports"] else ""
+            return f"{row['image']}, {row['memory_mib']} MiB, {row['cpus']:g} CPU{ports}"
+        case "budget":
+            alerts = ", ".join(f"{percent} %" for percent in row["alert_percents"])
+            return f"{row['monthly_limit_usd']:g} US dollars a month, alerts at {alerts}"
+        case content if content.startswith("SigNoz "):
+            return f"{row['title']}; {row['source']}"
+        case _:
+            return ""

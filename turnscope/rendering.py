@@ -1,0 +1,161 @@
+"""What a stack would deploy, as text: without engine, Docker or AWS.
+
+Paths are `<role>/<path in the container>`, `<role>/environment` (a line NAME=value each, sorted),
+`content/<kind>/<key>.json` (what SigNoz' API is given) and `insights/<agent>/<query>.insights`. Pure, but for `write`
+and `read`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from cloudwatch.plan.model import CloudWatchPlan
+from core.errors import UserError
+from core.roles import Role
+from core.secrets.reference import SecretRef
+from signoz.content.model import ContentObject
+from signoz.content.placeholders import filled, ids_in
+from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
+from signoz.plan.files import content, masked
+from signoz.plan.model import Container, File, SigNozPlan
+
+Texts = dict[str, str]
+"""Path below the output folder -> text."""
+
+ALERTMANAGER_VARIABLES = "SIGNOZ_ALERTMANAGER_"
+ENVIRONMENT = "environment"
+
+
+class What(StrEnum):
+    """What to render."""
+
+    COLLECTOR = "collector"
+    ALERTMANAGER = "alertmanager"
+    CLICKHOUSE = "clickhouse"
+    GATEWAY = "gateway"
+    CONTENT = "content"
+    INSIGHTS = "insights"
+    ALL = "all"
+
+
+_ROLES = {
+    What.COLLECTOR: (Role.COLLECTOR,),
+    What.CLICKHOUSE: (Role.CLICKHOUSE, Role.KEEPER),
+    What.GATEWAY: (Role.GATEWAY,),
+    # The setup container only carries the other roles' files.
+    What.ALL: tuple(role for role in Role if role != Role.SETUP),
+}
+
+
+def render(
+    what: What, *, cloudwatch: CloudWatchPlan, signoz: SigNozPlan | None, secrets: Mapping[str, str] | None = None
+) -> Texts:
+    """The texts of `what`, byte for byte what would be deployed where `secrets` (path in the configuration -> value)
+    are given; else with a mark in place of each secret.
+
+    Raises `UserError` for a part of SigNoz in a stack without it.
+    """
+    if signoz is None and what not in (What.INSIGHTS, What.ALL):
+        raise UserError(f"Stack has no SigNoz, so no {what}; allowed: insights, all.")
+    texts: Texts = {}
+    if signoz is not None:
+        if what is What.ALERTMANAGER:
+            texts |= _alertmanager(signoz, secrets)
+        for container in signoz.containers:
+            if container.role in _ROLES.get(what, ()):
+                texts |= _container(container, secrets)
+        if what in (What.CONTENT, What.ALL):
+            texts |= {f"content/{each.name}.json": _body(each, secrets) for each in signoz.content.objects}
+    if what in (What.INSIGHTS, What.ALL):
+        for agent in cloudwatch.agents:
+            texts |= {f"insights/{agent.name}/{query.key}.insights": query.query for query in agent.saved_queries}
+    return texts
+
+
+def as_one_text(texts: Mapping[str, str]) -> str:
+    """All texts, each under a line with its path, for a terminal."""
+    return "\n".join(f"==> {path} <==\n{text}" for path, text in sorted(texts.items()))
+
+
+def write(texts: Mapping[str, str], out: Path, *, private: bool) -> None:
+    """The texts as files below `out`; with `private` (they hold secrets) only their owner can read them."""
+    for path, text in texts.items():
+        target = out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.touch(0o600 if private else 0o644)
+        target.write_bytes(text.encode())
+
+
+def read(out: Path, texts: Mapping[str, str]) -> Texts:
+    """What is below `out` in the folders that `texts` have."""
+    folders = {path.split("/")[0] for path in texts}
+    found = (path for folder in sorted(folders) for path in (out / folder).rglob("*") if path.is_file())
+    return {path.relative_to(out).as_posix(): path.read_bytes().decode(errors="replace") for path in found}
+
+
+def check(texts: Mapping[str, str], out: Path) -> None:
+    """Raises `UserError` (exit code 1) with a diff where `out` has other texts, lacks some or has more."""
+    found = read(out, texts)
+    lines = [line for path in sorted({*texts, *found}) for line in _diff(path, found.get(path), texts.get(path))]
+    if lines:
+        raise UserError("\n".join([*lines, f"{out} is not what would be deployed."]), exit_code=1)
+
+
+def _diff(path: str, found: str | None, wanted: str | None) -> Iterator[str]:
+    if found == wanted:
+        return
+    yield "--- /dev/null" if found is None else f"--- found/{path}"
+    yield "+++ /dev/null" if wanted is None else f"+++ deployed/{path}"
+    before, after = ((text or "").splitlines(keepends=True) for text in (found, wanted))
+    for line in itertools.islice(difflib.unified_diff(before, after), 2, None):
+        yield line.removesuffix("\n")
+        if not line.endswith("\n"):
+            yield "\\ No newline at end of file"
+
+
+def _alertmanager(plan: SigNozPlan, secrets: Mapping[str, str] | None) -> Texts:
+    """A release has Alertmanager as a role, or inside SigNoz: then it is the variables that configure it."""
+    roles = {container.role: container for container in plan.containers}
+    if Role.ALERTMANAGER in roles:
+        return _container(roles[Role.ALERTMANAGER], secrets)
+    server = _container(roles[Role.SIGNOZ], secrets)
+    texts: Texts = {}
+    for path, start in ((ENVIRONMENT, ""), (SECRET_ENVIRONMENT.lstrip("/"), "export ")):
+        lines = server.get(f"{Role.SIGNOZ}/{path}", "").splitlines(keepends=True)
+        if kept := [line for line in lines if line.startswith(f"{start}{ALERTMANAGER_VARIABLES}")]:
+            texts[f"{Role.ALERTMANAGER}/{path}"] = "".join(kept)
+    return texts
+
+
+def _container(container: Container, secrets: Mapping[str, str] | None) -> Texts:
+    texts = {f"{container.role}{file.path}": _text(file, secrets) for file in container.files}
+    if environment := _environment(container):
+        texts[f"{container.role}/{ENVIRONMENT}"] = environment
+    return texts
+
+
+def _body(content: ContentObject, secrets: Mapping[str, str] | None) -> str:
+    """Identifiers are the server's to give: their marks stay."""
+    body = content.body
+    if secrets is not None:
+        ids = {name: f"{{id:{name}}}" for name in ids_in(body)}
+        body = filled(body, _values(content.secrets, secrets), ids)
+    return json.dumps(body, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def _text(file: File, secrets: Mapping[str, str] | None) -> str:
+    return masked(file) if secrets is None else content(file, _values(file.secrets, secrets))
+
+
+def _environment(container: Container) -> str:
+    return "".join(f"{name}={value}\n" for name, value in sorted(container.environment))
+
+
+def _values(references: Iterable[tuple[str, SecretRef]], secrets: Mapping[str, str]) -> dict[str, str]:
+    return {mark: secrets[reference.path] for mark, reference in references}

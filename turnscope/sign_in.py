@@ -1,0 +1,32 @@
+"""How to sign in to a stack's SigNoz."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import UserError
+from core.secrets.reference import SecretRef
+from signoz.roles.server import external_url
+from stacks.settings.model import Settings
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """SigNoz' first user, and where its pages are."""
+
+    url: str
+    email: str
+    password: SecretRef
+
+
+def administrator(stack: str, settings: Settings) -> Administrator:
+    """Raises `UserError` for a stack without SigNoz, and for a release whose first visitor administers it."""
+    if settings.signoz is None:
+        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz) to sign in to.")
+    url, root = external_url(settings.signoz), settings.signoz.root_user
+    if root is None:
+        raise UserError(
+            f"SigNoz {settings.signoz.release} has no administrator made by Turnscope: whoever opens {url} first "
+            "registers as the administrator."
+        )
+    return Administrator(url, root.email, root.password)
