@@ -1,4 +1,4 @@
-"""The analytics of a stack: buckets, catalogue, record check, delivery, Athena, and the alarms on them."""
+"""The analytics of a stack: buckets, catalogue, record validation, delivery, Athena, and the alarms on them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from analytics.plan.model import AnalyticsPlan
 from analytics.replication import BucketCopy
 from analytics.resolved import Known
 from analytics.role import AnalyticsRole
-from analytics.validation_function import RecordCheck
-from cloudwatch.alarms import AgentAlarms
+from analytics.validation_function import RecordValidation
+from cloudwatch.alarms import Alarms
 from cloudwatch.plan.model import Severity
 from core.component import Component
 
@@ -55,8 +55,8 @@ class Analytics(Component):
         }
         data, results = buckets["data"], buckets["results"]
         catalogue = Catalogue(f"{name}-catalogue", plan, bucket_name=data.name, opts=inside)
-        check = RecordCheck(
-            f"{name}-record-check", plan, known=known, role=roles["check"], bucket_name=data.name, opts=inside
+        check = RecordValidation(
+            f"{name}-record-validation", plan, known=known, role=roles["validation"], bucket_name=data.name, opts=inside
         )
         Delivery(
             f"{name}-delivery",
@@ -87,7 +87,7 @@ class Analytics(Component):
             database=catalogue.database,
             opts=inside,
         )
-        AgentAlarms(f"{name}-alarm", plan.alarms, (), topics=topics, opts=inside)
+        Alarms(f"{name}-alarm", plan.alarms, (), topics=topics, opts=inside)
         self.buckets = {key: bucket.name for key, bucket in buckets.items()}
         self.workgroup = athena.workgroup
         self.register_outputs({"buckets": self.buckets, "workgroup": self.workgroup})

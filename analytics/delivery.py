@@ -1,4 +1,4 @@
-"""Firehose streams: from the log groups, through the record check, into Parquet in the bucket."""
+"""Firehose streams: from the log groups, through the record validation, into Parquet in the bucket."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The record check: a Lambda function that Firehose calls, and that refuses what does not fit the schema.
+"""The record validation: a Lambda function that Firehose calls, that rejects what does not fit the schema.
 
-Beside its code (`record_check/handler.py`) lies `schema.json`, made from the plan. In its environment: `BUCKET`,
-`REFUSED_PREFIX`, `STREAMS` (JSON: stream's name -> event) and, where files are partitioned by agent, `AGENTS` (JSON:
+Beside its code (`record_validation/handler.py`) lies `schema.json`, made from the plan. In its environment: `BUCKET`,
+`REJECTED_PREFIX`, `STREAMS` (JSON: stream's name -> event) and, where files are partitioned by agent, `AGENTS` (JSON:
 the values of the partition). With `AGENTS` a kept record's answer carries
 `"metadata": {"partitionKeys": {"agent_name": ...}}`: the event's `agent` if listed, else the last value. A Firehose
 record comes from one log group, so that one agent is right for all its lines; Firehose's own extraction would want
@@ -29,7 +29,7 @@ TIMEOUT_SECONDS = 60
 MEMORY_MIB = 256
 
 
-class RecordCheck(Component):
+class RecordValidation(Component):
     """`made` is what must be there before Firehose calls it."""
 
     arn: pulumi.Output[str]
@@ -48,13 +48,13 @@ class RecordCheck(Component):
         super().__init__(name, opts)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
-            name=plan.check_log_group,
+            name=plan.validation_log_group,
             retention_in_days=plan.error_log_retention_days,
             opts=self.child(),
         )
         function = aws.lambda_.Function(
             f"{name}-function",
-            name=plan.check_function,
+            name=plan.validation_function,
             runtime="python3.13",
             architectures=["arm64"],
             handler="handler.handler",
@@ -78,7 +78,7 @@ def variables(plan: AnalyticsPlan) -> dict[str, str]:
     """The function's environment, apart from the bucket's name."""
     agents = plan.tables[0].by_agent
     return {
-        "REFUSED_PREFIX": plan.refused_prefix,
+        "REJECTED_PREFIX": plan.rejected_prefix,
         "STREAMS": json.dumps({stream.name: stream.event for stream in plan.streams}),
         **({"AGENTS": json.dumps(agents)} if agents else {}),
     }

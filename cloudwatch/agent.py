@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from cloudwatch.alarms import AgentAlarms
+from cloudwatch.alarms import Alarms
 from cloudwatch.log_groups import AgentLogGroup
 from cloudwatch.metric_filters import MetricFilters
 from cloudwatch.plan.model import AgentPlan, Severity
@@ -31,5 +31,5 @@ class AgentObservability(Component):
         self.log_group_name = group.log_group_name
         SavedQueries(f"{name}-query", plan.saved_queries, log_group_name=self.log_group_name, opts=self.child())
         MetricFilters(f"{name}-filter", plan.metric_filters, log_group_name=self.log_group_name, opts=self.child())
-        AgentAlarms(f"{name}-alarm", plan.alarms, plan.composite_alarms, topics=topics, opts=self.child())
+        Alarms(f"{name}-alarm", plan.alarms, plan.composite_alarms, topics=topics, opts=self.child())
         self.register_outputs({"log_group_name": self.log_group_name})

@@ -12,7 +12,7 @@ from cloudwatch.plan.model import CompositeAlarm, MathExpression, MetricAlarm, M
 from core.component import Component
 
 
-class AgentAlarms(Component):
+class Alarms(Component):
     """`topics` maps a severity to the ARN of the topic that its alarms speak to, in ALARM and back in OK."""
 
     arns: dict[str, pulumi.Output[str]]

@@ -67,7 +67,7 @@ class Release:
     root_user: bool
     """An administrator can be made from settings (from 0.112.0 on); else the first visitor registers as one."""
     stop: str | None = None
-    """Why an upgrade that passes this version has to halt here; None where it need not."""
+    """Why an upgrade that passes this version has to stop here; None where it need not."""
     tested: bool = True
     """Deployed by Turnscope's own tests, with the programs that package registries have; else only an upgrade stop."""
 

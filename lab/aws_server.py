@@ -71,7 +71,7 @@ def http_server(port: int, app: WSGIApp) -> BaseWSGIServer:
 def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_source: str) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit code."""
     state.create()
-    lock = state.hold_server_lock(patience_seconds=1.0)
+    lock = state.hold_server_lock(wait_seconds=1.0)
     if lock is None:
         log.error("lab: another emulator runs on %s", state.directory)
         return 1

@@ -36,12 +36,12 @@ class StateDir:
         # Log lines of an agent may hold what a caller said: nobody else on this machine needs to read them.
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def hold_server_lock(self, patience_seconds: float = 0.0) -> IO[str] | None:
+    def hold_server_lock(self, wait_seconds: float = 0.0) -> IO[str] | None:
         """Take the server's lock, for as long as the returned file stays open; None if a server has it.
 
-        Whoever asks whether a server runs has the lock for a moment too: a server needs a little patience.
+        Whoever asks whether a server runs has the lock for a moment too: a server needs a moment.
         """
-        deadline = time.monotonic() + patience_seconds
+        deadline = time.monotonic() + wait_seconds
         file = (self.directory / "server.lock").open("w")
         while True:
             try:

@@ -78,8 +78,8 @@ class RoleContainer(Component):
             read_only=plan.read_only_root,
             capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(plan.capabilities)),
             security_opts=["no-new-privileges:true"],
-            memory=plan.memory_mb,
-            memory_swap=plan.memory_mb,
+            memory=plan.memory_mib,
+            memory_swap=plan.memory_mib,
             cpus=str(float(plan.cpus)),  # as the provider reads it back: "1.0"
             ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=plan.open_files, hard=plan.open_files)],
             log_driver="json-file",

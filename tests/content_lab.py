@@ -15,7 +15,7 @@ from lab.images.signoz.api import Api, Request
 from lab.images.signoz.store import Store
 from signoz.content.api.bootstrap import make_api_key
 from signoz.content.api.client import SigNozClient
-from signoz.content.api.http import Patience
+from signoz.content.api.http import RetryPolicy
 
 ADDRESS = "https://signoz.example.com"
 EMAIL, PASSWORD = "root@example.com", "Lab-password-1"
@@ -38,8 +38,8 @@ class Clock:
         self.naps.append(seconds)
         self.seconds += seconds
 
-    def patience(self, seconds: float = 30.0) -> Patience:
-        return Patience(seconds, self.sleep, lambda: self.seconds)
+    def retry_policy(self, seconds: float = 30.0) -> RetryPolicy:
+        return RetryPolicy(seconds, self.sleep, lambda: self.seconds)
 
 
 @dataclass
@@ -77,14 +77,16 @@ class Lab:
         return httpx.MockTransport(self)
 
     def key(self, clock: Clock | None = None) -> str:
-        patience = (clock or Clock()).patience()
-        return make_api_key(ADDRESS, None, EMAIL, PASSWORD, "turnscope", patience=patience, transport=self.transport)[0]
+        retry_policy = (clock or Clock()).retry_policy()
+        return make_api_key(
+            ADDRESS, None, EMAIL, PASSWORD, "turnscope", retry_policy=retry_policy, transport=self.transport
+        )[0]
 
     def client(self, clock: Clock | None = None, key: str | None = None) -> SigNozClient:
         """As an administrator; `asked` is empty afterwards."""
         clock = clock or Clock()
         made = SigNozClient(
-            ADDRESS, api_key=key or self.key(clock), transport=self.transport, patience=clock.patience()
+            ADDRESS, api_key=key or self.key(clock), transport=self.transport, retry_policy=clock.retry_policy()
         )
         self.asked.clear()
         return made

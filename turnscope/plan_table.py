@@ -132,7 +132,7 @@ def signoz_rows(plan: SigNozPlan) -> Iterator[Row]:
             "name": container.name,
             "role": str(container.role),
             "image": container.image.reference,
-            "memory_mib": container.memory_mb,
+            "memory_mib": container.memory_mib,
             "cpus": container.cpus,
             "published_ports": [f"{port.address}:{port.external}" for port in container.ports],
             "starts_after": [str(role) for role in container.after],

@@ -38,10 +38,10 @@ def analytics_rows(plan: AnalyticsPlan) -> Iterator[Row]:
             "name": f"{each.log_group_name}/{each.name}",
             "pattern": each.pattern,
         }
-    yield {"kind": "function", "name": plan.check_function, "record_max_bytes": plan.record_max_bytes}
+    yield {"kind": "function", "name": plan.validation_function, "record_max_bytes": plan.record_max_bytes}
     for role in plan.roles:
         yield {"kind": "role", "name": role.name}
-    for name in (plan.error_log_group, plan.check_log_group):
+    for name in (plan.error_log_group, plan.validation_log_group):
         yield {"kind": "log group", "name": name, "retention_days": plan.error_log_retention_days}
     yield {"kind": "workgroup", "name": plan.workgroup.name, "scan_limit_mib": plan.workgroup.scan_limit_mib}
     for query in plan.queries:

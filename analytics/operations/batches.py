@@ -16,7 +16,7 @@ BYTES_PER_CALL = 4 * 1024 * 1024
 BYTES_PER_RECORD = 1000 * 1024
 
 ENVELOPE_BYTES = 900_000
-"""Before compression, which may also make a record longer, and which Firehose undoes before the record check."""
+"""Before compression, which may also make a record longer, and which Firehose undoes before the record validation."""
 LOG_STREAM = "turnscope-replay"
 
 
@@ -31,7 +31,7 @@ class Record:
 def records(lines: Iterable[Logged], *, account_id: str, subscription_filter: str) -> Iterator[Record]:
     """Envelopes of one log group each (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html).
 
-    A line that is too long for an envelope of its own is in none; the record check would refuse it.
+    A line that is too long for an envelope of its own is in none; the record validation would refuse it.
     """
     by_group: dict[str, list[Logged]] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""Events in the bucket, and records that were refused on their way to it."""
+"""Events in the bucket, and records that were rejected on their way to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from analytics.operations.comparison import Refused, Stored
+from analytics.operations.comparison import Rejected, Stored
 from analytics.operations.engine import QueryEngine
 from analytics.operations.progress import Progress
 from analytics.operations.retry_policy import patiently
@@ -39,10 +39,10 @@ def read_stored(engine: QueryEngine, target: Target, events: tuple[str, ...], si
     return found
 
 
-def read_refused(
+def read_rejected(
     target: Target, events: tuple[str, ...], agent: str | None, since: datetime.datetime, progress: Progress
-) -> list[Refused]:
-    """Records that were refused since; those of an `agent`, and those that do not tell whose they are.
+) -> list[Rejected]:
+    """Records that were rejected since; those of an `agent`, and those that do not tell whose they are.
 
     Raises `UserError` where the bucket is not there or can't be read.
     """
@@ -50,7 +50,7 @@ def read_refused(
     found = []
     for event in events:
         for key in _keys(s3, target, event, since):
-            progress(f"refused records of {event}: {len(found)}")
+            progress(f"rejected records of {event}: {len(found)}")
             body = patiently(functools.partial(s3.get_object, Bucket=target.data_bucket, Key=key))["Body"].read()
             for line in body.decode("utf-8", "replace").split("\n"):
                 if line.strip():
@@ -60,7 +60,7 @@ def read_refused(
                         # When it happened, if that can still be read; else when it arrived.
                         arrived = own_time(record.get("arrived_at"), datetime.datetime.now(datetime.UTC))
                         found.append(
-                            Refused(event, own_time(said.get("_timestamp"), arrived), _about(record), record["reason"])
+                            Rejected(event, own_time(said.get("_timestamp"), arrived), _about(record), record["reason"])
                         )
     return found
 
@@ -71,7 +71,7 @@ def _keys(s3: Any, target: Target, event: str, since: datetime.datetime) -> Iter
     for hour in hours_between(hour_of(since) - HOUR, now + HOUR):
         request: dict[str, Any] = {
             "Bucket": target.data_bucket,
-            "Prefix": f"{target.plan.refused_prefix}{event}/{hour:%Y/%m/%d/%H}/",
+            "Prefix": f"{target.plan.rejected_prefix}{event}/{hour:%Y/%m/%d/%H}/",
         }
         while True:
             try:

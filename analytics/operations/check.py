@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from analytics.operations.bucket_events import read_refused, read_stored
+from analytics.operations.bucket_events import read_rejected, read_stored
 from analytics.operations.comparison import Comparison, Hour, compare
 from analytics.operations.engine import query_engine
 from analytics.operations.log_events import read_log_events
@@ -18,7 +18,7 @@ from analytics.operations.target import Target
 from core.environments import Environment
 
 MARGIN_SECONDS = 300
-"""Beyond the buffer: for the subscription, the record check and writing the file."""
+"""Beyond the buffer: for the subscription, the record validation and writing the file."""
 LAB_DELAY_SECONDS = 15
 """The lab's Firehose does not wait for a buffer to fill."""
 
@@ -30,8 +30,8 @@ class Checked:
     to: datetime.datetime
     delay_seconds: int
     """How long an event may take to the bucket."""
-    refusable: int
-    """Lines in the log groups that the record check refuses."""
+    rejected: int
+    """Lines in the log groups that the record validation rejects."""
     warnings: tuple[str, ...]
 
 
@@ -59,13 +59,13 @@ def check(
     comparison = compare(
         from_log.events,
         stored,
-        read_refused(target, events, agent, since, progress),
+        read_rejected(target, events, agent, since, progress),
         events=events,
         since=since,
         to=to,
         on_the_way_since=now - datetime.timedelta(seconds=delay_seconds),
     )
-    return Checked(comparison, since, to, delay_seconds, from_log.refusable, from_log.warnings)
+    return Checked(comparison, since, to, delay_seconds, from_log.rejected, from_log.warnings)
 
 
 def delivery_delay_seconds(target: Target) -> int:
@@ -81,11 +81,11 @@ def as_data(checked: Checked) -> dict[str, Any]:
         "to": checked.to.isoformat(),
         "complete": checked.comparison.complete,
         "hours": [{**vars(each), "hour": each.hour.isoformat()} for each in checked.comparison.hours],
-        "refused": [
+        "rejected": [
             {"about": about, "number": number, "example": example}
-            for about, (number, example) in checked.comparison.refused.items()
+            for about, (number, example) in checked.comparison.rejected.items()
         ],
-        "refusable_in_log": checked.refusable,
+        "rejected_in_log": checked.rejected,
         "warnings": list(checked.warnings),
     }
 
@@ -95,17 +95,17 @@ def print_report(checked: Checked, stack: str, console: Console) -> None:
         console.print(warning, style="yellow")
     hours = [each for each in checked.comparison.hours if _says_something(each)]
     table = Table("hour (UTC)", "event", box=None, pad_edge=False)
-    for column in ("log", "bucket", "missing", "on the way", "refused", "duplicates"):
+    for column in ("log", "bucket", "missing", "on the way", "rejected", "duplicates"):
         table.add_column(column, justify="right")
     for each in hours:
         missing = f"[bold red]{each.missing}[/bold red]" if each.missing else "0"
-        figures = (each.in_log, each.in_bucket, missing, each.on_the_way, each.refused, each.duplicates)
+        figures = (each.in_log, each.in_bucket, missing, each.on_the_way, each.rejected, each.duplicates)
         table.add_row(f"{each.hour:%Y-%m-%d %H:00}", each.event, *map(str, figures))
     console.print(f"From {checked.since:%Y-%m-%d %H:%M} until {checked.to:%Y-%m-%d %H:%M} UTC:")
     if hours:
         console.print(table)
-    for about, (number, example) in sorted(checked.comparison.refused.items(), key=lambda item: -item[1][0]):
-        console.print(f"refused, {number}: {about}, such as: {example}", markup=False)
+    for about, (number, example) in sorted(checked.comparison.rejected.items(), key=lambda item: -item[1][0]):
+        console.print(f"rejected, {number}: {about}, such as: {example}", markup=False)
     console.print(_verdict(checked, stack, bool(hours)), markup=False)
 
 
@@ -124,4 +124,4 @@ def _verdict(checked: Checked, stack: str, anything: bool) -> str:
 
 
 def _says_something(hour: Hour) -> bool:
-    return any((hour.in_log, hour.in_bucket, hour.refused))
+    return any((hour.in_log, hour.in_bucket, hour.rejected))

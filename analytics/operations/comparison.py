@@ -36,8 +36,8 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A line that the record check refused."""
+class Rejected:
+    """A line that the record validation rejected."""
 
     event: str
     moment: datetime.datetime
@@ -57,7 +57,7 @@ class Hour:
     missing: int = 0
     on_the_way: int = 0
     """Not in the bucket yet, and too young to be missed."""
-    refused: int = 0
+    rejected: int = 0
     duplicates: int = 0
     """Rows in the bucket beyond one for each event; queries read each event once."""
 
@@ -67,8 +67,8 @@ class Comparison:
     hours: tuple[Hour, ...]
     missing: tuple[Logged, ...]
     """In the order of their times."""
-    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
-    """What refused records were about -> how many there are, and one's reason."""
+    rejected: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """What rejected records were about -> how many there are, and one's reason."""
 
     @property
     def complete(self) -> bool:
@@ -78,7 +78,7 @@ class Comparison:
 def compare(
     logged: Iterable[Logged],
     stored: Iterable[Stored],
-    refused: Iterable[Refused],
+    rejected: Iterable[Rejected],
     *,
     events: Sequence[str],
     since: datetime.datetime,
@@ -112,9 +112,9 @@ def compare(
             figures.in_bucket += 1
             figures.duplicates += row.copies - 1
     reasons: dict[str, tuple[int, str]] = {}
-    for record in refused:
+    for record in rejected:
         if since <= record.moment < to:
-            hours[record.event, hour_of(record.moment)].refused += 1
+            hours[record.event, hour_of(record.moment)].rejected += 1
             number, example = reasons.get(record.about, (0, record.reason))
             reasons[record.about] = (number + 1, example)
     return Comparison(tuple(hours.values()), tuple(sorted(missing, key=lambda line: (line.moment, line.key))), reasons)

@@ -1,4 +1,4 @@
-"""What becomes of a log line on its way to the bucket, as the record check decides it."""
+"""What becomes of a log line on its way to the bucket, as the record validation decides it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from analytics.validation_function import schema
 
 @dataclass(frozen=True)
 class Verdict:
-    """`key` makes two lines the same event; None where the line is none, or is refused."""
+    """`key` makes two lines the same event; None where the line is none, or is rejected."""
 
     key: str | None
     timestamp: object = None
     """When it happened, as the line says."""
-    refused: bool = False
+    rejected: bool = False
 
 
 class Lines:
@@ -24,7 +24,7 @@ class Lines:
         self._schema = schema(plan)
 
     def examine(self, line: str, event: str) -> Verdict:
-        kept, refused = handler.examine(line, event, self._schema)
+        kept, rejected = handler.examine(line, event, self._schema)
         if kept is None:
-            return Verdict(None, refused=refused)
+            return Verdict(None, rejected=rejected)
         return Verdict(kept["_event_id"], kept.get("_timestamp"))

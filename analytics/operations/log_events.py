@@ -27,8 +27,8 @@ are shipped late. A line that came later still counts in a range that reaches un
 class FromLog:
     events: tuple[Logged, ...]
     """Those that belong into the bucket, each line as often as it is there."""
-    refusable: int
-    """Lines that the record check refuses."""
+    rejected: int
+    """Lines that the record validation rejects."""
     warnings: tuple[str, ...]
 
 
@@ -47,7 +47,7 @@ def read_log_events(
     logs = target.client("logs")
     lines = Lines(target.plan)
     found: list[Logged] = []
-    refusable = 0
+    rejected = 0
     warnings = []
     for log_group in log_groups:
         warnings += _retention_warning(logs, log_group, since)
@@ -61,13 +61,13 @@ def read_log_events(
                 moment = own_time(verdict.timestamp, timestamp)
                 if not since <= moment < to:
                     continue
-                refusable += verdict.refused
+                rejected += verdict.rejected
                 if verdict.key is not None:
                     arrived = from_milliseconds(each.get("ingestionTime", each["timestamp"]))
                     found.append(
                         Logged(event, verdict.key, moment, arrived, log_group, each["timestamp"], each["message"])
                     )
-    return FromLog(tuple(found), refusable, tuple(warnings))
+    return FromLog(tuple(found), rejected, tuple(warnings))
 
 
 def _key(target: Target, event: str) -> str:

@@ -50,14 +50,14 @@ def lines_to_send(
     if everything:
         found = read_log_events(target, target.log_groups(agent), target.events(event), since, to, progress)
         unique = {(line.event, line.key): line for line in found.events}
-        lines, refusable, notes = list(unique.values()), found.refusable, list(found.warnings)
+        lines, rejected, notes = list(unique.values()), found.rejected, list(found.warnings)
     else:
         checked = check(target, since=since, to=to, agent=agent, event=event, progress=progress)
-        lines, refusable, notes = list(checked.comparison.missing), checked.refusable, list(checked.warnings)
+        lines, rejected, notes = list(checked.comparison.missing), checked.rejected, list(checked.warnings)
         if young := sum(each.on_the_way for each in checked.comparison.hours):
             notes.append(f"{young} events are on the way and are not sent.")
-    if refusable:
-        notes.append(f"{refusable} lines are not sent, the record check refuses them: see turnscope analytics check.")
+    if rejected:
+        notes.append(f"{rejected} lines are not sent, record validation rejects them: see turnscope analytics check.")
     return lines, notes
 
 
@@ -127,7 +127,7 @@ def _put(firehose: Any, stream: str, batch: tuple[Record, ...], sleep: Callable[
             return
         code = next(outcome["ErrorCode"] for _, outcome in outcomes if outcome.get("ErrorCode"))
         sleep(wait_seconds(attempt))
-    raise _NotTakenError(f"{stream} refused {len(left)} records {ATTEMPTS} times, last with {code}")
+    raise _NotTakenError(f"{stream} rejected {len(left)} records {ATTEMPTS} times, last with {code}")
 
 
 def _far(sent: int, replay: Replay) -> str:

@@ -23,10 +23,10 @@ def plan_analytics_alarms(
     stack: str,
     settings: Settings,
     streams: Sequence[DeliveryStream],
-    check_function: str,
+    validation_function: str,
     delay_minutes: int,
 ) -> tuple[MetricAlarm, ...]:
-    """The alarms of every stream, and of the record check. Each speaks for itself, to the warning topic."""
+    """The alarms of every stream, and of the record validation. Each speaks for itself, to the warning topic."""
     page = runbooks_below(settings.runbook_base_url)
 
     def factory(subject: str, part: str = "") -> AlarmFactory:
@@ -39,7 +39,7 @@ def plan_analytics_alarms(
         )
 
     of_streams = (_of_stream(factory(each.name, each.key), each, delay_minutes) for each in streams)
-    return (*itertools.chain.from_iterable(of_streams), _of_check(factory(check_function), check_function))
+    return (*itertools.chain.from_iterable(of_streams), _of_check(factory(validation_function), validation_function))
 
 
 def _of_stream(factory: AlarmFactory, stream: DeliveryStream, delay_minutes: int) -> Iterator[MetricAlarm]:
@@ -68,7 +68,7 @@ def _of_stream(factory: AlarmFactory, stream: DeliveryStream, delay_minutes: int
 def _of_check(factory: AlarmFactory, function: str) -> MetricAlarm:
     metric = Metric("AWS/Lambda", "Errors", "Count", (("FunctionName", function),))
     series = (factory.stat("errors", metric, "Sum"),)
-    title = "The record check itself failed"
+    title = "The record validation itself failed"
     return factory.alarm(
-        "analytics-record-check-failed", title, Severity.WARNING, series, Comparison.ABOVE, 0, unit="Count"
+        "analytics-record-validation-failed", title, Severity.WARNING, series, Comparison.ABOVE, 0, unit="Count"
     )

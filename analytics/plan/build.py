@@ -46,10 +46,13 @@ def plan_analytics(stack: str, settings: Settings) -> AnalyticsPlan | None:
             f"one {len(stack)}: it is part of its buckets' names."
         )
     database = f"turnscope_{re.sub('[^a-z0-9]', '_', stack.lower())}"
-    error_log_group, check_function = f"/aws/kinesisfirehose/turnscope-{stack}", f"turnscope-{stack}-analytics-check"
+    error_log_group, validation_function = (
+        f"/aws/kinesisfirehose/turnscope-{stack}",
+        f"turnscope-{stack}-analytics-validation",
+    )
     data_bucket, results_bucket = _buckets(stack, settings, analytics)
     tables = tuple(_table(event, analytics, tuple(settings.agents)) for event in analytics.events)
-    streams = tuple(_stream(stack, table, analytics, error_log_group, check_function) for table in tables)
+    streams = tuple(_stream(stack, table, analytics, error_log_group, validation_function) for table in tables)
     return AnalyticsPlan(
         stack=stack,
         region=settings.region,
@@ -74,16 +77,16 @@ def plan_analytics(stack: str, settings: Settings) -> AnalyticsPlan | None:
         queries=plan_named_queries(stack, tables, database, settings.prices, settings.saved_queries),
         error_log_group=error_log_group,
         error_log_retention_days=analytics.error_log_retention_days,
-        refused_prefix=f"{ERRORS_PREFIX}refused/",
-        check_function=check_function,
+        rejected_prefix=f"{ERRORS_PREFIX}rejected/",
+        validation_function=validation_function,
         record_max_bytes=analytics.record_max_kib * KIB,
         roles=(
             Role("delivery", f"turnscope-{stack}-analytics-delivery"),
             Role("subscription", f"turnscope-{stack}-analytics-subscription"),
-            Role("check", check_function),
+            Role("validation", validation_function),
             *((Role("replication", f"turnscope-{stack}-analytics-replication"),) if analytics.replication else ()),
         ),
-        alarms=plan_analytics_alarms(stack, settings, streams, check_function, analytics.delivery_delay_minutes),
+        alarms=plan_analytics_alarms(stack, settings, streams, validation_function, analytics.delivery_delay_minutes),
     )
 
 
@@ -102,7 +105,7 @@ def _buckets(stack: str, settings: Settings, analytics: Analytics) -> tuple[Buck
             *((Transition(lifecycle.cold_days, "GLACIER_IR"),) if lifecycle.cold_days else ()),
         ),
         expire_days=lifecycle.expire_days,
-        expire_days_by_prefix=((ERRORS_PREFIX, analytics.refused_days),) if analytics.refused_days else (),
+        expire_days_by_prefix=((ERRORS_PREFIX, analytics.rejected_days),) if analytics.rejected_days else (),
         noncurrent_days=analytics.noncurrent_days if versioned else None,
         empty_on_delete=not keep,
         keep=keep,
@@ -140,7 +143,7 @@ def _table(event: str, analytics: Analytics, agents: tuple[str, ...]) -> EventTa
 
 
 def _stream(
-    stack: str, table: EventTable, analytics: Analytics, error_log_group: str, check_function: str
+    stack: str, table: EventTable, analytics: Analytics, error_log_group: str, validation_function: str
 ) -> DeliveryStream:
     by_agent = bool(table.by_agent)
     return DeliveryStream(
@@ -152,6 +155,6 @@ def _stream(
         buffer_seconds=analytics.buffer_seconds,
         buffer_mib=analytics.buffer_mib,
         by_agent=by_agent,
-        check_function=check_function,
+        validation_function=validation_function,
         error_log_group=error_log_group,
     )

@@ -55,8 +55,8 @@ class Names:
 
     @property
     def check(self) -> str:
-        """The version of the record check that Firehose calls."""
-        return self.arn("lambda", f"function:{self.plan.check_function}:$LATEST")
+        """The version of the record validation that Firehose calls."""
+        return self.arn("lambda", f"function:{self.plan.validation_function}:$LATEST")
 
     @property
     def glue(self) -> list[str]:
@@ -76,7 +76,7 @@ def trust_policy(role: Role, names: Names) -> Policy:
         "delivery": ("firehose", account | {"ArnEquals": {"aws:SourceArn": names.streams}}),
         # docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html knows this condition alone.
         "subscription": ("logs", {"StringLike": {"aws:SourceArn": names.arn("logs", "*")}}),
-        "check": ("lambda", account),
+        "validation": ("lambda", account),
         "replication": ("s3", account | {"ArnEquals": {"aws:SourceArn": names.data}}),
     }[role.key]
     return document(
@@ -94,7 +94,7 @@ def role_policy(role: Role, names: Names) -> Policy:
     return {
         "delivery": _delivery,
         "subscription": _subscription,
-        "check": _check,
+        "validation": _validation,
         "replication": _replication,
     }[role.key](names)
 
@@ -123,12 +123,12 @@ def _subscription(names: Names) -> Policy:
     return document(allow(["firehose:PutRecord", "firehose:PutRecordBatch"], names.streams))
 
 
-def _check(names: Names) -> Policy:
-    """The record check: write refused records and its own log."""
+def _validation(names: Names) -> Policy:
+    """The record validation: write rejected records and its own log."""
     plan = names.plan
     return document(
-        allow(["s3:PutObject"], f"{names.data}/{plan.refused_prefix}*"),
-        allow(["logs:CreateLogStream", "logs:PutLogEvents"], names.log_streams(plan.check_log_group)),
+        allow(["s3:PutObject"], f"{names.data}/{plan.rejected_prefix}*"),
+        allow(["logs:CreateLogStream", "logs:PutLogEvents"], names.log_streams(plan.validation_log_group)),
         *_use_key(names, ["kms:GenerateDataKey"]),
     )
 

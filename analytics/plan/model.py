@@ -42,7 +42,7 @@ class Bucket:
     transitions: tuple[Transition, ...]
     expire_days: int | None
     expire_days_by_prefix: tuple[tuple[str, int], ...]
-    """Shorter lives of what lies below a prefix: refused records, query results."""
+    """Shorter lives of what lies below a prefix: rejected records, query results."""
     noncurrent_days: int | None
     """Days that a versioned bucket keeps what was overwritten or deleted."""
     empty_on_delete: bool
@@ -108,9 +108,9 @@ class DeliveryStream:
     buffer_seconds: int
     buffer_mib: int
     by_agent: bool
-    """The record check names each record's agent, as the partition key `agent_name`."""
-    check_function: str
-    """The Lambda function that refuses records which do not fit the schema."""
+    """The record validation names each record's agent, as the partition key `agent_name`."""
+    validation_function: str
+    """The Lambda function that rejects records which do not fit the schema."""
     error_log_group: str
     """Firehose's own log group; never subscribed, which would feed it with itself."""
 
@@ -149,7 +149,7 @@ class NamedQuery:
 class Role:
     """An IAM role, by its key (`analytics.plan.iam` has its policies)."""
 
-    key: Literal["delivery", "subscription", "check", "replication"]
+    key: Literal["delivery", "subscription", "validation", "replication"]
     name: str
 
 
@@ -169,12 +169,12 @@ class AnalyticsPlan:
     queries: tuple[NamedQuery, ...]
     error_log_group: str
     error_log_retention_days: int
-    refused_prefix: str
-    """Where refused records lie in the data bucket, each with its reason, with a slash at the end."""
-    check_function: str
-    """The record check's name, also its role's."""
+    rejected_prefix: str
+    """Where rejected records lie in the data bucket, each with its reason, with a slash at the end."""
+    validation_function: str
+    """The record validation's name, also its role's."""
     record_max_bytes: int
-    """A longer log line is refused."""
+    """A longer log line is rejected."""
     roles: tuple[Role, ...]
     alarms: tuple[MetricAlarm, ...]
 
@@ -183,8 +183,8 @@ class AnalyticsPlan:
         return (self.data_bucket, self.results_bucket)
 
     @property
-    def check_log_group(self) -> str:
-        return f"/aws/lambda/{self.check_function}"
+    def validation_log_group(self) -> str:
+        return f"/aws/lambda/{self.validation_function}"
 
     def table(self, event: str) -> EventTable:
         """Raises `KeyError` where the event is not kept."""

@@ -1,12 +1,12 @@
-"""The record check, a Lambda function that Firehose calls: keeps events that fit the schema, refuses what does not.
+"""Record validation, a Lambda function that Firehose calls: keeps events that fit the schema, rejects the rest.
 
     handler({"deliveryStreamArn": ..., "records": [{"recordId": ..., "data": <base64>, ...}]}, context)
 
 Each record is taken as a sequence of JSON objects, one after the other or line by line, and answered `Ok` with those
-that are kept, one compact line each, or `Dropped`. Refused ones it writes itself, to
-`<REFUSED_PREFIX><event>/<yyyy/MM/dd/HH of arrival>/<hash of the content>.json` of `BUCKET`: a batch that Firehose
+that are kept, one compact line each, or `Dropped`. Rejected ones it writes itself, to
+`<REJECTED_PREFIX><event>/<yyyy/MM/dd/HH of arrival>/<hash of the content>.json` of `BUCKET`: a batch that Firehose
 sends again overwrites its own object. What is no event, but merely mentions one, is dropped. No content makes it fail;
-where it cannot write what it refused it does, and Firehose sends the batch again
+where it cannot write what it rejected it does, and Firehose sends the batch again
 (docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html).
 
 `analytics.validation_function` says what is in its environment. Needs the standard library and boto3 alone.
@@ -34,7 +34,7 @@ Schema = Mapping[str, Mapping[str, Any]]
 EVENT_TYPE, EVENT_ID, TIMESTAMP, AGENT = "_event_type", "_event_id", "_timestamp", "agent"
 PARTITION_KEY = "agent_name"
 RAW_MAXIMUM_CHARACTERS = 64 * 1024
-"""So much is kept of what was refused."""
+"""So much is kept of what was rejected."""
 SHOWN_CHARACTERS = 60
 """So much of a value is shown in a reason."""
 
@@ -53,7 +53,7 @@ _WANTED = {
 }
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """`reason` is a sentence; `field` the dotted path that it is about, where it is about one."""
 
     def __init__(self, reason: str, field: str | None = None) -> None:
@@ -65,13 +65,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     stream = event["deliveryStreamArn"].rpartition("/")[2]
     name = json.loads(os.environ["STREAMS"])[stream]
     agents = json.loads(os.environ.get("AGENTS", "[]"))
-    refused: dict[str, list[str]] = {}
+    rejected: dict[str, list[str]] = {}
     answers = []
     for record in event["records"]:
         arrived = _arrival(record)
         kept, found = _sorted_out(base64.b64decode(record["data"]).decode("utf-8", "replace"), name, _schema())
         for raw, why in found:
-            refused.setdefault(f"{name}/{arrived:%Y/%m/%d/%H}/", []).append(
+            rejected.setdefault(f"{name}/{arrived:%Y/%m/%d/%H}/", []).append(
                 json.dumps(
                     {
                         "reason": why.reason,
@@ -84,11 +84,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 )
             )
         answers.append(_answer(record["recordId"], kept, agents))
-    for folder, lines in refused.items():
+    for folder, lines in rejected.items():
         content = "".join(f"{line}\n" for line in lines).encode()
         _s3().put_object(
             Bucket=os.environ["BUCKET"],
-            Key=f"{os.environ['REFUSED_PREFIX']}{folder}{hashlib.sha256(content).hexdigest()}.json",
+            Key=f"{os.environ['REJECTED_PREFIX']}{folder}{hashlib.sha256(content).hexdigest()}.json",
             Body=content,
             ContentType="application/x-ndjson",
         )
@@ -96,12 +96,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def examine(line: str, event: str, schema: Schema) -> tuple[dict[str, Any] | None, bool]:
-    """What becomes of a log line: the event as it is kept (None where there is none), and whether it is refused.
+    """What becomes of a log line: the event as it is kept (None where there is none), and whether it is rejected.
 
     The event carries its `_event_id`.
     """
-    kept, refused = _sorted_out(line, event, schema)
-    return (kept[0][1] if kept else None), bool(refused and not kept)
+    kept, rejected = _sorted_out(line, event, schema)
+    return (kept[0][1] if kept else None), bool(rejected and not kept)
 
 
 def event_id(line: str) -> str:
@@ -111,21 +111,21 @@ def event_id(line: str) -> str:
 
 def _sorted_out(
     text: str, event: str, schema: Schema
-) -> tuple[list[tuple[str, dict[str, Any]]], list[tuple[str, RefusedError]]]:
-    """Of `text` the kept lines, each with its event, and what is refused."""
+) -> tuple[list[tuple[str, dict[str, Any]]], list[tuple[str, RejectedError]]]:
+    """Of `text` the kept lines, each with its event, and what is rejected."""
     kept: list[tuple[str, dict[str, Any]]] = []
-    refused: list[tuple[str, RefusedError]] = []
+    rejected: list[tuple[str, RejectedError]] = []
     for raw, found in _documents(text):
         try:
             document = _event(raw, found, event, schema[event])
             if document is not None:
                 line = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
                 kept.append((line, document))
-        except RefusedError as error:
-            refused.append((raw, error))
+        except RejectedError as error:
+            rejected.append((raw, error))
         except RecursionError:
-            refused.append((raw, RefusedError("objects or lists are nested too deeply")))
-    return kept, refused
+            rejected.append((raw, RejectedError("objects or lists are nested too deeply")))
+    return kept, rejected
 
 
 def _answer(record_id: str, kept: list[tuple[str, dict[str, Any]]], agents: list[str]) -> dict[str, Any]:
@@ -169,21 +169,21 @@ def _end_of_space(text: str, at: int) -> int:
 
 
 def _event(raw: str, found: dict[str, Any] | Exception, event: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The event as it is kept; None where it is another event, or none. Raises `RefusedError`."""
+    """The event as it is kept; None where it is another event, or none. Raises `RejectedError`."""
     if isinstance(found, Exception):
         if f'"{EVENT_TYPE}"' not in raw:
             return None
         why = "nested too deeply" if isinstance(found, RecursionError) else str(found)
-        raise RefusedError(f"not JSON: {why}")
+        raise RejectedError(f"not JSON: {why}")
     document = _with_lower_keys(found)
     if document.get(EVENT_TYPE) != event:
         return None
     size, most = len(raw.encode("utf-8", "replace")), schema["maximum_bytes"]
     if size > most:
-        raise RefusedError(f"{size} bytes; at most {most}")
+        raise RejectedError(f"{size} bytes; at most {most}")
     _fit(document, schema["fields"], "")
     if not _is_time(document[TIMESTAMP]):
-        raise RefusedError(f"{TIMESTAMP}: {_shown(document[TIMESTAMP])} where an ISO 8601 time belongs", TIMESTAMP)
+        raise RejectedError(f"{TIMESTAMP}: {_shown(document[TIMESTAMP])} where an ISO 8601 time belongs", TIMESTAMP)
     # An empty one would make one event of all that have it.
     document[EVENT_ID] = document.get(EVENT_ID) or event_id(raw)
     return document
@@ -215,12 +215,12 @@ def _fit(document: dict[str, Any], fields: Mapping[str, Any], where: str) -> Non
                 break
             if not isinstance(inner, dict):
                 at = f"{where}{'.'.join(parents[:depth])}"
-                raise RefusedError(f"{at}: {_shown(inner)} where an object belongs", at)
+                raise RejectedError(f"{at}: {_shown(inner)} where an object belongs", at)
             holder = inner
         value = holder.get(name) if holder is not None else None
         if holder is None or value is None:
             if field["required"]:
-                raise RefusedError(f"{where}{path} is missing", f"{where}{path}")
+                raise RejectedError(f"{where}{path} is missing", f"{where}{path}")
             if holder is not None:
                 holder.pop(name, None)
         else:
@@ -246,10 +246,10 @@ def _fitting(value: Any, field: Mapping[str, Any], at: str) -> Any:
             items = [each for each in value if each is not None]
             for index, each in enumerate(items):
                 if not isinstance(each, dict):
-                    raise RefusedError(f"{at}[{index}]: {_shown(each)} where an object belongs", at)
+                    raise RejectedError(f"{at}[{index}]: {_shown(each)} where an object belongs", at)
                 _fit(each, field.get("items", {}), f"{at}[{index}].")
             return items
-    raise RefusedError(f"{at}: {_shown(value)} where {_WANTED[field['type']]} belongs", at)
+    raise RejectedError(f"{at}: {_shown(value)} where {_WANTED[field['type']]} belongs", at)
 
 
 def _is_time(text: str) -> bool:

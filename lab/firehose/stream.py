@@ -61,7 +61,7 @@ class Progress:
     delivered: int = 0
     """Rows, or records where nothing is converted."""
     failed: int = 0
-    """Records and lines in the error prefix; what the record check refused is not among them."""
+    """Records and lines in the error prefix; what the record validation refused is not among them."""
 
 
 class Stream:
@@ -93,12 +93,12 @@ class Stream:
             },
         )
 
-    def stop(self, patience_seconds: float) -> None:
+    def stop(self, wait_seconds: float) -> None:
         """Deliver what is there, and nothing after."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(patience_seconds)
+        self._thread.join(wait_seconds)
 
     def _run(self) -> None:
         while batch := self._next():

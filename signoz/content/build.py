@@ -43,7 +43,7 @@ def plan_content(stack: str, settings: Settings, *, folder: Path | None) -> Cont
     if settings.signoz is None or settings.signoz.content is None:
         return ContentPlan()
     content, alertmanager = settings.signoz.content, settings.signoz.alertmanager
-    forms = loader.load(folder, numbers(content.thresholds), left_out=_left_out(content))
+    forms = loader.load(folder, numbers(content.thresholds), exclude=_excluded(content))
     channels = (*plan_channels(alertmanager), *_raw(forms, Kind.CHANNEL))
     context = RuleContext(stack, alertmanager, tuple(each.title for each in channels), settings.runbook_base_url)
     labels = {label for each in forms.rules for label in alert_labels(each.form)}
@@ -72,9 +72,9 @@ def numbers(thresholds: Thresholds) -> dict[str, Any]:
     return {"thresholds": {name: int(value) if value == int(value) else value for name, value in values.items()}}
 
 
-def _left_out(content: ContentSettings) -> dict[Kind, Sequence[str]]:
-    left_out = content.left_out
-    return {Kind.DASHBOARD: left_out.dashboards, Kind.ALERT_RULE: left_out.rules, Kind.SAVED_VIEW: left_out.views}
+def _excluded(content: ContentSettings) -> dict[Kind, Sequence[str]]:
+    exclude = content.exclude
+    return {Kind.DASHBOARD: exclude.dashboards, Kind.ALERT_RULE: exclude.rules, Kind.SAVED_VIEW: exclude.views}
 
 
 def _raw(forms: loader.Forms, kind: Kind) -> tuple[ContentObject, ...]:

@@ -104,23 +104,21 @@ def load(
     numbers: Mapping[str, Any],
     *,
     library: Path | None = LIBRARY,
-    left_out: Mapping[Kind, Collection[str]] | None = None,
+    exclude: Mapping[Kind, Collection[str]] | None = None,
 ) -> Forms:
-    """The library without what is `left_out`, and the folder `own` over it.
+    """The library without what `exclude` names, and the folder `own` over it.
 
     An own object with the key of a shipped one takes its place. `numbers` is what templates may use. Raises `UserError`
     naming every problem of every file, by file and line.
     """
     problems: list[Problem] = []
     shipped = _folder(library, numbers, problems) if library else []
-    leave_out = left_out or {}
+    leave_out = exclude or {}
     for kind, keys in leave_out.items():
         known = [each.key for each in shipped if each.kind == kind]
         for key in keys:
             if key not in known:
-                problems.append(
-                    Problem("signoz.content.left_out", None, f"{key}: no such {kind};{nearest(key, known)}")
-                )
+                problems.append(Problem("signoz.content.exclude", None, f"{key}: no such {kind};{nearest(key, known)}"))
     mine = _folder(own, numbers, problems) if own else []
     problems += _unknown_folders(own) if own else []
     problems += _taken_twice(mine)

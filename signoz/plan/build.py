@@ -139,7 +139,7 @@ class _Builder:
             health=HealthCheck(("clickhouse-keeper-client", "-h", "localhost", "-p", "9181", "-q", "ls")),
             user=CLICKHOUSE_USER,
             read_only_root=True,
-            memory_mb=self.settings.limits.keeper_memory_mib,
+            memory_mib=self.settings.limits.keeper_memory_mib,
             cpus=0.5,
             open_files=65_536,
         )
@@ -161,7 +161,7 @@ class _Builder:
             ),
             # Its image writes its configuration below /opt at every start, as the group root.
             user=ZOOKEEPER_USER,
-            memory_mb=self.settings.limits.keeper_memory_mib,
+            memory_mib=self.settings.limits.keeper_memory_mib,
             cpus=0.5,
             open_files=65_536,
         )
@@ -186,7 +186,7 @@ class _Builder:
             after=(Role.KEEPER,),
             user=CLICKHOUSE_USER,
             read_only_root=True,
-            memory_mb=self.settings.clickhouse.memory_mib,
+            memory_mib=self.settings.clickhouse.memory_mib,
             cpus=self.settings.limits.clickhouse_cpus,
             # What ClickHouse asks for: github.com/ClickHouse/ClickHouse, docker/server/README.md.
             open_files=262_144,
@@ -207,7 +207,7 @@ class _Builder:
             start_timeout_seconds=1800,
             user=COLLECTOR_USER,
             read_only_root=True,
-            memory_mb=512,
+            memory_mib=512,
             cpus=1,
             open_files=4096,
         )
@@ -239,7 +239,7 @@ class _Builder:
             health=HealthCheck(_get(f"http://127.0.0.1:{ALERTMANAGER_PORT}/-/ready")),
             user=NOBODY,
             read_only_root=True,
-            memory_mb=128,
+            memory_mib=128,
             cpus=0.5,
             open_files=4096,
         )
@@ -255,7 +255,7 @@ class _Builder:
             after=(Role.QUERY_SERVICE, Role.ALERTMANAGER),
             user=FRONTEND_USER,
             read_only_root=True,
-            memory_mb=128,
+            memory_mib=128,
             cpus=0.5,
             open_files=4096,
         )
@@ -287,7 +287,7 @@ class _Builder:
             # Caddy's binary carries this capability; where it is missing the kernel refuses to start the program.
             capabilities=("CAP_NET_BIND_SERVICE",),
             read_only_root=True,
-            memory_mb=self.settings.limits.gateway_memory_mib,
+            memory_mib=self.settings.limits.gateway_memory_mib,
             cpus=1,
             open_files=65_536,
         )

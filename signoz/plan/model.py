@@ -119,7 +119,7 @@ class Container:
     """Linux capabilities, with CAP_; all others are dropped."""
     read_only_root: bool = False
     networked: bool = True
-    memory_mb: int = 0
+    memory_mib: int = 0
     cpus: float = 0
     open_files: int = 0
     stop_grace_seconds: int = 30

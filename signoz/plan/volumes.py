@@ -105,7 +105,7 @@ def _setup(containers: Sequence[Container], image: Image, name: str) -> Containe
         start_timeout_seconds=120,
         user=ROOT,
         capabilities=("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"),
-        memory_mb=64,
+        memory_mib=64,
         cpus=0.5,
         open_files=1024,
         networked=False,

@@ -95,7 +95,7 @@ def collector_container(
         start_timeout_seconds=900,
         user=USER,
         read_only_root=True,
-        memory_mb=own.memory_mib,
+        memory_mib=own.memory_mib,
         cpus=settings.limits.collector_cpus,
         open_files=65_536,
         stop_grace_seconds=60,

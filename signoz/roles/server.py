@@ -54,7 +54,7 @@ def server_container(
         after=(Role.MIGRATOR,) if one else (Role.MIGRATOR, Role.ALERTMANAGER),
         user=USER,
         read_only_root=True,
-        memory_mb=settings.limits.server_memory_mib,
+        memory_mib=settings.limits.server_memory_mib,
         cpus=settings.limits.server_cpus,
         open_files=65_536,
     )

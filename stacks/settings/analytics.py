@@ -155,7 +155,7 @@ class Analytics(Model):
     """KiB of a log line above which it is refused."""
     lifecycle: Lifecycle = Lifecycle()
     """When data moves to cheaper storage, and when it is deleted."""
-    refused_days: Annotated[int, Field(ge=1, le=3650), NUMBER] | None = 30
+    rejected_days: Annotated[int, Field(ge=1, le=3650), NUMBER] | None = 30
     """Days that refused and undelivered records are kept, to be mended and sent again; null, or more than expire_days,
     for as long as the data."""
     results_days: Annotated[int, Field(ge=1, le=3650), NUMBER] | None = 7
@@ -175,7 +175,7 @@ class Analytics(Model):
     scan_limit_mib: Annotated[int, Field(ge=10, le=7_340_032), NUMBER] = 10_240
     """MiB that one Athena query may read before it is cancelled; Athena charges by what is read."""
     error_log_retention_days: Annotated[int, OneOf(RETENTION_DAYS), NUMBER] = 14
-    """Days that the logs of Firehose and of the record check are kept."""
+    """Days that the logs of Firehose and of the record validation are kept."""
     delivery_delay_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] = 60
     """Minutes that the oldest undelivered record may be old before warning is given; at least three buffers."""
 

@@ -116,11 +116,11 @@ def test_events_that_just_happened_are_on_the_way_and_then_complete(stack: Stack
 
 
 def test_a_refused_line_is_counted_with_its_reason_and_not_missed(stack: Stack) -> None:
-    eventually(lambda: stack.total("refused") == 1, "nothing was refused")
+    eventually(lambda: stack.total("rejected") == 1, "nothing was refused")
     _, found = stack.check()
-    (refused,) = found["refused"]
-    assert (refused["about"], refused["number"]) == ("total_latency", 1)
-    assert found["refusable_in_log"] == 1
+    (rejected,) = found["rejected"]
+    assert (rejected["about"], rejected["number"]) == ("total_latency", 1)
+    assert found["rejected_in_log"] == 1
 
 
 def test_what_the_bucket_lost_is_missed_and_sent_again_once(stack: Stack) -> None:

@@ -22,7 +22,7 @@ from tests.integration.conftest import Checkout, make_checkout
 from turnscope.deployment.leftovers import leftovers
 
 ACCOUNT = "123456789012"
-QUIET: dict[str, Any] = {"buffer_seconds": 60, "refused_days": None, "results_days": None}
+QUIET: dict[str, Any] = {"buffer_seconds": 60, "rejected_days": None, "results_days": None}
 
 
 def write_stack(checkout: Checkout, port: int, **analytics: Any) -> None:
@@ -140,7 +140,7 @@ def test_an_added_field_changes_its_table_in_place(stack: Checkout, port: int) -
     """Replaced, the table would be gone for a moment, and with it Firehose's schema."""
     write_stack(stack, port, extra_fields={"voice_metrics": {"room_size": {"type": "count"}}})
     out = up(stack)
-    assert changed(out, "updated") == {"analytics-catalogue-voice_metrics", "analytics-record-check-function"}
+    assert changed(out, "updated") == {"analytics-catalogue-voice_metrics", "analytics-record-validation-function"}
     assert changed(out, "replaced") == set()
     assert glue_columns(stack, "voice_metrics")["room_size"] == "bigint"
 

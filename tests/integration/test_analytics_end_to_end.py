@@ -172,7 +172,7 @@ def delivered(stack: Stack) -> Counter[str]:
 
 
 def refused(stack: Stack) -> list[dict[str, str]]:
-    keys = objects(stack, stack.plan.refused_prefix)
+    keys = objects(stack, stack.plan.rejected_prefix)
     return [json.loads(line) for key in keys for line in content(stack, "data", key).decode().split("\n") if line]
 
 

@@ -28,7 +28,7 @@ from lab.images.signoz.server import Server
 from lab.images.signoz.store import Store
 from signoz.content.api import bootstrap, errors
 from signoz.content.api.client import SigNozClient
-from signoz.content.api.http import Patience
+from signoz.content.api.http import RetryPolicy
 from signoz.content.api.normalise import normalise
 from signoz.content.build import plan_content
 from signoz.content.model import ContentObject, Kind
@@ -485,13 +485,13 @@ def test_plain_http_to_a_tls_port_is_said_so(gateway: tuple[str, str]) -> None:
     """And TLS to a plain one; neither hangs."""
     address = gateway[0].replace("https", "http")
     with pytest.raises(errors.Unreachable, match="no answer"):
-        SigNozClient(address, patience=Patience(1), timeout_seconds=5).version()
+        SigNozClient(address, retry_policy=RetryPolicy(1), timeout_seconds=5).version()
 
 
 def test_nobody_at_the_address_is_said_so() -> None:
     address = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(errors.Unreachable, match="Is it running"):
-        SigNozClient(address, patience=Patience(1)).list(Kind.CHANNEL)
+        SigNozClient(address, retry_policy=RetryPolicy(1)).list(Kind.CHANNEL)
 
 
 def test_a_server_that_starts_late_is_waited_for(tmp_path: Path) -> None:
@@ -510,7 +510,9 @@ def test_a_server_that_starts_late_is_waited_for(tmp_path: Path) -> None:
 def test_a_hanging_server_does_not_hang_the_client() -> None:
     """It takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        client = SigNozClient(f"http://127.0.0.1:{silent.getsockname()[1]}", patience=Patience(1), timeout_seconds=0.2)
+        client = SigNozClient(
+            f"http://127.0.0.1:{silent.getsockname()[1]}", retry_policy=RetryPolicy(1), timeout_seconds=0.2
+        )
         with pytest.raises(errors.LostAnswer, match="no answer"):
             client.version()
 
@@ -532,7 +534,7 @@ def test_an_answer_of_another_server_is_no_content() -> None:
     server = HTTPServer(("127.0.0.1", 0), Empty)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        client = SigNozClient(f"http://127.0.0.1:{server.server_address[1]}", patience=Patience(1))
+        client = SigNozClient(f"http://127.0.0.1:{server.server_address[1]}", retry_policy=RetryPolicy(1))
         with pytest.raises(errors.Unsupported, match="own address"):
             client.read(Kind.DASHBOARD, "x")
     finally:

@@ -79,7 +79,7 @@ class Stack:
         return [json.loads(line) for each in found.values() for line in each.splitlines()]
 
     def refused(self) -> list[dict[str, Any]]:
-        found = self.objects(self.plan.refused_prefix)
+        found = self.objects(self.plan.rejected_prefix)
         return [json.loads(line) for each in found.values() for line in each.splitlines()]
 
     def stream(self, event: str) -> str:
@@ -199,7 +199,7 @@ def test_events_that_are_sent_again_are_the_same_events(stack: Stack) -> None:
 
 def test_delivery_goes_on_after_the_function_failed(stack: Stack) -> None:
     """What it failed over is kept as it came, to be sent again."""
-    function, client = stack.plan.check_function, stack.client("lambda")
+    function, client = stack.plan.validation_function, stack.client("lambda")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("handler.py", "def handler(event, context):\n    raise RuntimeError('broken')\n")

@@ -56,7 +56,7 @@ class World:
 
     def plan(self) -> SigNozPlan:
         common: dict[str, Any] = {
-            "image": self.image, "memory_mb": 64, "cpus": 0.5, "open_files": 1024, "user": USER,
+            "image": self.image, "memory_mib": 64, "cpus": 0.5, "open_files": 1024, "user": USER,
             "read_only_root": True, "stop_grace_seconds": 5,
         }  # fmt: skip
         password = (("password", SecretRef("password")),)

@@ -19,11 +19,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from analytics.operations import batches, named, replay
-from analytics.operations import retry_policy as patience
+from analytics.operations import batches, named, replay, retry_policy
 from analytics.operations.batches import Record
-from analytics.operations.bucket_events import read_refused
-from analytics.operations.comparison import Logged, Refused, Stored, compare
+from analytics.operations.bucket_events import read_rejected
+from analytics.operations.comparison import Logged, Rejected, Stored, compare
 from analytics.operations.engine import Answer, AthenaEngine
 from analytics.operations.log_events import FromLog, read_log_events
 from analytics.operations.target import Target
@@ -123,7 +122,7 @@ def logged(key: str, moment: datetime.datetime, message: str = "{}", group: str 
 
 
 def compared(
-    lines: Iterable[Logged], rows: Iterable[Stored], refused: Iterable[Refused] = (), events: tuple[str, ...] = ("a",)
+    lines: Iterable[Logged], rows: Iterable[Stored], refused: Iterable[Rejected] = (), events: tuple[str, ...] = ("a",)
 ) -> Any:
     return compare(
         lines, rows, refused, events=events, since=NOW - 24 * HOUR, to=NOW, on_the_way_since=NOW - 10 * MINUTE
@@ -182,12 +181,12 @@ def test_an_old_line_that_was_just_written_is_on_the_way() -> None:
 
 def test_refused_records_are_counted_by_hour_and_reason_within_the_range() -> None:
     refused = [
-        Refused("a", NOW - hours * HOUR, about, f"{about}!")
+        Rejected("a", NOW - hours * HOUR, about, f"{about}!")
         for hours, about in ((1, "r"), (1, "r"), (2, "s"), (30, "r"))
     ]
     found = compared([], [], refused)
-    assert found.refused == {"r": (2, "r!"), "s": (1, "s!")}
-    assert {each.hour: each.refused for each in found.hours if each.refused} == {
+    assert found.rejected == {"r": (2, "r!"), "s": (1, "s!")}
+    assert {each.hour: each.rejected for each in found.hours if each.rejected} == {
         hour_of(NOW - HOUR): 2,
         hour_of(NOW - 2 * HOUR): 1,
     }
@@ -241,7 +240,7 @@ def read(plan: AnalyticsPlan, logs: Logs, since: datetime.datetime, to: datetime
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(retry_policy, "FIRST_WAIT_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("unhurried")
@@ -265,7 +264,7 @@ def test_lines_that_are_no_events_are_not_expected_in_the_bucket(plan: Analytics
     ]
     found = read(plan, Logs([(NOW - MINUTE, line) for line in lines]), NOW - HOUR, NOW)
     assert [line.key for line in found.events] == ["good"]
-    assert found.refusable == 2
+    assert found.rejected == 2
 
 
 @pytest.mark.usefixtures("unhurried")
@@ -305,15 +304,15 @@ def test_refused_records_are_read_from_all_files_with_when_they_happened(plan: A
     def record(raw: str, reason: str = "f: 7 where text belongs", field: str | None = "f") -> str:
         return json.dumps({"reason": reason, "field": field, "arrived_at": now.isoformat(), "raw": raw})
 
-    folder = f"{plan.refused_prefix}{VOICE_METRICS}/{now:%Y/%m/%d/%H}"
+    folder = f"{plan.rejected_prefix}{VOICE_METRICS}/{now:%Y/%m/%d/%H}"
     files = {
         f"{folder}/a.json": "\n".join([record(turn(NOW, agent="receptionist")), record(turn(NOW, agent="other")), ""]),
         f"{folder}/b.json": record("{", "not JSON: no end at character 1234", None),
     }
     target = target_of(plan, s3=S3(files))
-    found = read_refused(target, (VOICE_METRICS,), None, now - HOUR, lambda _: None)
+    found = read_rejected(target, (VOICE_METRICS,), None, now - HOUR, lambda _: None)
     assert [(each.moment, each.about) for each in found] == [(NOW, "f")] * 2 + [(now, "not JSON")]
-    assert len(read_refused(target, (VOICE_METRICS,), "receptionist", now - HOUR, lambda _: None)) == 2
+    assert len(read_rejected(target, (VOICE_METRICS,), "receptionist", now - HOUR, lambda _: None)) == 2
 
 
 # -- sending again -----------------------------------------------------------------------------------------------------
@@ -426,10 +425,10 @@ def test_calls_that_come_too_fast_are_made_again_and_others_are_not() -> None:
             raise error
         return "done"
 
-    assert patience.patiently(call, waits.append) == "done"
+    assert retry_policy.patiently(call, waits.append) == "done"
     assert waits == sorted(waits)
     assert len(waits) == 2
-    for code, calls in (("AccessDeniedException", 1), ("ThrottlingException", patience.ATTEMPTS)):
+    for code, calls in (("AccessDeniedException", 1), ("ThrottlingException", retry_policy.ATTEMPTS)):
         made: list[str] = []
 
         def refused(code: str = code, made: list[str] = made) -> None:
@@ -437,7 +436,7 @@ def test_calls_that_come_too_fast_are_made_again_and_others_are_not() -> None:
             raise refusal(code)
 
         with pytest.raises(ClientError, match=code):
-            patience.patiently(refused, lambda _: None)
+            retry_policy.patiently(refused, lambda _: None)
         assert len(made) == calls
 
 

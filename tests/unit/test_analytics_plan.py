@@ -58,7 +58,7 @@ def test_firehoses_own_log_is_never_subscribed(make_plan: MakePlan) -> None:
     plan = analytics(make_plan, agents={"a": {}, "b": {}})
     subscribed = {each.log_group_name for each in plan.subscriptions}
     assert subscribed == {"/aws/livekit/a", "/aws/livekit/b"}
-    assert subscribed.isdisjoint({plan.error_log_group, plan.check_log_group})
+    assert subscribed.isdisjoint({plan.error_log_group, plan.validation_log_group})
 
 
 def test_no_log_group_has_more_than_the_two_filters_that_aws_allows(make_plan: MakePlan) -> None:
@@ -306,7 +306,7 @@ def test_alarms_watch_this_stacks_delivery_speak_and_have_a_page(make_plan: Make
     assert plan
     watched = {dict(stat.metric.dimensions).popitem() for alarm in plan.alarms for stat in alarm.stats}
     assert watched == {("DeliveryStreamName", stream.name) for stream in plan.streams} | {
-        ("FunctionName", plan.check_function)
+        ("FunctionName", plan.validation_function)
     }
     assert set(plan.alarms) <= set(whole.alarms)
     assert len({alarm.name for alarm in whole.alarms}) == len(whole.alarms)

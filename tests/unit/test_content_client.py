@@ -84,7 +84,7 @@ def http(*answers: httpx.Response | Exception, clock: Clock | None = None) -> Ht
     return Http(
         ADDRESS,
         headers={"SIGNOZ-API-KEY": KEY},
-        patience=(clock or Clock()).patience(),
+        retry_policy=(clock or Clock()).retry_policy(),
         transport=scripted(*answers),
     )
 
@@ -138,7 +138,7 @@ def test_each_failure_is_a_typed_error_of_one_sentence(
 @pytest.mark.parametrize("address", ["signoz", "http://", "ftp://signoz", "https://signoz:port", "https://[::1"])
 def test_what_is_no_address_is_said_so(address: str) -> None:
     with pytest.raises(errors.Unreachable, match="no address"):
-        Http(address, patience=Clock().patience()).ask("GET", "/api/v1/version")
+        Http(address, retry_policy=Clock().retry_policy()).ask("GET", "/api/v1/version")
 
 
 def test_a_root_certificate_that_is_none_is_said_so() -> None:
@@ -150,7 +150,7 @@ def test_a_root_certificate_that_is_none_is_said_so() -> None:
 def test_asking_again_ends_in_time(seconds: float) -> None:
     """However long somebody waits, never longer than they said, with growing waits between."""
     clock = Clock()
-    made = Http(ADDRESS, patience=clock.patience(seconds), transport=scripted(httpx.ConnectError("refused")))
+    made = Http(ADDRESS, retry_policy=clock.retry_policy(seconds), transport=scripted(httpx.ConnectError("refused")))
     with pytest.raises(errors.Unreachable):
         made.ask("GET", "/")
     assert clock.seconds <= seconds
@@ -537,12 +537,12 @@ def test_logs_are_sent_whole(lab: Lab) -> None:
 
 def make_key(lab: Lab, clock: Clock, name: str = "turnscope", email: str = EMAIL, password: str = PASSWORD) -> Any:
     return bootstrap.make_api_key(
-        ADDRESS, None, email, password, name, patience=clock.patience(), transport=lab.transport
+        ADDRESS, None, email, password, name, retry_policy=clock.retry_policy(), transport=lab.transport
     )
 
 
 def works(lab: Lab, key: str) -> bool:
-    return bootstrap.key_works(ADDRESS, None, key, patience=Clock().patience(), transport=lab.transport)
+    return bootstrap.key_works(ADDRESS, None, key, retry_policy=Clock().retry_policy(), transport=lab.transport)
 
 
 def test_making_the_key_again_replaces_it(lab: Lab) -> None:
@@ -561,7 +561,7 @@ def test_a_removed_account_is_made_anew(lab: Lab) -> None:
     key, _, account = make_key(lab, Clock())
     for _ in range(2):
         bootstrap.remove_service_account(
-            ADDRESS, None, EMAIL, PASSWORD, account, patience=Clock().patience(), transport=lab.transport
+            ADDRESS, None, EMAIL, PASSWORD, account, retry_policy=Clock().retry_policy(), transport=lab.transport
         )
     assert not works(lab, key)
     again = make_key(lab, Clock())
@@ -633,7 +633,7 @@ def test_a_key_of_too_small_a_role_is_told_which_one_it_needs(lab: Lab) -> None:
         if given_role["serviceAccountId"] == account:
             viewer = next(each["id"] for each in store.all("role") if each["name"] == "signoz-viewer")
             store.replace("service_account_role", given_role, {**given_role, "roleId": viewer})
-    client = SigNozClient(ADDRESS, api_key=key, transport=lab.transport, patience=Clock().patience())
+    client = SigNozClient(ADDRESS, api_key=key, transport=lab.transport, retry_policy=Clock().retry_policy())
     assert client.list(Kind.CHANNEL) == []
     with pytest.raises(errors.Forbidden, match="role admin"):
         client.create(Kind.CHANNEL, CHANNEL)

@@ -285,10 +285,10 @@ def _channels() -> list[ContentObject]:
 
 
 def test_what_is_left_out_is_not_there_and_must_exist() -> None:
-    keys = {each.key for each in content(left_out={"rules": ["no-data"]}).of(Kind.ALERT_RULE)}
+    keys = {each.key for each in content(exclude={"rules": ["no-data"]}).of(Kind.ALERT_RULE)}
     assert keys == {each.form.key for each in RULES} - {"no-data"}
     with pytest.raises(UserError, match="no-dta: no such alert-rule; did you mean no-data"):
-        content(left_out={"rules": ["no-dta"]})
+        content(exclude={"rules": ["no-dta"]})
 
 
 def test_thresholds_reach_the_rules() -> None:

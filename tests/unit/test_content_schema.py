@@ -210,9 +210,9 @@ def test_two_own_objects_cannot_have_one_key_or_one_title(write: Write) -> None:
 def test_what_is_left_out_has_to_be_there(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "a.yaml").write_text(RULE)
-    assert load(None, NUMBERS, library=tmp_path, left_out={Kind.ALERT_RULE: ("mine",)}) == Forms()
-    with pytest.raises(UserError, match="left_out: mime: no such alert-rule; did you mean mine"):
-        load(None, NUMBERS, library=tmp_path, left_out={Kind.ALERT_RULE: ("mime",)})
+    assert load(None, NUMBERS, library=tmp_path, exclude={Kind.ALERT_RULE: ("mine",)}) == Forms()
+    with pytest.raises(UserError, match="exclude: mime: no such alert-rule; did you mean mine"):
+        load(None, NUMBERS, library=tmp_path, exclude={Kind.ALERT_RULE: ("mime",)})
 
 
 @pytest.mark.parametrize(

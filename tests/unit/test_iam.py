@@ -106,14 +106,14 @@ def existing() -> set[str]:
         f"{data}/*",
         *(f"{data}/{event}/*" for event in events),
         *(f"{data}/errors/{event}/*" for event in events),
-        f"{data}/errors/refused/*",
+        f"{data}/errors/rejected/*",
         *(f"arn:aws:firehose:{region}:deliverystream/turnscope-dev-{event}" for event in events),
         f"arn:aws:glue:{region}:catalog",
         f"arn:aws:glue:{region}:database/turnscope_dev",
         *(f"arn:aws:glue:{region}:table/turnscope_dev/{event}" for event in events),
-        f"arn:aws:lambda:{region}:function:turnscope-dev-analytics-check:$LATEST",
+        f"arn:aws:lambda:{region}:function:turnscope-dev-analytics-validation:$LATEST",
         f"arn:aws:logs:{region}:log-group:/aws/kinesisfirehose/turnscope-dev:log-stream:*",
-        f"arn:aws:logs:{region}:log-group:/aws/lambda/turnscope-dev-analytics-check:log-stream:*",
+        f"arn:aws:logs:{region}:log-group:/aws/lambda/turnscope-dev-analytics-validation:log-stream:*",
         KEY,
         f"{COPY}/*",
         COPY_KEY,
@@ -136,7 +136,7 @@ def test_everything_that_a_role_may_reach_is_reached_by_one() -> None:
 NEEDED = {
     "delivery": {"s3", "glue", "lambda", "logs", "kms"},
     "subscription": {"firehose"},
-    "check": {"s3", "logs", "kms"},
+    "validation": {"s3", "logs", "kms"},
     "replication": {"s3", "kms"},
 }
 
@@ -156,10 +156,10 @@ def test_nothing_of_the_analytics_deletes_or_reads_another_agents_log() -> None:
     assert not [action for action in actions if ":Delete" in action or action.startswith("logs:Get")]
 
 
-def test_the_record_check_cannot_write_among_the_events() -> None:
+def test_the_record_validation_cannot_write_among_the_events() -> None:
     writable = [
         arn
-        for each in ROLE_POLICIES["check"]["Statement"]
+        for each in ROLE_POLICIES["validation"]["Statement"]
         if "s3:PutObject" in each["Action"]
         for arn in each["Resource"]
     ]
@@ -176,13 +176,13 @@ def test_a_role_is_taken_by_one_service_for_one_source(role: str) -> None:
         == {
             "delivery": "firehose.amazonaws.com",
             "subscription": "logs.amazonaws.com",
-            "check": "lambda.amazonaws.com",
+            "validation": "lambda.amazonaws.com",
             "replication": "s3.amazonaws.com",
         }[role]
     )
 
 
-@pytest.mark.parametrize("role", ["delivery", "check", "replication"])
+@pytest.mark.parametrize("role", ["delivery", "validation", "replication"])
 def test_the_key_is_used_through_s3_only(role: str) -> None:
     used = [each for each in ROLE_POLICIES[role]["Statement"] if each["Resource"] == [KEY]]
     assert used
@@ -191,7 +191,7 @@ def test_the_key_is_used_through_s3_only(role: str) -> None:
 
 def test_without_a_key_no_role_has_a_permission_on_one() -> None:
     names = iam.Names(PLAN, ACCOUNT)
-    for key in ("delivery", "check"):
+    for key in ("delivery", "validation"):
         assert "kms:" not in str(iam.role_policy(ROLES[key], names))  # type: ignore[index]
 
 

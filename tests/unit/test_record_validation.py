@@ -1,4 +1,4 @@
-"""The record check: what becomes of every line on its way to the bucket."""
+"""The record validation: what becomes of every line on its way to the bucket."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_what_does_not_fit_is_kept_aside_with_a_reason(
     assert record["raw"] == line[: 64 * 1024]
     assert (record["event"], record["stream"]) == (VOICE_METRICS, f"turnscope-dev-{VOICE_METRICS}")
     (key,) = fresh.bucket.objects
-    assert key.startswith(f"errors/refused/{VOICE_METRICS}/2026/03/10/12/")
+    assert key.startswith(f"errors/rejected/{VOICE_METRICS}/2026/03/10/12/")
     assert record["arrived_at"] == "2026-03-10T12:00:00Z"
 
 

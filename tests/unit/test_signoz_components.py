@@ -19,7 +19,7 @@ from signoz.stack import SigNoz
 
 LIMITS: dict[str, Any] = {
     "image": Image("x", "1"),
-    "memory_mb": 64,
+    "memory_mib": 64,
     "cpus": 1,
     "open_files": 1024,
     "user": "5:5",

@@ -95,7 +95,7 @@ def test_only_the_gateway_publishes_ports(planned: SigNozPlan) -> None:
 def test_every_container_has_limits(planned: SigNozPlan) -> None:
     """One without would take the host with it."""
     for container in planned.containers:
-        assert container.memory_mb >= 64, container.name
+        assert container.memory_mib >= 64, container.name
         assert 0 < container.cpus <= 2, container.name
         assert container.open_files >= 1024, container.name
         assert container.stop_grace_seconds > 0, container.name

@@ -28,7 +28,7 @@ def _log_groups(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
         found = _pages(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=agent.log_group.name)
         if agent.log_group.managed and any(group["logGroupName"] == agent.log_group.name for group in found):
             yield agent.log_group.name
-    own = (plan.analytics.error_log_group, plan.analytics.check_log_group) if plan.analytics else ()
+    own = (plan.analytics.error_log_group, plan.analytics.validation_log_group) if plan.analytics else ()
     for name in own:
         found = _pages(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=name)
         yield from (name for group in found if group["logGroupName"] == name)

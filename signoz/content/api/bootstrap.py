@@ -9,7 +9,7 @@ from __future__ import annotations
 import httpx
 
 from signoz.content.api.errors import ApiError, Conflict, Invalid, LostAnswer, NotFound, NotSigNoz, Unauthorized
-from signoz.content.api.http import Http, Patience
+from signoz.content.api.http import Http, RetryPolicy
 
 ADMIN = "signoz-admin"
 """Channels, route policies and retention can be set by nobody else."""
@@ -26,7 +26,7 @@ def make_api_key(
     name: str,
     *,
     server_name: str | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> tuple[str, str, str]:
     """Key, its identifier, and the identifier of the service account `name`, which is made where there is none.
@@ -34,7 +34,7 @@ def make_api_key(
     A key of the same name, whose value nobody can read any more, is revoked first. Raises `ApiError`; `Unauthorized`
     for a wrong password.
     """
-    http = _signed_in(address, root_certificate, email, password, server_name, patience, transport)
+    http = _signed_in(address, root_certificate, email, password, server_name, retry_policy, transport)
     account = _account(http, name)
     _give_role(http, account)
     keys = f"{ACCOUNTS}/{account}/keys"
@@ -51,7 +51,7 @@ def key_works(
     key: str,
     *,
     server_name: str | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> bool:
     """Whether the server still knows the key. Raises `ApiError` where that cannot be told."""
@@ -60,7 +60,7 @@ def key_works(
         root_certificate=root_certificate,
         server_name=server_name,
         headers={"SIGNOZ-API-KEY": key},
-        patience=patience,
+        retry_policy=retry_policy,
         transport=transport,
     )
     try:
@@ -78,11 +78,11 @@ def remove_service_account(
     account: str,
     *,
     server_name: str | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> None:
     """Revoke every key of the account, and remove it; fine where it is gone."""
-    http = _signed_in(address, root_certificate, email, password, server_name, patience, transport)
+    http = _signed_in(address, root_certificate, email, password, server_name, retry_policy, transport)
     try:
         http.ask("DELETE", f"{ACCOUNTS}/{account}")
     except NotFound:
@@ -95,13 +95,13 @@ def _signed_in(
     email: str,
     password: str,
     server_name: str | None,
-    patience: Patience | None,
+    retry_policy: RetryPolicy | None,
     transport: httpx.BaseTransport | None,
 ) -> Http:
-    patience = patience or Patience()
+    retry_policy = retry_policy or RetryPolicy()
     options = {"root_certificate": root_certificate, "server_name": server_name, "transport": transport}
-    http = Http(address, patience=patience, **options)  # pyright: ignore[reportArgumentType]
-    organisation = _organisation(http, email, patience)
+    http = Http(address, retry_policy=retry_policy, **options)  # pyright: ignore[reportArgumentType]
+    organisation = _organisation(http, email, retry_policy)
     try:
         session = http.ask(
             "POST",
@@ -117,23 +117,23 @@ def _signed_in(
     token = session.get("accessToken") if isinstance(session, dict) else None
     if not token:
         raise NotSigNoz(f"{http.address} gives no session. Is it SigNoz' own address?")
-    return Http(address, headers={"Authorization": f"Bearer {token}"}, patience=patience, **options)  # pyright: ignore[reportArgumentType]
+    return Http(address, headers={"Authorization": f"Bearer {token}"}, retry_policy=retry_policy, **options)  # pyright: ignore[reportArgumentType]
 
 
-def _organisation(http: Http, email: str, patience: Patience) -> str:
+def _organisation(http: Http, email: str, retry_policy: RetryPolicy) -> str:
     """The root user's organisation; the server makes both a moment after it answers for the first time."""
-    deadline = patience.now() + READY_WITHIN_SECONDS
+    deadline = retry_policy.now() + READY_WITHIN_SECONDS
     while True:
         context = http.ask("GET", "/api/v2/sessions/context", params={"email": email, "ref": http.address})
         found = context.get("orgs") if isinstance(context, dict) and context.get("exists") else None
         if found:
             return str(found[0]["id"])
-        if patience.now() > deadline:
+        if retry_policy.now() > deadline:
             raise Unauthorized(
                 f"SigNoz at {http.address} has no user {email}: was it started with another root user "
                 "(signoz.root_user.email)?"
             )
-        patience.sleep(ASK_EVERY_SECONDS)
+        retry_policy.sleep(ASK_EVERY_SECONDS)
 
 
 def _account(http: Http, name: str) -> str:

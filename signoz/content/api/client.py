@@ -10,7 +10,7 @@ import httpx
 
 from signoz.content.api import queries, retention
 from signoz.content.api.errors import Conflict, Invalid, LostAnswer, NotFound, NotSigNoz, ServerError, Unsupported
-from signoz.content.api.http import Http, Patience
+from signoz.content.api.http import Http, RetryPolicy
 from signoz.content.api.kinds import ENDPOINTS, Body, Endpoint
 from signoz.content.model import Kind
 
@@ -32,17 +32,17 @@ class SigNozClient:
         root_certificate: str | None = None,
         server_name: str | None = None,
         timeout_seconds: float = 30.0,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._http = Http(
             address,
             root_certificate=root_certificate,
             server_name=server_name,
             headers={"SIGNOZ-API-KEY": api_key} if api_key else {},
             timeout_seconds=timeout_seconds,
-            patience=self._patience,
+            retry_policy=self._retry_policy,
             transport=transport,
         )
         self._supported = False
@@ -58,7 +58,7 @@ class SigNozClient:
         """Make an object; its identifier. Where the answer is lost, what was made is found instead of made twice."""
         self._check(kind, body)
         if kind is Kind.RETENTION:
-            return retention.put(self._http, self._patience, body)
+            return retention.put(self._http, self._retry_policy, body)
         if kind is Kind.LLM_PRICES:
             return self._put_price(body, None)
         endpoint = ENDPOINTS[kind]
@@ -95,7 +95,7 @@ class SigNozClient:
         """Replace the body. Raises `NotFound` where it is gone, `Locked` for a dashboard that somebody locked."""
         self._check(kind, body)
         if kind is Kind.RETENTION:
-            retention.put(self._http, self._patience, body)
+            retention.put(self._http, self._retry_policy, body)
             return
         endpoint = ENDPOINTS[kind]
         if kind is Kind.LLM_PRICES:

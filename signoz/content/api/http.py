@@ -44,7 +44,7 @@ HIDDEN = "[secret]"
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long one request is asked again. `sleep` and `now` are exchanged in tests."""
 
     seconds: float = 30.0
@@ -67,11 +67,11 @@ class Http:
         server_name: str | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 30.0,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.address = address.rstrip("/")
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._extensions = {"sni_hostname": server_name} if server_name else {}
         try:
             verify = ssl.create_default_context(cadata=root_certificate) if root_certificate else True
@@ -110,7 +110,7 @@ class Http:
         only where doing it twice is the same (`repeatable`; None for what the method says). Texts in `hide` are in no
         message. Raises `ApiError`; `LostAnswer` for one that may have been done and is not repeatable.
         """
-        deadline = self._patience.now() + self._patience.seconds
+        deadline = self._retry_policy.now() + self._retry_policy.seconds
         wait, failures = FIRST_WAIT_SECONDS, 0
         repeatable = method in REPEATABLE if repeatable is None else repeatable
         while True:
@@ -119,9 +119,9 @@ class Http:
             except _Again as again:
                 failures += again.failed
                 pause = wait * random.uniform(0.5, 1.0)  # noqa: S311 - so that many do not come back together
-                if failures == FAILURES or self._patience.now() + pause > deadline:
+                if failures == FAILURES or self._retry_policy.now() + pause > deadline:
                     raise again.error from None
-                self._patience.sleep(pause)
+                self._retry_policy.sleep(pause)
                 wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
     def _once(

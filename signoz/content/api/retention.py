@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from signoz.content.api.errors import Conflict, Invalid, NotApplied, ServerError
-from signoz.content.api.http import Http, Patience
+from signoz.content.api.http import Http, RetryPolicy
 
 SIGNALS = ("traces", "metrics", "logs")
 FAILED = "failed"
@@ -26,14 +26,14 @@ def get(http: Http, signal: str) -> dict[str, Any]:
     return {**found, "status": FAILED} if answer.get("status") == FAILED else found
 
 
-def put(http: Http, patience: Patience, body: Mapping[str, Any]) -> str:
+def put(http: Http, retry_policy: RetryPolicy, body: Mapping[str, Any]) -> str:
     """Set it, wait until it is in force, and return the signal, which is its identifier.
 
     Raises `Invalid` before anything is sent, `NotApplied` where the server took it and nothing changed.
     """
     signal, wanted = _checked(body)
     in_force = {name: value for name, value in wanted.items() if name != "cold_volume"}
-    deadline = patience.now() + APPLIED_WITHIN_SECONDS
+    deadline = retry_policy.now() + APPLIED_WITHIN_SECONDS
     if get(http, signal) == in_force:
         return signal
     while True:
@@ -42,23 +42,23 @@ def put(http: Http, patience: Patience, body: Mapping[str, Any]) -> str:
             break
         except (Conflict, Invalid, ServerError) as error:
             # Another change of this signal is still under way.
-            if "already" not in str(error) or patience.now() > deadline:
+            if "already" not in str(error) or retry_policy.now() > deadline:
                 raise
-            patience.sleep(ASK_EVERY_SECONDS)
+            retry_policy.sleep(ASK_EVERY_SECONDS)
     # The first one may still be of the change before: this one is written down a moment after it was taken.
     failures = 0
     while True:
         answer = _ask(http, signal)
         found = _read(answer, signal)
         failures += answer.get("status") == FAILED
-        if failures > 1 or patience.now() > deadline:
+        if failures > 1 or retry_policy.now() > deadline:
             raise NotApplied(
                 f"SigNoz at {http.address} took a retention of {_words(wanted)} for {signal}, and {_words(found)} is "
                 "still in force. Its log says why; ClickHouse may lack the storage policy or the space."
             )
         if found == in_force and answer.get("status") in ("success", "", None):
             return signal
-        patience.sleep(ASK_EVERY_SECONDS)
+        retry_policy.sleep(ASK_EVERY_SECONDS)
 
 
 def _checked(body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

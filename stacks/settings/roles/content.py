@@ -166,7 +166,7 @@ class Downtime(Model):
         return value
 
 
-class LeftOut(Model):
+class Exclude(Model):
     """What of the shipped content a stack does not want, by key."""
 
     dashboards: Keys = ()
@@ -186,7 +186,7 @@ class ContentSettings(Model):
     """How long telemetry is kept."""
     downtimes: dict[Key, Downtime] = Field(default={}, max_length=100)
     """Planned downtimes, by name."""
-    left_out: LeftOut = LeftOut()
+    exclude: Exclude = Exclude()
     """Shipped content that this stack does not want."""
     folder: (
         Annotated[
