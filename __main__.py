@@ -1,4 +1,4 @@
-"""The Pulumi program: settings -> plans -> components -> exports."""
+"""The Pulumi program: settings -> plan -> components -> exports."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_docker as docker
 
+from analytics.component import Analytics
 from cloudwatch.provider import provider_args
 from cloudwatch.stack import make_cloudwatch
 from core.errors import UserError
@@ -15,26 +16,38 @@ from signoz.content.access import access_of
 from signoz.docker_host import DockerHost
 from signoz.provider import provider_args as docker_provider_args
 from signoz.stack import SigNoz
-from stacks.settings.loading import load_from_engine
 from turnscope.deployment.docker_stack import root_certificate_reader
-from turnscope.plans import plans
+from turnscope.plans import plan_stack
+from turnscope.program import load_from_engine
 
 project, stack = Path(__file__).parent, pulumi.get_stack()
 try:
     settings = load_from_engine(project)
-    plan, signoz = plans(stack, settings, project)
+    plan = plan_stack(stack, settings, project)
 except UserError as error:
     raise pulumi.RunError(str(error)) from None
 
 within = pulumi.ResourceOptions(provider=aws.Provider("aws", **provider_args(stack, settings)))
 account_id = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=within.provider)).account_id
 
-exports = make_cloudwatch(plan, account_id=account_id, read_secret=read_secret, opts=within)
-if settings.signoz and signoz:
+cloudwatch = make_cloudwatch(plan.cloudwatch, account_id=account_id, read_secret=read_secret, opts=within)
+exports = dict(cloudwatch.exports)
+if plan.analytics:
+    made = Analytics(
+        "analytics",
+        plan.analytics,
+        account_id=account_id,
+        topics=cloudwatch.topics,
+        log_groups=cloudwatch.log_groups,
+        opts=within,
+    )
+    exports |= {"analytics_buckets": made.buckets, "athena_workgroup": made.workgroup}
+if settings.signoz and plan.signoz:
     on_host = pulumi.ResourceOptions(provider=docker.Provider("docker", **docker_provider_args(settings.signoz)))
     make_ready = DockerHost(settings.signoz.docker_host).make_ready
-    access = access_of(settings.signoz, root_certificate_reader(settings.signoz, signoz, project / PRIVATE / stack))
-    SigNoz("signoz", signoz, read_secret=read_secret, make_ready=make_ready, access=access, opts=on_host)
+    read_certificate = root_certificate_reader(settings.signoz, plan.signoz, project / PRIVATE / stack)
+    access = access_of(settings.signoz, read_certificate)
+    SigNoz("signoz", plan.signoz, read_secret=read_secret, make_ready=make_ready, access=access, opts=on_host)
 
 for name, value in exports.items():
     pulumi.export(name, value)

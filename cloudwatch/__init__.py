@@ -1,1 +1,1 @@
-"""The CloudWatch half of a stack: plan objects (`cloudwatch.plan`) and the components that make them real."""
+"""CloudWatch: plan objects (`cloudwatch.plan`), the components that make them, the checker of Logs Insights queries."""

@@ -1,12 +1,13 @@
-"""The CloudWatch half of a stack, from its plan."""
+"""What a stack holds in CloudWatch, from its plan."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-from analytics.component import Analytics
 from cloudwatch.agent import AgentObservability
 from cloudwatch.budget import CostBudget
 from cloudwatch.dashboards import Dashboards
@@ -16,14 +17,27 @@ from cloudwatch.plan.model import CloudWatchPlan, Severity
 from core.component import ReadSecret
 
 
+@dataclass(frozen=True)
+class CloudWatch:
+    """What others build on: a topic's ARN by severity, each log group's name once it exists, and the exports."""
+
+    topics: Mapping[Severity, pulumi.Output[str]]
+    log_groups: Mapping[str, pulumi.Output[str]]
+    exports: Mapping[str, Any]
+
+
 def make_cloudwatch(
     plan: CloudWatchPlan,
     *,
     account_id: pulumi.Input[str],
     read_secret: ReadSecret,
     opts: pulumi.ResourceOptions,
-) -> dict[str, Any]:
-    """Make everything of `plan`; the stack's exports."""
+) -> CloudWatch:
+    """Make everything of `plan`: topics, one `AgentObservability` for each agent, dashboards, the budget.
+
+    A KMS key for log groups is made where a managed one asks for the stack's own. `read_secret` gives the addresses
+    and keys that notifications need.
+    """
     topics = {
         topic.severity: NotificationTopic(
             f"notify-{topic.key}", topic, account_id=account_id, read_secret=read_secret, opts=opts
@@ -43,14 +57,9 @@ def make_cloudwatch(
     Dashboards("dashboard", plan.dashboards, account_id=account_id, opts=opts)
     if plan.budget:
         CostBudget("budget", plan.budget, topic_arn=topics[Severity.WARNING], opts=opts)
-    exports: dict[str, Any] = {
+    exports = {
         "log_groups": {agent.name: agent.log_group.name for agent in plan.agents},
         "topics": {str(severity): arn for severity, arn in topics.items()},
         "dashboards": [dashboard.name for dashboard in plan.dashboards],
     }
-    if plan.analytics:
-        analytics = Analytics(
-            "analytics", plan.analytics, account_id=account_id, topics=topics, log_groups=log_groups, opts=opts
-        )
-        exports |= {"analytics_buckets": analytics.buckets, "athena_workgroup": analytics.workgroup}
-    return exports
+    return CloudWatch(topics, log_groups, exports)

@@ -20,8 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlglot import exp
 
+from analytics.operations.engine import Answer
 from analytics.plan import athena_sql
 from cloudwatch.clients import ClientFactory
+from core.environments import Environment
 from core.errors import UserError
 from lab.guard import refuse_outside_local
 from lab.hive_types import arrow_type
@@ -285,3 +287,15 @@ def _as(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
         values = _as(array.values, kind.value_type, f"{name}[]")
         return pa.ListArray.from_arrays(array.offsets, values, type=kind, mask=array.is_null())
     raise _OtherTypeError(f"column {name} is {array.type}, and {kind} in the table")
+
+
+class LabEngine:
+    """The answers of a local stack: DuckDB over the files in the emulator's bucket, as they are at each query."""
+
+    def __init__(self, client: ClientFactory, database: str) -> None:
+        self._client, self._database = client, database
+
+    def run(self, sql: str) -> Answer:
+        """Run a query. Raises `UserError` for one that fails."""
+        found = connect(self._client, str(Environment.LOCAL), self._database).run(sql)
+        return Answer(found.columns, found.rows)

@@ -17,12 +17,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cloudwatch.plan.model import AlarmState, CloudWatchPlan, Metric, MetricFilter
+from cloudwatch.plan.model import AlarmState, Metric, MetricFilter
 from core.errors import UserError
 from lab import alarm_message, deployed, notifications, plan_source
 from lab.alarm_actions import Actions, Change
 from lab.log_reader import LogEvent, LogReader
 from lab.notifications import Notification
+from lab.plan_source import Watched
 from lab.state_dir import StateDir, write_json
 from simulate import alarms as simulated_alarms
 from simulate import metrics
@@ -73,7 +74,7 @@ class Worker:
     def __init__(
         self,
         clients: Callable[[str], Clients],
-        plan_source: Callable[[], CloudWatchPlan | None],
+        plan_source: Callable[[], Watched | None],
         journal: Path,
     ) -> None:
         self._clients = clients
@@ -112,7 +113,7 @@ class Worker:
         reader.mark_read(unread)
 
     def _evaluate(
-        self, clients: Clients, plan: CloudWatchPlan, now_ms: int
+        self, clients: Clients, plan: Watched, now_ms: int
     ) -> tuple[dict[str, str], tuple[Notification, ...]]:
         found = _describe_alarms(clients)
         composites = {
@@ -309,7 +310,7 @@ def run(worker: Worker, state: StateDir, stopping: threading.Event) -> None:
 def start(url: str, state: StateDir, loader: str, project: Path, stack: str, stopping: threading.Event) -> None:
     """Run a worker for `stack` in a thread of this process; `loader` names the plan's loader."""
 
-    def plan() -> CloudWatchPlan | None:
+    def plan() -> Watched | None:
         return plan_source.by_name(loader)(project, stack)
 
     worker = Worker(clients_of(url), plan, state.journal)

@@ -1,31 +1,47 @@
-"""The plan of a stack, for the emulator's worker: read from the stack's files, again when they change."""
+"""What the emulator's worker follows of a stack's plan: read from the stack's files, again when they change."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from cloudwatch.plan.model import CloudWatchPlan
+from cloudwatch.plan.model import AgentPlan, CompositeAlarm, MetricAlarm
 
 PLAN_SOURCE = "lab.plan_source:load"
 """Names `load`, for a command line."""
 
-Loader = Callable[[Path, str], CloudWatchPlan | None]
 
-_plans: dict[tuple[Path, str], tuple[dict[Path, int], CloudWatchPlan]] = {}
+@dataclass(frozen=True)
+class Watched:
+    """Log groups to read and alarms to evaluate, those on the analytics among them."""
+
+    region: str
+    agents: tuple[AgentPlan, ...]
+    alarms: tuple[MetricAlarm, ...]
+    composite_alarms: tuple[CompositeAlarm, ...]
 
 
-def load(project: Path, stack: str) -> CloudWatchPlan:
+Loader = Callable[[Path, str], Watched | None]
+
+_plans: dict[tuple[Path, str], tuple[dict[Path, int], Watched]] = {}
+
+
+def load(project: Path, stack: str) -> Watched:
     """The plan of `stack` in the project of directory `project`. Raises `UserError` for bad settings."""
     files = _changed_at(project)
     known = _plans.get((project, stack))
     if known is None or known[0] != files:
         # Imported here: the server answers before settings and templates are loaded.
+        from analytics.plan.build import plan_analytics
         from cloudwatch.plan.build import plan_cloudwatch
         from stacks.settings.loading import load as load_settings
 
-        known = (files, plan_cloudwatch(stack, load_settings(stack, project)))
+        settings = load_settings(stack, project)
+        plan, analytics = plan_cloudwatch(stack, settings), plan_analytics(stack, settings)
+        alarms = (*plan.alarms, *(analytics.alarms if analytics else ()))
+        known = (files, Watched(plan.region, plan.agents, alarms, plan.composite_alarms))
         _plans[(project, stack)] = known
     return known[1]
 

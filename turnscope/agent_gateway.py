@@ -7,7 +7,6 @@ from turnscope.agent_environment import Gateway, Protocol, agent_environment
 from turnscope.deployment.deployment import Deployment
 from turnscope.deployment.docker_stack import export_root_certificate
 from turnscope.deployment.secret_values import values
-from turnscope.plans import plans
 
 
 def environment_of(deployment: Deployment, agent: str | None, protocol: Protocol) -> dict[str, str]:
@@ -21,7 +20,7 @@ def environment_of(deployment: Deployment, agent: str | None, protocol: Protocol
     name = agent or next(iter(settings.agents))
     if name not in settings.agents:
         raise UserError(f"There is no agent {name!r} in this stack; allowed: {', '.join(settings.agents)}.")
-    _, plan = plans(deployment.stack, settings, deployment.project.root)
+    plan = deployment.plan.signoz
     assert plan is not None  # noqa: S101 - a stack with the settings has the plan
     gateway = settings.signoz.gateway
     certificate = export_root_certificate(settings.signoz, plan, deployment.directory)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from cloudwatch.plan.model import CloudWatchPlan
+from turnscope.plans import StackPlan
 
 
-def console_links(plan: CloudWatchPlan) -> dict[str, str]:
+def console_links(plan: StackPlan) -> dict[str, str]:
     """Name -> address in the AWS console, for a stack in a real account."""
-    region = plan.region
+    cloudwatch, region = plan.cloudwatch, plan.cloudwatch.region
     suffix = "amazonaws.cn" if region.startswith("cn-") else "aws.amazon.com"
     if region.startswith("us-gov-"):
         suffix = "amazonaws-us-gov.com"
     console = f"https://{region}.console.{suffix}"
     base = f"{console}/cloudwatch/home?region={region}"
-    links = {f"dashboard {each.name}": f"{base}#dashboards/dashboard/{each.name}" for each in plan.dashboards}
-    links["alarms"] = f"{base}#alarmsV2:?~(search~'turnscope-{plan.stack}-)"
+    links = {f"dashboard {each.name}": f"{base}#dashboards/dashboard/{each.name}" for each in cloudwatch.dashboards}
+    links["alarms"] = f"{base}#alarmsV2:?~(search~'turnscope-{cloudwatch.stack}-)"
     links["saved queries"] = f"{base}#logsV2:logs-insights"
     if plan.analytics:
         links["Athena"] = f"{console}/athena/home?region={region}#/saved-queries"

@@ -12,26 +12,32 @@ from signoz.content.placeholders import ids_in
 from signoz.plan.model import SigNozPlan
 from signoz.plan.volumes import volumes
 from turnscope.plan_table_analytics import analytics_rows, analytics_summary
+from turnscope.plans import StackPlan
 
 Row = dict[str, Any]
 
 
-def describe(plan: CloudWatchPlan, signoz: SigNozPlan | None = None) -> dict[str, Any]:
-    """The plans as plain data for JSON: the stack, a count per kind, and a row per resource.
+def as_data(plan: StackPlan) -> dict[str, Any]:
+    """The plan as plain data for JSON: the stack, a count per kind, and a row per resource.
 
-    A secret never is in a plan, so none can be in here.
+    No plan holds a secret, so none can be in here.
     """
-    rows = [*rows_of(plan), *(signoz_rows(signoz) if signoz else ())]
+    rows = [
+        *cloudwatch_rows(plan.cloudwatch),
+        *(analytics_rows(plan.analytics) if plan.analytics else ()),
+        *map(alarm_row, plan.analytics.alarms if plan.analytics else ()),
+        *(signoz_rows(plan.signoz) if plan.signoz else ()),
+    ]
     return {
-        "stack": plan.stack,
-        "environment": plan.environment,
-        "region": plan.region,
+        "stack": plan.cloudwatch.stack,
+        "environment": plan.cloudwatch.environment,
+        "region": plan.cloudwatch.region,
         "counts": dict(Counter(row["kind"] for row in rows)),
         "resources": rows,
     }
 
 
-def rows_of(plan: CloudWatchPlan) -> Iterator[Row]:
+def cloudwatch_rows(plan: CloudWatchPlan) -> Iterator[Row]:
     for topic in plan.topics:
         yield {"kind": "topic", "name": topic.name, "severity": str(topic.severity)}
         for subscription in topic.subscriptions:
@@ -39,10 +45,6 @@ def rows_of(plan: CloudWatchPlan) -> Iterator[Row]:
             yield {"kind": "subscription", "name": f"{topic.name}/{subscription.kind}", "address": address}
     for agent in plan.agents:
         yield from _agent_rows(agent)
-    if plan.analytics:
-        yield from analytics_rows(plan.analytics)
-        for alarm in plan.analytics.alarms:
-            yield _alarm_row(alarm)
     for dashboard in plan.dashboards:
         yield {"kind": "dashboard", "name": dashboard.name, "widgets": len(dashboard.body["widgets"])}
     if plan.budget:
@@ -74,7 +76,7 @@ def _agent_rows(agent: AgentPlan) -> Iterator[Row]:
             "pattern": each.pattern,
         }
     for alarm in agent.alarms:
-        yield _alarm_row(alarm, agent=agent.name)
+        yield alarm_row(alarm, agent=agent.name)
     for composite in agent.composite_alarms:
         yield {
             "kind": "composite alarm",
@@ -88,7 +90,7 @@ def _agent_rows(agent: AgentPlan) -> Iterator[Row]:
         }
 
 
-def _alarm_row(alarm: MetricAlarm, **of: str) -> Row:
+def alarm_row(alarm: MetricAlarm, **of: str) -> Row:
     return {
         "kind": "alarm",
         "name": alarm.name,

@@ -63,7 +63,7 @@ def _bucket(bucket: Bucket) -> Row:
 
 
 def analytics_summary(row: Row) -> str | None:
-    """As `describe.summary`; None for a row that is not the analytics'."""
+    """As `plan_table.summary`; None for a row that is not the analytics'."""
     match row["kind"]:
         case "bucket":
             moves = [f"{storage_class} after {days} days" for storage_class, days in row["moves_after_days"].items()]

@@ -1,10 +1,12 @@
-"""A stack's two plans, from its settings and its lock file."""
+"""A stack's plan: what will exist, from its settings, its lock file and its content files."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analytics.plan.build import plan_analytics
+from analytics.plan.model import AnalyticsPlan
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import CloudWatchPlan
 from signoz.content.build import content_folder, plan_content
@@ -14,22 +16,37 @@ from stacks.settings.model import Settings
 from turnscope.deployment.image_lock import read_lock
 
 
-def plans(stack: str, settings: Settings, project: Path) -> tuple[CloudWatchPlan, SigNozPlan | None]:
-    """What will exist in CloudWatch, and on the Docker host (None for a stack without SigNoz).
+@dataclass(frozen=True)
+class StackPlan:
+    """Everything that a stack will hold; None for a part that its settings leave out."""
 
-    Raises `UserError` for a lock file that is none, and for content that is wrong.
+    cloudwatch: CloudWatchPlan
+    analytics: AnalyticsPlan | None
+    signoz: SigNozPlan | None
+
+
+def plan_stack(stack: str, settings: Settings, project: Path) -> StackPlan:
+    """The plan of `stack`. Reads files, asks no network.
+
+    Raises `UserError` for a lock file that is not valid, and for content that is wrong.
     """
-    signoz = None
-    if settings.signoz:
-        signoz = plan_signoz(
-            stack,
-            settings.signoz,
-            environment=settings.environment,
-            owner=settings.owner,
-            prices=settings.prices,
-            expires_on=settings.expires_on,
-            digests=read_lock(stack, project),
-        )
-        content = plan_content(stack, settings, folder=content_folder(stack, settings, project))
-        signoz = replace(signoz, content=content)
-    return plan_cloudwatch(stack, settings), signoz
+    return StackPlan(
+        cloudwatch=plan_cloudwatch(stack, settings),
+        analytics=plan_analytics(stack, settings),
+        signoz=_plan_signoz(stack, settings, project),
+    )
+
+
+def _plan_signoz(stack: str, settings: Settings, project: Path) -> SigNozPlan | None:
+    if not settings.signoz:
+        return None
+    plan = plan_signoz(
+        stack,
+        settings.signoz,
+        environment=settings.environment,
+        owner=settings.owner,
+        prices=settings.prices,
+        expires_on=settings.expires_on,
+        digests=read_lock(stack, project),
+    )
+    return replace(plan, content=plan_content(stack, settings, folder=content_folder(stack, settings, project)))

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from analytics.operations.bucket_events import read_rejected, read_stored
 from analytics.operations.comparison import Comparison, Hour, compare
-from analytics.operations.engine import query_engine
 from analytics.operations.log_events import read_log_events
 from analytics.operations.progress import Progress
 from analytics.operations.target import Target
@@ -52,7 +51,7 @@ def check(
     from_log = read_log_events(target, log_groups, events, since, to, progress)
     # After the log groups: what arrives in between is then not missed.
     progress("events in the bucket")
-    stored = read_stored(query_engine(target.client, target.settings, target.plan, progress), target, events, since)
+    stored = read_stored(target.query_engine(progress), target, events, since)
     if agent is not None:
         own = {(line.event, line.key) for line in from_log.events}
         stored = [row for row in stored if (row.event, row.key) in own]

@@ -1,4 +1,4 @@
-"""Athena's SQL, answered: by Athena, or on the local stack by what stands in for it."""
+"""What answers Athena's SQL."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from analytics.operations.progress import Progress
 from analytics.operations.retry_policy import patiently
 from analytics.plan.model import AnalyticsPlan
 from cloudwatch.clients import ClientFactory
-from core.environments import Environment
 from core.errors import UserError
-from stacks.settings.model import Settings
 
 POLL_SECONDS = (0.2, 0.5, 1.0, 2.0)
 """Waits between looks at a running query; the last for as long as it takes."""
@@ -39,27 +37,6 @@ class QueryEngine(Protocol):
     def run(self, sql: str) -> Answer:
         """Run a query. Raises `UserError` for one that fails, with the reason."""
         ...
-
-
-def query_engine(client: ClientFactory, settings: Settings, plan: AnalyticsPlan, progress: Progress) -> QueryEngine:
-    """What answers queries of the stack."""
-    if settings.environment == Environment.LOCAL:
-        return LabEngine(client, settings, plan)
-    return AthenaEngine(client, plan, progress)
-
-
-class LabEngine:
-    """lab: DuckDB over the files that are in the emulator's bucket."""
-
-    def __init__(self, client: ClientFactory, settings: Settings, plan: AnalyticsPlan) -> None:
-        self._client, self._settings, self._plan = client, settings, plan
-
-    def run(self, sql: str) -> Answer:
-        from lab import athena_engine
-
-        # Anew for each query: it holds the files as they are when it is made.
-        found = athena_engine.connect(self._client, str(self._settings.environment), self._plan.database).run(sql)
-        return Answer(found.columns, found.rows)
 
 
 class AthenaEngine:

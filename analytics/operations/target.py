@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from analytics.operations.engine import AthenaEngine, QueryEngine
+from analytics.operations.progress import Progress
 from analytics.plan.build import plan_analytics
 from analytics.plan.model import AnalyticsPlan
 from cloudwatch.clients import ClientFactory, client_factory
-from core.environments import Environment
 from core.errors import UserError
-from core.project import find_project
-from stacks.settings.loading import load
 from stacks.settings.model import Settings
 
 
@@ -22,6 +22,12 @@ class Target:
     plan: AnalyticsPlan
     client: ClientFactory
     account_id: str
+    local_engine: QueryEngine | None = None
+    """Answers in Athena's place, for a local stack."""
+
+    def query_engine(self, progress: Progress) -> QueryEngine:
+        """What answers queries of the stack."""
+        return self.local_engine or AthenaEngine(self.client, self.plan, progress)
 
     @property
     def data_bucket(self) -> str:
@@ -42,24 +48,21 @@ class Target:
         return (event,) if event else tuple(kept)
 
 
-def target(stack: str) -> Target:
-    """Raises `UserError` for a stack without analytics, one that is not up, and where AWS does not answer."""
-    project = find_project()
-    settings = load(stack, project.root)
+LocalEngine = Callable[[ClientFactory, str], QueryEngine]
+"""From a stack's clients and its database to what answers queries in Athena's place."""
+
+
+def target(stack: str, settings: Settings, local_engine: LocalEngine | None = None) -> Target:
+    """Raises `UserError` for a stack without analytics, and where AWS does not answer."""
     plan = plan_analytics(stack, settings)
     if plan is None:
         raise UserError(
             f"Stack {stack} has no analytics: set turnscope:analytics in stacks/Pulumi.{stack}.yaml "
             "(docs/how-to/analytics.md)."
         )
-    if settings.environment == Environment.LOCAL:
-        from lab import emulator
-
-        if emulator.status(project.stack_directory(stack)) is None:
-            raise UserError(f"Stack {stack} is not up: run `turnscope up {stack}` first.")
     client = client_factory(settings)
     try:
         account_id = client("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
         raise UserError(f"AWS does not say whose account this is: {error}", exit_code=1) from None
-    return Target(settings, plan, client, account_id)
+    return Target(settings, plan, client, account_id, local_engine(client, plan.database) if local_engine else None)

@@ -1,10 +1,9 @@
-"""From settings to the CloudWatch half of a stack."""
+"""From settings to what a stack holds in CloudWatch."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from analytics.plan.build import plan_analytics
 from cloudwatch.plan.alarms import ActionStrategy, AlarmFactory, plan_alarms, prefixed_names, runbooks_below
 from cloudwatch.plan.dashboards import plan_agent_dashboard, plan_overview
 from cloudwatch.plan.metric_filters import Metrics, agent_namespace, plan_metric_filters
@@ -30,7 +29,6 @@ def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
         agents=agents,
         dashboards=dashboards,
         budget=plan_budget(stack, settings.budget, analytics=settings.analytics is not None),
-        analytics=plan_analytics(stack, settings),
     )
 
 

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from core.secrets.reference import SecretRef
-
-if TYPE_CHECKING:
-    from analytics.plan.model import AnalyticsPlan
 
 
 class Severity(StrEnum):
@@ -253,7 +250,7 @@ class AgentPlan:
 
 @dataclass(frozen=True)
 class CloudWatchPlan:
-    """The CloudWatch half of a stack."""
+    """What a stack holds in CloudWatch, apart from the alarms on its analytics (`analytics.plan`)."""
 
     stack: str
     environment: str
@@ -262,7 +259,6 @@ class CloudWatchPlan:
     agents: tuple[AgentPlan, ...]
     dashboards: tuple[Dashboard, ...]
     budget: Budget | None
-    analytics: AnalyticsPlan | None = None
 
     @property
     def metric_filters(self) -> tuple[MetricFilter, ...]:
@@ -270,9 +266,7 @@ class CloudWatchPlan:
 
     @property
     def alarms(self) -> tuple[MetricAlarm, ...]:
-        """Of agents and, if there are, of the analytics."""
-        analytics = self.analytics.alarms if self.analytics else ()
-        return (*(each for agent in self.agents for each in agent.alarms), *analytics)
+        return tuple(each for agent in self.agents for each in agent.alarms)
 
     @property
     def composite_alarms(self) -> tuple[CompositeAlarm, ...]:

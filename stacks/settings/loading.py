@@ -93,19 +93,14 @@ def _own(stack: str, project: Path) -> Document:
     return own
 
 
-def load_from_engine(project: Path) -> Settings:
-    """The settings of the stack that the engine is running, so that `pulumi up -c` and `--config-file` count.
+def load_configuration(
+    stack: str, config: Mapping[str, str], encrypted_keys: Collection[str], project: Path
+) -> Settings:
+    """The settings in a stack's configuration as the engine has it: `namespace:key` -> text, values decrypted.
 
-    The engine decrypts a structured value as a whole; the secrets in it are replaced by references at once. Plain
-    text beside an encrypted value cannot be told from it here; `load` refuses it.
+    The engine decrypts a structured value as a whole: the secrets in those of `encrypted_keys` are replaced by
+    references at once. Plain text beside an encrypted value cannot be distinguished from it here; `load` refuses it.
     """
-    import pulumi  # here: it takes half a second, which `load` has no use for
-    from pulumi.runtime import config as engine
-
-    # The released language host passes the configuration by environment, the automation API sets it in the SDK.
-    config: dict[str, str] = {**engine.get_config_env(), **engine.CONFIG.get()}
-    encrypted_keys = engine.get_config_secret_keys_env()
-    stack = pulumi.get_stack()
     own = Document(f"configuration of stack {stack}", {})
     encrypted: set[str] = set()
     for key, text in config.items():
@@ -114,7 +109,7 @@ def load_from_engine(project: Path) -> Settings:
             own.problems.append(Problem(own.file, None, f"{key}: {hint}"))
         if namespace == NAMESPACE and text != INHERITED:
             own.data[name] = _of_text(name, text)
-            if engine.is_config_secret(key) or key in encrypted_keys:
+            if key in encrypted_keys:
                 encrypted.add(name)
     private = project / PRIVATE / stack
     return _validated(f"the settings of stack {stack}", own, _base(project), encrypted, private=private)

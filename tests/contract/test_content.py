@@ -23,7 +23,7 @@ from stacks.settings.loading import load
 from tests.contract.emission import Emission
 from tests.contract.exceptions import EXCEPTIONS
 from tests.contract.names import paths
-from turnscope.plans import plans
+from turnscope.plans import plan_stack
 
 ROOT = Path(__file__).parents[2]
 NOT_MINE = {"@timestamp", "@message", "@logStream", "@log"}
@@ -32,7 +32,7 @@ NOT_MINE = {"@timestamp", "@message", "@logStream", "@log"}
 
 @pytest.fixture(scope="module")
 def content() -> ContentPlan:
-    _, signoz = plans("local", load("local", ROOT), ROOT)
+    signoz = plan_stack("local", load("local", ROOT), ROOT).signoz
     assert signoz
     return signoz.content
 

@@ -16,9 +16,13 @@ import pytest
 from lab import emulator
 from stacks.settings.loading import load
 from stacks.settings.model import Settings
+from turnscope.plans import StackPlan, plan_stack
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("Pulumi.yaml", "__main__.py", "stacks", "cloudwatch", "signoz", "templates", "turnscope")
+COPIED = (
+    "Pulumi.yaml", "__main__.py", "analytics", "cloudwatch", "core", "lab", "signoz", "simulate", "stacks", "templates",
+    "toolchain", "turnscope",
+)  # fmt: skip
 STACK = """\
 config:
   turnscope:environment: local
@@ -44,6 +48,10 @@ class Checkout:
     @property
     def settings(self) -> Settings:
         return load("local", self.root)
+
+    @property
+    def plan(self) -> StackPlan:
+        return plan_stack("local", self.settings, self.root)
 
     def turnscope(self, *arguments: str, timeout_seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run the command line here, as a user without a terminal does."""

@@ -16,7 +16,6 @@ import yaml
 
 from analytics.plan.model import AnalyticsPlan
 from cloudwatch.clients import client_factory
-from cloudwatch.plan.build import plan_cloudwatch
 from lab import emulator
 from tests.integration.conftest import Checkout, make_checkout
 from turnscope.deployment.leftovers import leftovers
@@ -72,7 +71,7 @@ def by_hand(checkout: Checkout, command: str) -> subprocess.CompletedProcess[str
 
 
 def plan_of(checkout: Checkout) -> AnalyticsPlan:
-    plan = plan_cloudwatch("local", checkout.settings).analytics
+    plan = checkout.plan.analytics
     assert plan
     return plan
 
@@ -90,7 +89,7 @@ def changed(output: str, kind: str) -> set[str]:
 def test_up_makes_everything_and_connects_it(stack: Checkout) -> None:
     up(stack)
     plan, client = plan_of(stack), client_factory(stack.settings)
-    present = set(leftovers(plan_cloudwatch("local", stack.settings), client))
+    present = set(leftovers(stack.plan, client))
     assert {f"bucket {bucket.name(ACCOUNT)}" for bucket in plan.buckets} <= present
     assert {f"delivery stream {stream.name}" for stream in plan.streams} <= present
     assert {f"role {role.name}" for role in plan.roles} <= present
@@ -197,7 +196,7 @@ def test_kept_data_outlives_the_stack_and_is_taken_up_again(stack: Checkout, por
     # By hand: `turnscope teardown` ends the emulator, which would forget the bucket too.
     destroyed = by_hand(stack, "destroy --yes --skip-preview")
     assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
-    left = leftovers(plan_cloudwatch("local", stack.settings), client)
+    left = leftovers(stack.plan, client)
     assert left == [f"bucket {name}"]
     assert [each["Key"] for each in client("s3").list_objects_v2(Bucket=name)["Contents"]] == [key]
     assert all(client("s3").get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values())

@@ -22,7 +22,6 @@ import pytest
 from analytics.plan.model import AnalyticsPlan
 from analytics.plan.queries import STAGE_BUCKET
 from cloudwatch.clients import ClientFactory, client_factory
-from cloudwatch.plan.build import plan_cloudwatch
 from core.events import SESSION_ANALYTICS, VOICE_METRICS
 from lab import athena_engine, emulator, firehose
 from lab.generate import generate
@@ -102,7 +101,7 @@ def stack(checkout: Checkout) -> Stack:
     run = checkout.turnscope("up", "local", "--yes", timeout_seconds=300)
     assert run.returncode == 0, run.stdout + run.stderr
     settings = checkout.settings
-    plan = plan_cloudwatch("local", settings)
+    plan = checkout.plan
     assert plan.analytics is not None
     now = datetime.datetime.now(datetime.UTC)
     expensive = (now - datetime.timedelta(days=2)).date()
@@ -111,7 +110,7 @@ def stack(checkout: Checkout) -> Stack:
         directory,
         client_factory(settings),
         plan.analytics,
-        plan.agents[0].log_group.name,
+        plan.cloudwatch.agents[0].log_group.name,
         Given(events, plan.analytics.tables, settings.prices, settings.saved_queries, now),
     )
 

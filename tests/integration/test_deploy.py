@@ -16,7 +16,6 @@ from rich.console import Console
 
 import toolchain
 from cloudwatch.clients import client_factory
-from cloudwatch.plan.build import plan_cloudwatch
 from core.project import Project
 from tests.integration.conftest import Checkout
 from turnscope.deployment.backend import engine_environment
@@ -63,9 +62,9 @@ def test_up_makes_what_the_plan_says(checkout: Checkout) -> None:
     before = checkout.stack_file.read_bytes()
     out = succeeded(checkout.turnscope("up", "local", "--yes"))
     assert "lab: AWS is emulated" in out
-    plan = plan_cloudwatch("local", checkout.settings)
+    plan = checkout.plan.cloudwatch
     client = client_factory(checkout.settings)
-    present = leftovers(plan, client)
+    present = leftovers(checkout.plan, client)
     assert {f"alarm {each.name}" for each in (*plan.alarms, *plan.composite_alarms)} <= set(present)
     assert {f"dashboard {each.name}" for each in plan.dashboards} <= set(present)
     assert {f"saved query {each.name}" for agent in plan.agents for each in agent.saved_queries} <= set(present)
@@ -209,8 +208,7 @@ def test_teardown_leaves_nothing(checkout: Checkout) -> None:
     tools = toolchain.ensure(toolchain.AWS_PARTS, assume_yes=True, console=Console())
     environment = engine_environment(Project(checkout.root), settings.environment, tools.env)
     assert environment["PULUMI_BACKEND_URL"].startswith("file://")
-    plan = plan_cloudwatch("local", settings)
-    assert leftovers(plan, client_factory(settings))
+    assert leftovers(checkout.plan, client_factory(settings))
     out = succeeded(checkout.turnscope("teardown", "local", "--yes"))
     assert "nothing of this stack is left" in out
     assert checkout.stack_file.exists()

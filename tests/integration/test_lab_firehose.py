@@ -25,7 +25,6 @@ from analytics.operations.comparison import Logged
 from analytics.plan.model import AnalyticsPlan
 from analytics.validation_function import HANDLER, schema
 from cloudwatch.clients import ClientFactory, client_factory
-from cloudwatch.plan.build import plan_cloudwatch
 from core.events import SESSION_ANALYTICS, VOICE_METRICS
 from lab import emulator, firehose
 from lab.generate import generate
@@ -108,7 +107,7 @@ def stack(checkout: Checkout) -> Iterator[Stack]:
     directory = checkout.root / ".turnscope" / "local"
     run = checkout.turnscope("up", "local", "--yes", timeout_seconds=300)
     assert run.returncode == 0, run.stdout + run.stderr
-    plan = plan_cloudwatch("local", checkout.settings).analytics
+    plan = checkout.plan.analytics
     assert plan
     yield Stack(directory, checkout.settings, client_factory(checkout.settings), plan)
     emulator.stop(directory)

@@ -15,7 +15,6 @@ import pytest
 
 from cloudwatch.plan.model import (
     AgentPlan,
-    CloudWatchPlan,
     Comparison,
     CompositeAlarm,
     LogGroup,
@@ -29,6 +28,7 @@ from cloudwatch.plan.model import (
 from lab import emulator, notifications
 from lab.cloudwatch_worker import Worker, clients_of
 from lab.emulator import Emulator
+from lab.plan_source import Watched
 from lab.state_dir import StateDir, read_json
 
 REGION = "eu-central-1"
@@ -53,7 +53,7 @@ def client(running: Emulator) -> Client:
     return lambda service: session.client(service, endpoint_url=running.url)
 
 
-def plan(name: str) -> CloudWatchPlan:
+def plan(name: str) -> Watched:
     """A slow-turns alarm below a composite alarm; everything is named after `name`."""
     metric = Metric(f"Test/{name}", "TtftSeconds", "Seconds")
     group = LogGroup("log-group", f"/agents/{name}", True, 1, "aws", False)
@@ -85,7 +85,7 @@ def plan(name: str) -> CloudWatchPlan:
     )
     composite = CompositeAlarm("any", f"{name}-any", "", "", Severity.CRITICAL, "", (alarm.name,))
     agent = AgentPlan(name, metric.namespace, group, (), (metric_filter,), (alarm,), (composite,))
-    return CloudWatchPlan("local", "local", REGION, (), (agent,), (), None)
+    return Watched(REGION, (agent,), agent.alarms, agent.composite_alarms)
 
 
 class Stack:

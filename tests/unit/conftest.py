@@ -11,6 +11,7 @@ import pytest
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import CloudWatchPlan
 from stacks.settings.loading import validate
+from stacks.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,9 +28,14 @@ SIGNOZ: dict[str, Any] = {
     "clickhouse": {"password": SECURE},
     "collector": {"tokens": [SECURE]},
 }
-"""The least settings of the Docker half."""
+"""The least settings of SigNoz."""
 
 MakePlan = Callable[..., CloudWatchPlan]
+
+
+def settings_with(**over: Any) -> Settings:
+    """The least settings, and what is given over them."""
+    return validate({**MINIMAL, **over}, source=Path("test"))
 
 
 @pytest.fixture
@@ -37,6 +43,6 @@ def make_plan() -> MakePlan:
     """`make_plan(stack="dev", **settings)`: a plan from the least settings and what is given over them."""
 
     def make(stack: str = "dev", **over: Any) -> CloudWatchPlan:
-        return plan_cloudwatch(stack, validate({**MINIMAL, **over}, source=Path("test")))
+        return plan_cloudwatch(stack, settings_with(**over))
 
     return make

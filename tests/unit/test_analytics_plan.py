@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.plan.build import STACK_MAXIMUM_CHARACTERS
+from analytics.plan.build import STACK_MAXIMUM_CHARACTERS, plan_analytics
 from analytics.plan.model import AnalyticsPlan
 from analytics.plan.schema import columns, refused_changes, refused_table_changes
 from cloudwatch.plan.build import plan_cloudwatch
@@ -21,12 +21,14 @@ from cloudwatch.plan.model import MetricStat
 from core.environments import Environment
 from core.errors import UserError
 from core.events import EVENTS, Field, FieldType
+from lab import plan_source
 from stacks.settings.analytics import ExtraFields, Lifecycle
 from stacks.settings.loading import validate
 from stacks.settings.model import Settings
-from tests.unit.conftest import MINIMAL, ROOT, MakePlan
+from tests.unit.conftest import MINIMAL, ROOT, MakePlan, settings_with
 from turnscope.deployment.schema_guard import TABLE, refuse_schema_changes
-from turnscope.plan_table import rows_of, summary
+from turnscope.plan_table import as_data, summary
+from turnscope.plans import StackPlan
 
 RELEASED = json.loads(Path(__file__).with_name("test_analytics_released_columns.json").read_text())
 ACCOUNT = "123456789012"
@@ -38,8 +40,8 @@ PROD = {
 COPY = {"bucket_arn": "arn:aws:s3:::copy"}
 
 
-def analytics(make_plan: MakePlan, over: dict[str, Any] | None = None, **settings: Any) -> AnalyticsPlan:
-    found = make_plan(**settings, analytics=over or {}).analytics
+def analytics(over: dict[str, Any] | None = None, stack: str = "dev", **settings: Any) -> AnalyticsPlan:
+    found = plan_analytics(stack, settings_with(**settings, analytics=over or {}))
     assert found
     return found
 
@@ -53,23 +55,23 @@ def problems(over: dict[str, Any], **settings: Any) -> str:
 # What feeds what
 
 
-def test_firehoses_own_log_is_never_subscribed(make_plan: MakePlan) -> None:
+def test_firehoses_own_log_is_never_subscribed() -> None:
     """It would feed the stream with its own errors, for ever."""
-    plan = analytics(make_plan, agents={"a": {}, "b": {}})
+    plan = analytics(agents={"a": {}, "b": {}})
     subscribed = {each.log_group_name for each in plan.subscriptions}
     assert subscribed == {"/aws/livekit/a", "/aws/livekit/b"}
     assert subscribed.isdisjoint({plan.error_log_group, plan.validation_log_group})
 
 
-def test_no_log_group_has_more_than_the_two_filters_that_aws_allows(make_plan: MakePlan) -> None:
-    plan = analytics(make_plan, agents={"a": {}, "b": {}})
+def test_no_log_group_has_more_than_the_two_filters_that_aws_allows() -> None:
+    plan = analytics(agents={"a": {}, "b": {}})
     groups = [each.log_group_name for each in plan.subscriptions]
     assert max(map(groups.count, groups)) <= 2
     assert len(EVENTS) <= 2, "a third event needs another way than a filter of its own"
 
 
-def test_every_event_goes_into_its_own_stream_table_and_prefix(make_plan: MakePlan) -> None:
-    plan = analytics(make_plan)
+def test_every_event_goes_into_its_own_stream_table_and_prefix() -> None:
+    plan = analytics()
     for each in plan.subscriptions:
         stream = next(stream for stream in plan.streams if stream.key == each.stream_key)
         assert each.pattern == stream.event
@@ -79,9 +81,9 @@ def test_every_event_goes_into_its_own_stream_table_and_prefix(make_plan: MakePl
 
 
 @pytest.mark.parametrize("by_agent", [False, True])
-def test_athena_looks_where_firehose_writes(make_plan: MakePlan, by_agent: bool) -> None:
+def test_athena_looks_where_firehose_writes(by_agent: bool) -> None:
     """The projection's template and the stream's prefix name the same folders."""
-    plan = analytics(make_plan, {"partition_by_agent": by_agent}, agents={"a": {}, "b": {}})
+    plan = analytics({"partition_by_agent": by_agent}, agents={"a": {}, "b": {}})
     for stream, table in zip(plan.streams, plan.tables, strict=True):
         written = stream.prefix.replace("!{timestamp:yyyy/MM/dd/HH}", "HOUR")
         written = written.replace("!{partitionKeyFromLambda:agent_name}", "AGENT")
@@ -90,8 +92,8 @@ def test_athena_looks_where_firehose_writes(make_plan: MakePlan, by_agent: bool)
         assert ("AGENT" in written) == by_agent
 
 
-def test_a_partition_exists_for_every_agent_and_for_those_nobody_named(make_plan: MakePlan) -> None:
-    plan = analytics(make_plan, {"partition_by_agent": True}, agents={"a": {}, "b": {}})
+def test_a_partition_exists_for_every_agent_and_for_those_nobody_named() -> None:
+    plan = analytics({"partition_by_agent": True}, agents={"a": {}, "b": {}})
     assert all(table.by_agent == ("a", "b", "other") for table in plan.tables)
 
 
@@ -140,32 +142,30 @@ def test_a_table_may_gain_any_field_and_lose_or_change_none(fields: list[Field],
     assert len(refused_changes(types(fields), types(changed))) == 1
 
 
-def test_a_changed_layout_of_files_is_refused(make_plan: MakePlan) -> None:
+def test_a_changed_layout_of_files_is_refused() -> None:
     """Files written before would lie where Athena no longer looks."""
-    before, after = (
-        analytics(make_plan, {"partition_by_agent": by_agent}).tables[0].as_deployed() for by_agent in (False, True)
-    )
+    before, after = (analytics({"partition_by_agent": by_agent}).tables[0].as_deployed() for by_agent in (False, True))
     assert "partition_by_agent" in refused_table_changes(before, after)[0]
     assert refused_table_changes(before, before) == []
 
 
-def test_the_command_line_refuses_before_anything_is_touched_and_names_everything(make_plan: MakePlan) -> None:
+def test_the_command_line_refuses_before_anything_is_touched_and_names_everything() -> None:
     extra = {"voice_metrics": {"room.size": {"type": "count"}, "floor": {"type": "text"}}}
-    plan = analytics(make_plan, {"extra_fields": extra})
+    plan = analytics({"extra_fields": extra})
     state = [{"type": TABLE, "outputs": {"name": table.event, **table.as_deployed()}} for table in plan.tables]
     refuse_schema_changes(plan, state)
     changed = {"voice_metrics": {"room.size": {"type": "number"}}}
     with pytest.raises(UserError) as caught:
-        refuse_schema_changes(analytics(make_plan, {"extra_fields": changed}), state)
+        refuse_schema_changes(analytics({"extra_fields": changed}), state)
     assert caught.value.exit_code == 2
     assert "table voice_metrics: room.size: bigint became double" in str(caught.value)
     assert "table voice_metrics: floor: removed" in str(caught.value)
     refuse_schema_changes(plan, [{**each, "delete": True} for each in state])
 
 
-def test_extra_fields_become_columns_behind_the_shipped_ones(make_plan: MakePlan) -> None:
+def test_extra_fields_become_columns_behind_the_shipped_ones() -> None:
     extra = {"voice_metrics": {"room.size": {"type": "count", "meaning": "People"}}}
-    table = analytics(make_plan, {"extra_fields": extra}).table("voice_metrics")
+    table = analytics({"extra_fields": extra}).table("voice_metrics")
     assert [column.type for column in table.columns[-1:]] == ["struct<size:bigint>"]
     assert {column.name: column.type for column in table.columns[:-1]} == RELEASED["voice_metrics"]
 
@@ -189,8 +189,8 @@ def test_every_shipped_event_can_have_extra_fields() -> None:
     assert set(ExtraFields.model_fields) == set(EVENTS)
 
 
-def test_no_column_needs_quotes_in_sql(make_plan: MakePlan) -> None:
-    for table in analytics(make_plan).tables:
+def test_no_column_needs_quotes_in_sql() -> None:
+    for table in analytics().tables:
         names = [column.name for column in table.columns]
         assert all(re.fullmatch("[a-z][a-z0-9_]*", name) for name in names)
         assert set(names).isdisjoint(table.partition_keys)
@@ -210,11 +210,9 @@ def test_no_column_needs_quotes_in_sql(make_plan: MakePlan) -> None:
         ("prod", True, True),
     ],
 )
-def test_data_is_emptied_at_teardown_only_where_it_may_be(
-    make_plan: MakePlan, environment: str, keep_data: bool | None, kept: bool
-) -> None:
+def test_data_is_emptied_at_teardown_only_where_it_may_be(environment: str, keep_data: bool | None, kept: bool) -> None:
     settings = PROD if environment == "prod" else {"environment": environment}
-    bucket = analytics(make_plan, {"keep_data": keep_data}, **settings).data_bucket
+    bucket = analytics({"keep_data": keep_data}, **settings).data_bucket
     assert bucket.keep is kept
     assert bucket.empty_on_delete is not kept
     assert bucket.protect is (environment == "prod")
@@ -225,8 +223,8 @@ def test_prod_cannot_give_its_data_up() -> None:
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging"])
-def test_versions_are_kept_where_data_is(make_plan: MakePlan, environment: str) -> None:
-    bucket = analytics(make_plan, environment=environment).data_bucket
+def test_versions_are_kept_where_data_is(environment: str) -> None:
+    bucket = analytics(environment=environment).data_bucket
     assert bucket.versioned is (environment == "staging")
     assert bool(bucket.noncurrent_days) is bucket.versioned, "old versions would be kept, and paid for, for ever"
 
@@ -254,9 +252,9 @@ def test_whatever_lifecycle_is_accepted_s3_accepts_too(days: dict[str, int | Non
         assert life.expire_days - life.cold_days >= 90
 
 
-def test_data_only_moves_to_classes_that_athena_reads(make_plan: MakePlan) -> None:
+def test_data_only_moves_to_classes_that_athena_reads() -> None:
     life = {"warm_days": 30, "cold_days": 60, "expire_days": 150}
-    bucket = analytics(make_plan, {"lifecycle": life}).data_bucket
+    bucket = analytics({"lifecycle": life}).data_bucket
     assert [(each.days, each.storage_class) for each in bucket.transitions] == [(30, "STANDARD_IA"), (60, "GLACIER_IR")]
     assert dict(bucket.expire_days_by_prefix) == {"errors/": 30}
 
@@ -286,8 +284,8 @@ def test_traps_are_refused_with_what_is_allowed(over: dict[str, Any], settings: 
 
 
 @pytest.mark.parametrize("stack", ["dev", "My.Feature_1", "x" * STACK_MAXIMUM_CHARACTERS])
-def test_names_are_as_aws_wants_them(make_plan: MakePlan, stack: str) -> None:
-    plan = analytics(make_plan, {"versioning": True, "replication": COPY}, stack=stack)
+def test_names_are_as_aws_wants_them(stack: str) -> None:
+    plan = analytics({"versioning": True, "replication": COPY}, stack=stack)
     for bucket in plan.buckets:
         assert re.fullmatch("[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket.name(ACCOUNT))
     assert re.fullmatch("[a-z0-9_]{1,255}", plan.database)
@@ -295,21 +293,19 @@ def test_names_are_as_aws_wants_them(make_plan: MakePlan, stack: str) -> None:
     assert all(re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", stream.name) for stream in plan.streams)
 
 
-def test_a_stack_whose_name_does_not_fit_into_a_buckets_is_refused(make_plan: MakePlan) -> None:
+def test_a_stack_whose_name_does_not_fit_into_a_buckets_is_refused() -> None:
     with pytest.raises(UserError, match=f"at most {STACK_MAXIMUM_CHARACTERS} characters"):
-        analytics(make_plan, stack="x" * (STACK_MAXIMUM_CHARACTERS + 1))
+        analytics(stack="x" * (STACK_MAXIMUM_CHARACTERS + 1))
 
 
 def test_alarms_watch_this_stacks_delivery_speak_and_have_a_page(make_plan: MakePlan) -> None:
-    whole = make_plan(analytics={})
-    plan = whole.analytics
-    assert plan
+    plan, agents = analytics(), make_plan()
     watched = {dict(stat.metric.dimensions).popitem() for alarm in plan.alarms for stat in alarm.stats}
     assert watched == {("DeliveryStreamName", stream.name) for stream in plan.streams} | {
         ("FunctionName", plan.validation_function)
     }
-    assert set(plan.alarms) <= set(whole.alarms)
-    assert len({alarm.name for alarm in whole.alarms}) == len(whole.alarms)
+    names = [alarm.name for alarm in (*plan.alarms, *agents.alarms, *agents.composite_alarms)]
+    assert len(set(names)) == len(names)
     for alarm in plan.alarms:
         page = ROOT / "docs" / "runbooks" / Path(alarm.runbook_url).name
         assert page.is_file()
@@ -318,23 +314,32 @@ def test_alarms_watch_this_stacks_delivery_speak_and_have_a_page(make_plan: Make
         assert alarm.notifies
 
 
-def test_delivery_is_late_only_after_several_buffers(make_plan: MakePlan) -> None:
-    plan = analytics(make_plan, {"buffer_seconds": 900, "delivery_delay_minutes": 45})
+def test_delivery_is_late_only_after_several_buffers() -> None:
+    plan = analytics({"buffer_seconds": 900, "delivery_delay_minutes": 45})
     late = [alarm for alarm in plan.alarms if "delayed" in alarm.key]
     assert {alarm.threshold for alarm in late} == {2700}
     assert all(isinstance(alarm.series[0], MetricStat) and alarm.series[0].statistic == "Maximum" for alarm in late)
 
 
 def test_every_row_of_the_plan_says_something(make_plan: MakePlan) -> None:
-    rows = [row for row in rows_of(make_plan(analytics={})) if row["kind"] not in ("role", "subscription")]
+    data = as_data(StackPlan(make_plan(analytics={}), analytics(), None))
+    rows = [row for row in data["resources"] if row["kind"] not in ("role", "subscription")]
     assert {"bucket", "table", "delivery stream", "workgroup", "Athena query"} <= {row["kind"] for row in rows}
     assert all(summary(row) for row in rows if not row["kind"].endswith("(existing)"))
 
 
 def test_a_stack_without_analytics_has_nothing_of_them(make_plan: MakePlan) -> None:
-    plan = make_plan()
-    assert plan.analytics is None
-    assert not any("analytics" in alarm.name for alarm in plan.alarms)
+    assert plan_analytics("dev", settings_with()) is None
+    assert not any("analytics" in alarm.name for alarm in make_plan(analytics={}).alarms)
+
+
+def test_the_emulator_evaluates_the_alarms_on_the_analytics_too(tmp_path: Path, make_plan: MakePlan) -> None:
+    (tmp_path / "stacks").mkdir()
+    own = {f"turnscope:{key}": value for key, value in {**MINIMAL, "analytics": {}}.items()}
+    (tmp_path / "stacks" / "base.yaml").write_text("{}\n")
+    (tmp_path / "stacks" / "Pulumi.dev.yaml").write_text(json.dumps({"config": own}))
+    watched = plan_source.load(tmp_path, "dev")
+    assert set(watched.alarms) == {*analytics().alarms, *make_plan().alarms}
 
 
 def test_the_budget_counts_what_the_analytics_cost() -> None:

@@ -25,9 +25,10 @@ from core.errors import UserError
 from core.secrets.reference import SecretRef
 from stacks.settings import reference
 from stacks.settings.documents import Location, dotted
-from stacks.settings.loading import load, load_from_engine, merge, secret_value, stacks
+from stacks.settings.loading import load, merge, secret_value, stacks
 from stacks.settings.model import Settings
 from stacks.settings.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
+from turnscope.program import load_from_engine
 
 ROOT = Path(__file__).parents[2]
 LEAST_BASE = """\

@@ -1,31 +1,28 @@
-"""`turnscope analytics`: ask, check and mend the analytics of a stack."""
+"""`turnscope analytics`: query a stack's events, check that none is missing, send them again."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import os
-import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from analytics.operations.progress import shown
+from core.environments import Environment
 from core.errors import UserError
+from turnscope.console import console
+from turnscope.options import Json, Yes, assumes_yes, project_and_settings
 
-# What touches AWS or the emulator is imported by the command that needs it, as in turnscope.app.
+if TYPE_CHECKING:
+    from analytics.operations.target import Target
 
 analytics = typer.Typer(help="Events in S3 and Athena: ask, check, send again.", no_args_is_help=True)
-
-_width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
-console = Console(highlight=False, soft_wrap=True, width=_width)
 
 Stack = Annotated[str, typer.Argument(help="The stack, with analytics (turnscope:analytics).")]
 Agent = Annotated[str | None, typer.Option(help="One agent's log group alone.")]
 Event = Annotated[str | None, typer.Option(help="One event alone: voice_metrics or session_analytics.")]
 To = Annotated[str | None, typer.Option("--to", help="Until when. Default: now.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FROM_HELP = "ISO 8601 (UTC without an offset), or so long ago: -90m, -24h, -7d."
 
 
@@ -38,12 +35,10 @@ def query(
 ) -> None:
     """List a stack's named queries, or run one."""
     from analytics.operations import named
-    from analytics.operations.engine import query_engine
-    from analytics.operations.target import target
 
     if as_json and as_csv:
         raise UserError("--json, --csv: allowed: one of them.")
-    found = target(stack)
+    found = _target(stack)
     queries = named.deployed(found)
     if name is None:
         if as_csv:
@@ -55,7 +50,7 @@ def query(
         return
     wanted = named.find(queries, name)
     with shown() as show:
-        answer = query_engine(found.client, found.settings, found.plan, show).run(wanted.sql)
+        answer = found.query_engine(show).run(wanted.sql)
     if as_json:
         print(named.as_json(answer))
     elif as_csv:
@@ -78,11 +73,10 @@ def check(
 ) -> None:
     """Compare log groups and bucket by the hour; exit 1 where events are missing."""
     from analytics.operations import check as checking
-    from analytics.operations.target import target
     from analytics.operations.times import range_of
 
     first, last = range_of(since, to, datetime.datetime.now(datetime.UTC))
-    found = target(stack)
+    found = _target(stack)
     with shown() as show:
         checked = checking.check(found, since=first, to=last, agent=agent, event=event, progress=show)
     if as_json:
@@ -104,16 +98,15 @@ def replay(
         bool, typer.Option("--all", help="Also what the bucket has; queries read each event once.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; CI=true does the same.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Send events of the log groups again: those that the bucket lacks."""
     from analytics.operations import check as checking
     from analytics.operations import replay as replaying
-    from analytics.operations.target import target
     from analytics.operations.times import range_of
 
     first, last = range_of(since, to, datetime.datetime.now(datetime.UTC))
-    found = target(stack)
+    found = _target(stack)
     with shown() as show:
         lines, notes = replaying.lines_to_send(
             found, since=first, to=last, agent=agent, event=event, everything=everything, progress=show
@@ -131,10 +124,24 @@ def replay(
         )
     if dry_run:
         return
-    replaying.ask(planned, assume_yes=yes or os.environ.get("CI", "").lower() in ("1", "true"))
+    replaying.ask(planned, assume_yes=assumes_yes(yes))
     with shown() as show:
         sent = replaying.send(found.client("firehose"), planned, show)
     console.print(
         f"Sent {sent} events again; they arrive within {checking.delivery_delay_seconds(found)} s. "
         f"Then: turnscope analytics check {stack}"
     )
+
+
+def _target(stack: str) -> Target:
+    """The stack and what answers its queries: Athena, or the lab's engine for a local stack."""
+    from analytics.operations.target import target
+    from turnscope.deployment.local_aws import LocalAws
+
+    project, settings = project_and_settings(stack)
+    if settings.environment != Environment.LOCAL:
+        return target(stack, settings)
+    LocalAws(project.root, project.stack_directory(stack), stack).require_running()
+    from lab.athena_engine import LabEngine
+
+    return target(stack, settings, LabEngine)

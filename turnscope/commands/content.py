@@ -12,6 +12,7 @@ from rich.table import Table
 
 from core.errors import UserError
 from turnscope.console import console
+from turnscope.options import Json, deployment_of
 
 if TYPE_CHECKING:
     from signoz.content.api.client import SigNozClient
@@ -22,7 +23,7 @@ Stack = Annotated[str, typer.Argument(help="A stack with SigNoz.")]
 
 
 @content.command("list")
-def list_content(stack: Stack, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_content(stack: Stack, as_json: Json = False) -> None:
     """Print a stack's content: where it is written, and where it is."""
     from turnscope.content.listing import rows
 
@@ -80,15 +81,10 @@ def export(
 
 
 def _deployment(stack: str) -> Deployment:
-    from core.project import find_project
-    from stacks.settings.loading import load
-    from turnscope.deployment.deployment import Deployment
-
-    project = find_project()
-    settings = load(stack, project.root)
-    if settings.signoz is None:
+    deployment = deployment_of(stack)
+    if deployment.settings.signoz is None:
         raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz), so no content.")
-    return Deployment(project, stack, settings, console)
+    return deployment
 
 
 def _client(deployment: Deployment) -> SigNozClient:
@@ -96,10 +92,8 @@ def _client(deployment: Deployment) -> SigNozClient:
     from signoz.content.access import access_of
     from signoz.content.api.client import SigNozClient
     from turnscope.deployment.docker_stack import root_certificate_reader
-    from turnscope.plans import plans
 
-    settings, stack = deployment.settings.signoz, deployment.stack
-    _, plan = plans(stack, deployment.settings, deployment.project.root)
+    settings, stack, plan = deployment.settings.signoz, deployment.stack, deployment.plan.signoz
     assert settings is not None  # noqa: S101 - checked by `_deployment`
     assert plan is not None  # noqa: S101 - a stack with the settings has the plan
     access = access_of(settings, root_certificate_reader(settings, plan, deployment.directory))

@@ -6,7 +6,6 @@ from signoz.content.model import Kind
 from signoz.content.resource_types import kind_of
 from signoz.roles.server import external_url
 from turnscope.deployment.deployment import Deployment
-from turnscope.plans import plans
 
 PAGES = {
     Kind.DASHBOARD: "/dashboard/{id}",
@@ -18,8 +17,7 @@ PAGES = {
 
 def rows(deployment: Deployment) -> list[dict[str, str]]:
     """`kind`, `key`, `title`, `source`, and `deployed`: a page or an identifier, or that it is not."""
-    settings = deployment.settings.signoz
-    _, plan = plans(deployment.stack, deployment.settings, deployment.project.root)
+    settings, plan = deployment.settings.signoz, deployment.plan.signoz
     if settings is None or plan is None:
         return []
     deployed = {each.name: each for each in deployment.resources() if kind_of(each.type)}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,23 +24,24 @@ import toolchain
 from core.environments import Environment
 from core.errors import UserError
 from core.project import Project
-from lab import emulator
 from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
 from stacks.settings.loading import load, stack_file
 from stacks.settings.local import LAB_IMAGES_MARK
-from stacks.settings.model import Lab, Settings
+from stacks.settings.model import Settings
 from turnscope.content.changes import ContentChanges
 from turnscope.deployment.backend import engine_environment
 from turnscope.deployment.docker_stack import choose_images, ensure_lab_images, export_root_certificate
 from turnscope.deployment.engine import Engine
-from turnscope.deployment.progress import COLOUR_CODES, EngineProgress
+from turnscope.deployment.failure import engine_words, failure_text
+from turnscope.deployment.local_aws import LocalAws
+from turnscope.deployment.progress import EngineProgress
+from turnscope.deployment.runs import RunMark, release_dead_lock
 from turnscope.deployment.schema_guard import refuse_schema_changes
 from turnscope.plan_table import content_counts
-from turnscope.plans import plans
+from turnscope.plans import StackPlan, plan_stack
 
 Result = TypeVar("Result")
 INTERRUPTED_EXIT_CODE = 130
-ENGINE_LINES_SHOWN = 15
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,7 @@ class Deployment:
     ) -> None:
         self.project, self.stack, self.settings, self.console = project, stack, settings, console
         self.assume_yes = assume_yes
+        self._plan: StackPlan | None = None
 
     @property
     def is_local(self) -> bool:
@@ -105,8 +105,23 @@ class Deployment:
         return engine_environment(self.project, self.settings.environment, self.tools.env)
 
     @property
+    def plan(self) -> StackPlan:
+        """What the settings say, planned once. Raises `UserError` for content or a lock file that is wrong."""
+        if self._plan is None:
+            self._plan = plan_stack(self.stack, self.settings, self.project.root)
+        return self._plan
+
+    @property
     def _lab_images_mark(self) -> Path:
         return self.directory / LAB_IMAGES_MARK
+
+    @property
+    def _run_mark(self) -> RunMark:
+        return RunMark(self.directory / "running")
+
+    @property
+    def _local_aws(self) -> LocalAws:
+        return LocalAws(self.project.root, self.directory, self.stack)
 
     def _prepare(self) -> None:
         """Tools first, then images: what may take minutes, before anything is touched."""
@@ -116,17 +131,16 @@ class Deployment:
         # A marked stack's settings say lab: asked again each time, because a registry may answer by now.
         if self.is_local and (self.settings.signoz.images.source == "registry" or self._lab_images_mark.exists()):
             choose_images(self.settings.signoz, self.directory, self.console)
-            self.settings = load(self.stack, self.project.root)
-        _, signoz = plans(self.stack, self.settings, self.project.root)
-        if signoz:
-            ensure_lab_images(signoz, self.console, assume_yes=self.assume_yes)
+            self.settings, self._plan = load(self.stack, self.project.root), None
+        if self.plan.signoz:
+            ensure_lab_images(self.plan.signoz, self.console, assume_yes=self.assume_yes)
 
     def preview(self, *, show_diff: bool, refresh: bool = False) -> EngineProgress:
         """What `up` would change; the engine's own diff is printed with `show_diff`. With `refresh`, what is there is
         looked at first, and what was edited by hand in SigNoz is printed."""
         self._prepare()
         changes = ContentChanges()
-        with self._emulator():
+        with self._aws():
             stack = self._select(create=True)
             self._refuse_schema_changes()
             with EngineProgress(self.console, "previewing") as progress:
@@ -150,7 +164,7 @@ class Deployment:
         what was changed by hand since the last time is found and put back."""
         self._prepare()
         changes = ContentChanges()
-        with self._emulator():
+        with self._aws():
             stack = self._select(create=True)
             self._refuse_schema_changes()
             with EngineProgress(self.console, "deploying") as progress:
@@ -168,13 +182,11 @@ class Deployment:
         return progress, _public(result.outputs) | self._signoz_outputs()
 
     def _refuse_schema_changes(self) -> None:
-        plan, _ = plans(self.stack, self.settings, self.project.root)
-        if plan.analytics:
-            refuse_schema_changes(plan.analytics, self._state())
+        if self.plan.analytics:
+            refuse_schema_changes(self.plan.analytics, self._state())
 
     def _signoz_outputs(self) -> dict[str, Any]:
-        settings = self.settings.signoz
-        _, plan = plans(self.stack, self.settings, self.project.root)
+        settings, plan = self.settings.signoz, self.plan.signoz
         if not settings or not plan:
             return {}
         certificate = export_root_certificate(settings, plan, self.directory)
@@ -226,7 +238,7 @@ class Deployment:
 
     def destroy(self) -> EngineProgress:
         """Delete every resource, then the stack itself; the stack's file stays."""
-        with self._emulator():
+        with self._aws():
             stack = self._select(create=False)
             with EngineProgress(self.console, "deleting") as progress:
                 self._run(
@@ -240,7 +252,8 @@ class Deployment:
         return progress
 
     def stop_emulator(self) -> bool:
-        return self.is_local and emulator.stop(self.directory)
+        """Returns whether there was one to stop."""
+        return self.is_local and self._local_aws.stop()
 
     # The engine
 
@@ -254,7 +267,7 @@ class Deployment:
         except StackNotFoundError:
             raise UserError(f"Stack {self.stack} is not deployed: run `turnscope up {self.stack}` first.") from None
         except CommandError as error:
-            raise UserError(_engine_words(error), exit_code=1) from None
+            raise UserError(engine_words(error), exit_code=1) from None
 
     def _config_file(self) -> str | None:
         """A local stack's configuration with its salt, apart from the file in version control."""
@@ -271,16 +284,14 @@ class Deployment:
 
     def _run(self, progress: EngineProgress, operation: Callable[[], Result]) -> Result:
         self.engine.interrupted = False
-        running = self.directory / "running"
-        self.directory.mkdir(parents=True, exist_ok=True)
-        running.write_text(str(os.getpid()))
         try:
-            try:
-                result = operation()
-            except ConcurrentUpdateError:
-                if not self._unlock():
-                    raise
-                result = operation()
+            with self._run_mark.held():
+                try:
+                    result = operation()
+                except ConcurrentUpdateError:
+                    if not (self.is_local and release_dead_lock(self.project.private / "state", self.stack)):
+                        raise
+                    result = operation()
             if self.engine.interrupted:
                 # `pulumi destroy` ends with 0 where it was asked to stop.
                 raise self._interrupted(progress)
@@ -294,9 +305,8 @@ class Deployment:
         except CommandError as error:
             if self.engine.interrupted:
                 raise self._interrupted(progress) from None
-            raise UserError(self._failure(progress, error), exit_code=1) from None
-        finally:
-            running.unlink(missing_ok=True)
+            sources = self._sources() if progress.failures else {}
+            raise UserError(failure_text(self.stack, progress, error, sources), exit_code=1) from None
 
     def _interrupted(self, progress: EngineProgress) -> UserError:
         return UserError(
@@ -305,72 +315,25 @@ class Deployment:
             exit_code=INTERRUPTED_EXIT_CODE,
         )
 
-    def _unlock(self) -> bool:
-        """Release a local stack's lock where the process that took it is gone."""
-        if not self.is_local:
-            return False
-        locks = list((self.project.private / "state" / ".pulumi" / "locks").rglob(f"{self.stack}/*.json"))
-        pids = [json.loads(path.read_text()).get("pid", 0) for path in locks]
-        if not locks or any(Path(f"/proc/{pid}").exists() for pid in pids):
-            return False
-        for path in locks:
-            path.unlink()
-        return True
-
-    def _failure(self, progress: EngineProgress, error: CommandError) -> str:
-        lines = [f"Stack {self.stack} was not completed: {progress.summary()}"]
-        sources = self._sources() if progress.failures else {}
-        said: dict[str, list[str]] = {}
-        for resource, message in progress.failures:
-            written = f" ({sources[resource]})" if resource in sources else ""
-            said.setdefault(message, []).append(f"{resource or self.stack}{written}")
-        for message, names in said.items():
-            others = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            lines.append(f"  {', '.join(names[:3])}{others}: {_indent(message)}")
-        if not progress.failures:
-            lines.append(_indent(_engine_words(error)))
-        lines.append(f"What was made is recorded. Mend the cause, then run `turnscope up {self.stack}` again.")
-        return "\n".join(lines)
-
     def _sources(self) -> dict[str, str]:
         """Where each object of SigNoz' content is written."""
-        _, signoz = plans(self.stack, self.settings, self.project.root)
+        signoz = self.plan.signoz
         return {each.name: each.source for each in signoz.content.objects} if signoz else {}
 
     def _print(self, line: str) -> None:
         self.console.print(escape(line), highlight=False, soft_wrap=True)
 
-    # The emulator
-
     @contextlib.contextmanager
-    def _emulator(self) -> Iterator[None]:
-        """A local stack's emulator, running, and holding what the engine believes it holds."""
-        if not self.is_local:
-            yield
-            return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        if (self.directory / "running").exists() and not self._runs_elsewhere():
-            # The last run was killed: what it made and did not record would be in the way of the next.
-            self.console.print("The last run was killed: starting the AWS emulator afresh.")
-            emulator.stop(self.directory)
-        port = (self.settings.lab or Lab()).aws_port
-        running = emulator.start(self.directory, port, project=self.project.root, stack=self.stack)
-        self.console.print(f"lab: AWS is emulated at {running.url} (nothing leaves this machine)", highlight=False)
-        known = self.directory / "emulator-instance"
-        if known.exists() and known.read_text() != running.instance_id:
-            self._forget_what_is_gone()
-        known.write_text(running.instance_id)
+    def _aws(self) -> Iterator[None]:
+        """AWS is there: a local stack's emulator runs, and the state holds nothing that it does not."""
+        if self.is_local:
+            instance = self._local_aws.start(self.settings, self.console, self._run_mark)
+            if self._local_aws.is_another(instance):
+                self._forget_what_is_gone()
+            self._local_aws.remember(instance)
         yield
 
-    def _runs_elsewhere(self) -> bool:
-        try:
-            pid = int((self.directory / "running").read_text())
-        except ValueError:
-            return False
-        return Path(f"/proc/{pid}").exists()
-
     def _forget_what_is_gone(self) -> None:
-        """The emulator keeps everything in memory; a new one is empty, and the state must learn that."""
         try:
             stack = self._select(create=False)
         except UserError:
@@ -399,15 +362,3 @@ def _both(progress: EngineProgress, changes: ContentChanges) -> Callable[[automa
 
 def _public(outputs: automation.OutputMap) -> dict[str, Any]:
     return {name: "[secret]" if output.secret else output.value for name, output in outputs.items()}
-
-
-def _indent(text: str) -> str:
-    return text.replace("\n", "\n    ")
-
-
-def _engine_words(error: CommandError) -> str:
-    """The last lines that the engine itself wrote, without the automation layer's frame."""
-    text = COLOUR_CODES.sub("", str(error))
-    text = re.sub(r"\n\s*(code|stdout|stderr): ?", "\n", text)
-    lines = [line for line in text.splitlines() if line.strip()]
-    return "\n".join(lines[-ENGINE_LINES_SHOWN:])

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cloudwatch.clients import ClientFactory
-from cloudwatch.plan.model import CloudWatchPlan
+from turnscope.plans import StackPlan
 
 
-def leftovers(plan: CloudWatchPlan, client: ClientFactory) -> list[str]:
+def leftovers(plan: StackPlan, client: ClientFactory) -> list[str]:
     """`kind name` of everything that this stack's plan names and the account still has."""
     return [f"{kind} {name}" for kind, find in _FINDERS.items() for name in find(plan, client)]
 
@@ -19,12 +19,12 @@ def _pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[
         yield from page[key]
 
 
-def _prefix(plan: CloudWatchPlan) -> str:
-    return f"turnscope-{plan.stack}-"
+def _prefix(plan: StackPlan) -> str:
+    return f"turnscope-{plan.cloudwatch.stack}-"
 
 
-def _log_groups(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
-    for agent in plan.agents:
+def _log_groups(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
+    for agent in plan.cloudwatch.agents:
         found = _pages(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=agent.log_group.name)
         if agent.log_group.managed and any(group["logGroupName"] == agent.log_group.name for group in found):
             yield agent.log_group.name
@@ -34,9 +34,9 @@ def _log_groups(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
         yield from (name for group in found if group["logGroupName"] == name)
 
 
-def _metric_filters(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _metric_filters(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     """On log groups that were not ours to delete."""
-    for agent in plan.agents:
+    for agent in plan.cloudwatch.agents:
         if not agent.log_group.managed:
             listed = _pages(
                 client("logs"), "describe_metric_filters", "metricFilters", logGroupName=agent.log_group.name
@@ -44,10 +44,10 @@ def _metric_filters(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str
             yield from (each["filterName"] for each in listed if each["filterName"].startswith(_prefix(plan)))
 
 
-def _subscription_filters(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _subscription_filters(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     """On log groups that were not ours to delete."""
     planned = {each.name for each in plan.analytics.subscriptions} if plan.analytics else set[str]()
-    for agent in plan.agents:
+    for agent in plan.cloudwatch.agents:
         if planned and not agent.log_group.managed:
             listed = _pages(
                 client("logs"),
@@ -58,14 +58,14 @@ def _subscription_filters(plan: CloudWatchPlan, client: ClientFactory) -> Iterat
             yield from (each["filterName"] for each in listed if each["filterName"] in planned)
 
 
-def _buckets(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _buckets(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     if plan.analytics:
         account = client("sts").get_caller_identity()["Account"]
         planned = {bucket.name(account) for bucket in plan.analytics.buckets}
         yield from (each["Name"] for each in client("s3").list_buckets()["Buckets"] if each["Name"] in planned)
 
 
-def _delivery_streams(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _delivery_streams(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     for stream in plan.analytics.streams if plan.analytics else ():
         # No pages, no filter by name: ask for what comes after the last name before this one.
         firehose, name = client("firehose"), stream.name
@@ -73,13 +73,13 @@ def _delivery_streams(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[s
             yield name
 
 
-def _databases(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _databases(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     if plan.analytics:
         listed = _pages(client("glue"), "get_databases", "DatabaseList")
         yield from (each["Name"] for each in listed if each["Name"] == plan.analytics.database)
 
 
-def _workgroups(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _workgroups(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     token: dict[str, str] = {}
     while plan.analytics:
         answer = client("athena").list_work_groups(**token)
@@ -89,52 +89,53 @@ def _workgroups(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
         token = {"NextToken": answer["NextToken"]}
 
 
-def _roles(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _roles(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     if plan.analytics:
         planned = {role.name for role in plan.analytics.roles}
         listed = _pages(client("iam"), "list_roles", "Roles")
         yield from (each["RoleName"] for each in listed if each["RoleName"] in planned)
 
 
-def _saved_queries(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _saved_queries(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     token: dict[str, str] = {}
     while True:
-        answer = client("logs").describe_query_definitions(queryDefinitionNamePrefix=f"{plan.stack}/", **token)
-        planned = {query.name for agent in plan.agents for query in agent.saved_queries}
+        prefix = f"{plan.cloudwatch.stack}/"
+        answer = client("logs").describe_query_definitions(queryDefinitionNamePrefix=prefix, **token)
+        planned = {query.name for agent in plan.cloudwatch.agents for query in agent.saved_queries}
         yield from (each["name"] for each in answer["queryDefinitions"] if each["name"] in planned)
         if not answer.get("nextToken"):
             return
         token = {"nextToken": answer["nextToken"]}
 
 
-def _alarms(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _alarms(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     arguments = {"AlarmNamePrefix": _prefix(plan), "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
     for page in client("cloudwatch").get_paginator("describe_alarms").paginate(**arguments):
         yield from (each["AlarmName"] for kind in ("MetricAlarms", "CompositeAlarms") for each in page.get(kind, []))
 
 
-def _dashboards(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _dashboards(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     listed = _pages(client("cloudwatch"), "list_dashboards", "DashboardEntries", DashboardNamePrefix=_prefix(plan))
     yield from (each["DashboardName"] for each in listed)
 
 
-def _topics(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _topics(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     names = (each["TopicArn"].rsplit(":", 1)[-1] for each in _pages(client("sns"), "list_topics", "Topics"))
     yield from (name for name in names if name.startswith(_prefix(plan)))
 
 
-def _functions(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _functions(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     listed = _pages(client("lambda"), "list_functions", "Functions")
     yield from (each["FunctionName"] for each in listed if each["FunctionName"].startswith(_prefix(plan)))
 
 
-def _budgets(plan: CloudWatchPlan, client: ClientFactory) -> Iterator[str]:
+def _budgets(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     account = client("sts").get_caller_identity()["Account"]
     listed = _pages(client("budgets"), "describe_budgets", "Budgets", AccountId=account)
     yield from (each["BudgetName"] for each in listed if each["BudgetName"].startswith(_prefix(plan)))
 
 
-_FINDERS: dict[str, Callable[[CloudWatchPlan, ClientFactory], Iterator[str]]] = {
+_FINDERS: dict[str, Callable[[StackPlan, ClientFactory], Iterator[str]]] = {
     "log group": _log_groups,
     "metric filter": _metric_filters,
     "subscription filter": _subscription_filters,

@@ -9,17 +9,15 @@ from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
 from cloudwatch.clients import client_factory
-from cloudwatch.plan.model import CloudWatchPlan
 from core.environments import Environment
 from core.errors import UserError
-from signoz.plan.model import SigNozPlan
 from signoz.plan.volumes import volumes
 from signoz.stack import database_volume
 from turnscope.deployment.deployment import Deployment, Resource
 from turnscope.deployment.docker_stack import docker_leftovers
 from turnscope.deployment.leftovers import leftovers
 from turnscope.deployment.progress import short_type
-from turnscope.plans import plans
+from turnscope.plans import StackPlan
 
 BUCKET, KEY = "aws:s3:Bucket", "aws:kms:Key"
 
@@ -42,8 +40,8 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
         console.print(f"Stack {stack} has no resources.")
         _stop_emulator(deployment)
         return
-    plan, signoz = plans(stack, settings, deployment.project.root)
-    _show(resources, plan, signoz, console)
+    plan = deployment.plan
+    _show(resources, plan, console)
     protected = [resource.name for resource in resources if resource.protected]
     if protected:
         raise UserError(
@@ -55,8 +53,8 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     console.print(f"Stack {stack}: {progress.summary()}")
     kept = [resource.id for resource in resources if resource.kept and short_type(resource.type) == BUCKET]
     left = [each for each in leftovers(plan, client_factory(settings)) if each.removeprefix("bucket ") not in kept]
-    if settings.signoz and signoz:
-        left += docker_leftovers(settings.signoz, signoz)
+    if settings.signoz and plan.signoz:
+        left += docker_leftovers(settings.signoz, plan.signoz)
     if left:
         listed = "\n".join(f"  {each}" for each in left)
         raise UserError(f"Still in the account after the teardown of {stack}:\n{listed}", exit_code=1)
@@ -65,12 +63,13 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     _stop_emulator(deployment)
 
 
-def _show(resources: list[Resource], plan: CloudWatchPlan, signoz: SigNozPlan | None, console: Console) -> None:
-    console.print(f"Stack [bold]{plan.stack}[/bold] ({plan.environment}, {plan.region}). This goes:")
+def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
+    cloudwatch, signoz = plan.cloudwatch, plan.signoz
+    console.print(f"Stack [bold]{cloudwatch.stack}[/bold] ({cloudwatch.environment}, {cloudwatch.region}). This goes:")
     going = [short_type(resource.type) for resource in resources if not resource.kept]
     for kind, number in sorted(Counter(going).items()):
         console.print(f"  {number:>4}  {kind}")
-    for agent in plan.agents:
+    for agent in cloudwatch.agents:
         if agent.log_group.managed:
             console.print(f"  with every log event in [bold]{agent.log_group.name}[/bold]")
         else:
@@ -92,7 +91,7 @@ def _show(resources: list[Resource], plan: CloudWatchPlan, signoz: SigNozPlan | 
     if database_volume(signoz) not in kept:
         console.print(
             "  with all that people made in SigNoz (to keep dashboards, rules and views as files: "
-            f"turnscope content export {plan.stack} --all)"
+            f"turnscope content export {cloudwatch.stack} --all)"
         )
     for name in kept:
         held = ", with SigNoz' content, which the next up takes up again" if name == database_volume(signoz) else ""

@@ -1,0 +1,31 @@
+"""`turnscope plan`."""
+
+from __future__ import annotations
+
+import json
+
+from rich.markup import escape
+from rich.table import Table
+
+from turnscope.console import console
+from turnscope.options import Json, Stack, project_and_settings
+
+
+def plan(stack: Stack, as_json: Json = False) -> None:
+    """Print what would exist, without engine or network."""
+    from turnscope.plan_table import as_data, counted, summary
+    from turnscope.plans import plan_stack
+
+    project, settings = project_and_settings(stack)
+    found = as_data(plan_stack(stack, settings, project.root))
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for kind in found["counts"]:
+        console.print(f"\n[bold]{kind}[/bold]")
+        table = Table.grid(padding=(0, 2))
+        for row in found["resources"]:
+            if row["kind"] == kind:
+                table.add_row("", escape(row["name"]), escape(summary(row)))
+        console.print(table)
+    console.print(f"\n{len(found['resources'])} in stack {stack}: {counted(found['counts'])}")

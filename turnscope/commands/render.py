@@ -1,0 +1,42 @@
+"""`turnscope render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from turnscope.console import console
+from turnscope.options import Stack, deployment_of, project_and_settings
+from turnscope.rendering import What
+
+
+def render(
+    stack: Stack,
+    what: Annotated[What, typer.Argument(help="Which texts.")] = What.ALL,
+    out: Annotated[Path | None, typer.Option("--out", help="Write them into this folder.")] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Compare with this folder: exit 1 with a diff where it differs.")
+    ] = None,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="With secrets in clear (asks the engine).")
+    ] = False,
+) -> None:
+    """Print or compare the files that a stack would deploy."""
+    from turnscope import rendering
+    from turnscope.deployment.secret_values import secret_values
+    from turnscope.plans import plan_stack
+
+    project, settings = project_and_settings(stack)
+    plan = plan_stack(stack, settings, project.root)
+    secrets = secret_values(deployment_of(stack), plan.signoz) if show_secrets and plan.signoz else None
+    texts = rendering.render(what, cloudwatch=plan.cloudwatch, signoz=plan.signoz, secrets=secrets)
+    if check:
+        rendering.check(texts, check)
+        console.print(f"{len(texts)} files in {check} are what stack {stack} would deploy.")
+    if out:
+        rendering.write(texts, out, private=show_secrets)
+        console.print(f"Wrote {len(texts)} files to {out}.")
+    if not (check or out):
+        print(rendering.as_one_text(texts), end="")

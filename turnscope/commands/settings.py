@@ -1,0 +1,30 @@
+"""`turnscope settings`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from core.errors import UserError
+from turnscope.console import console
+
+
+def settings(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the schema, the reference page and Pulumi.yaml.")
+    ] = False,
+) -> None:
+    """Check or write the files generated from the settings model."""
+    from core.project import find_project
+    from stacks.settings import reference
+
+    root = find_project().root
+    if write:
+        for path in reference.write(root):
+            console.print(f"wrote {path}")
+        return
+    differences = reference.check(root)
+    if differences:
+        raise UserError("\n".join(differences) + "\nRun: turnscope settings --write", exit_code=1)
+    console.print("The generated settings files are up to date.")

@@ -1,0 +1,22 @@
+"""`turnscope teardown`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from turnscope.options import Stack, Yes, assumes_yes, deployment_of
+
+
+def teardown(
+    stack: Stack,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", help="The stack's name: the answer staging asks for.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Delete a stack, and check that nothing is left."""
+    from turnscope.deployment.teardown import tear_down
+
+    tear_down(deployment_of(stack, yes), confirmed=confirm, assume_yes=assumes_yes(yes))
