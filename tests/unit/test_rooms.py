@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +89,11 @@ def below(module: str, rooms: Iterator[str] | set[str] | tuple[str, ...]) -> boo
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
 
 
+def reachable(room: str, arrows: Mapping[str, set[str]]) -> set[str]:
+    """All rooms that arrows lead to from `room`, over any number of others."""
+    return set().union(*({next_room, *reachable(next_room, arrows)} for next_room in arrows.get(room, ())))
+
+
 @pytest.mark.parametrize("room", ARROWS)
 def test_a_room_imports_only_what_its_arrows_lead_to(room: str) -> None:
     ours = {each for each in ARROWS if each not in ("agent", "__main__")} | {"tests"}
@@ -108,15 +114,19 @@ def test_every_folder_with_code_is_a_room() -> None:
 
 def test_the_arrows_lead_one_way() -> None:
     """A room that may import another is never imported by it, over any number of others."""
-    reached: dict[str, set[str]] = {}
+    arrows = {room: {each.split(".")[0] for each in to} for room, to in ARROWS.items()}
+    assert not [room for room in arrows if room in reachable(room, arrows)]
 
-    def reach(room: str) -> set[str]:
-        if room not in reached:
-            direct = {each.split(".")[0] for each in ARROWS[room]}
-            reached[room] = set().union(direct, *(reach(each) for each in direct))
-        return reached[room]
 
-    assert not [room for room in ARROWS if room in reach(room)]
+def test_the_picture_shows_these_arrows() -> None:
+    """It leaves out an arrow that follows from others."""
+    page = (ROOT / "docs" / "decisions" / "rooms.md").read_text().replace('program["__main__"]', "__main__")
+    drawn: dict[str, set[str]] = {}
+    for start, end in re.findall(r"^    (\w+) --> (\w+)$", page, re.MULTILINE):
+        drawn.setdefault(start, set()).add(end)
+    for room, to in ARROWS.items():
+        assert {each.split(".")[0] for each in to} <= reachable(room, drawn), room
+        assert drawn.get(room, set()) <= {each.split(".")[0] for each in to}, room
 
 
 def test_plans_are_pure() -> None:
