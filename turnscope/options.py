@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Refresh = Annotated[
     bool, typer.Option("--refresh", help="First compare with what exists: finds changes made by hand, also in SigNoz.")
 ]
+
+
+class What(StrEnum):
+    """Which texts `turnscope render` prints."""
+
+    COLLECTOR = "collector"
+    ALERTMANAGER = "alertmanager"
+    CLICKHOUSE = "clickhouse"
+    GATEWAY = "gateway"
+    CONTENT = "content"
+    INSIGHTS = "insights"
+    ALL = "all"
 
 
 def assumes_yes(yes: bool) -> bool:

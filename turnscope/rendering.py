@@ -11,7 +11,6 @@ import difflib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
 
 from cloudwatch.plan.model import CloudWatchPlan
@@ -23,24 +22,13 @@ from signoz.content.placeholders import filled, ids_in
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.files import content, masked
 from signoz.plan.model import Container, File, SigNozPlan
+from turnscope.options import What
 
 Texts = dict[str, str]
 """Path below the output folder -> text."""
 
 ALERTMANAGER_VARIABLES = "SIGNOZ_ALERTMANAGER_"
 ENVIRONMENT = "environment"
-
-
-class What(StrEnum):
-    """What to render."""
-
-    COLLECTOR = "collector"
-    ALERTMANAGER = "alertmanager"
-    CLICKHOUSE = "clickhouse"
-    GATEWAY = "gateway"
-    CONTENT = "content"
-    INSIGHTS = "insights"
-    ALL = "all"
 
 
 _ROLES = {

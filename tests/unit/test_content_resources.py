@@ -29,8 +29,9 @@ from signoz.content.resources import RESOURCES, ApiKeyProvider, ContentError, Co
 from signoz.plan.model import SigNozPlan
 from stacks.settings.loading import validate
 from turnscope.content import export
+from turnscope.options import What
 from turnscope.plan_table import content_counts, content_rows
-from turnscope.rendering import What, render
+from turnscope.rendering import render
 
 HOOK = "https://hooks.example.com/T0/s3cret"
 CHANNEL = {"name": "oncall", "slack_configs": [{"api_url": "{secret:hook}", "send_resolved": True, "title": "t"}]}

@@ -14,7 +14,8 @@ from core.secrets.reference import SecretRef
 from signoz.plan.environment import environment_file
 from signoz.plan.model import Container, File, Image, SigNozPlan
 from tests.unit.conftest import MakePlan
-from turnscope.rendering import What, as_one_text, check, render, write
+from turnscope.options import What
+from turnscope.rendering import as_one_text, check, render, write
 
 PASSWORD = SecretRef("signoz.clickhouse.password")
 SECRETS = {PASSWORD.path: "pa55word"}

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from turnscope.console import console
-from turnscope.options import Stack, deployment_of, project_and_settings
-from turnscope.rendering import What
+from turnscope.options import Stack, What, deployment_of, project_and_settings
 
 
 def render(
