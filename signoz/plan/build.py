@@ -76,7 +76,7 @@ def plan_signoz(
     )
     containers = with_setup(builder.containers(), builder.image(Role.SETUP), builder.name(Role.SETUP))
     labels = {
-        "turnscope%project": "turnscope",
+        "turnscope.project": "turnscope",
         "turnscope.stack": stack,
         "turnscope.environment": str(environment),
         "turnscope.owner": owner,
