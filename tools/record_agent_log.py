@@ -1,6 +1,6 @@
 """Record what a real LiveKit agent writes to its log, for the local stack and the tests.
 
-    pip install livekit-agents==1.8.9
+    pip install livekit-agents==1.8.9 ./agent
     python tools/record_agent_log.py simulate/recordings
 
 Runs livekit-agents in voice mode, offline, each session as a job in a process of its own: its turn taking,
@@ -443,7 +443,6 @@ def main() -> None:
     folder = Path(sys.argv[1])
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[1]),
         "OTEL_SDK_DISABLED": "true",
         "OTEL_SERVICE_NAME": AGENT,
     }

@@ -27,6 +27,8 @@ FLUSH_SECONDS = 3.0
 """Longest wait for the collector at the end of a job, and again at the end of its process: LiveKit kills a process
 10 s (`shutdown_process_timeout`) after it was told to go."""
 
+DISTRIBUTION = "turnscope-agent"
+"""This package's name in its own metadata."""
 EXPORTERS = {
     "traces": ("trace_exporter", "OTLPSpanExporter"),
     "metrics": ("metric_exporter", "OTLPMetricExporter"),
@@ -84,7 +86,7 @@ def install(options: Options, span_processors: tuple[Any, ...] = ()) -> None:
 def _resource() -> Any:
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
-    resource = Resource.create({"telemetry.distro.name": "turnscope", "telemetry.distro.version": _version()})
+    resource = Resource.create({"telemetry.distro.name": DISTRIBUTION, "telemetry.distro.version": _version()})
     if str(resource.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
         warn_once("OTEL_SERVICE_NAME is not set: telemetry carries service.name=livekit-agent.")
         resource = resource.merge(Resource({SERVICE_NAME: "livekit-agent"}))
@@ -95,7 +97,7 @@ def _resource() -> Any:
 
 def _version() -> str:
     try:
-        return metadata.version("turnscope")
+        return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return "unknown"
 
@@ -125,7 +127,7 @@ def _start_tracing(found: Destinations, resource: Any, options: Options, span_pr
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
     # LiveKit stamps room_id and job_id only where the provider has attributes of its own.
-    stamped: Any = {"telemetry.distro.name": "turnscope"}
+    stamped: Any = {"telemetry.distro.name": DISTRIBUTION}
     set_tracer_provider(provider, metadata=stamped, allow_pii=options.content_allowed)
     trace.set_tracer_provider(provider)
     _providers.append(provider)
