@@ -16,8 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 import turnscope_agent  # noqa: E402
 from livekit.agents import AgentServer, JobContext, JobProcess  # noqa: E402  # pyright: ignore[reportMissingImports]
@@ -55,7 +54,8 @@ async def entrypoint(ctx: JobContext) -> None:
             session.emit(name, None)
         session.emit("conversation_item_added", Added("assistant", broken))
         turnscope_agent.signals.note(team=object())  # type: ignore[arg-type]
-    logging.getLogger("my-agent").info("call begins", extra={"lk.pii.caller": "+31 6 1234"})
+    told = {"lk.pii.caller": "+31 6 1234", "imported": turnscope_agent.__file__}
+    logging.getLogger("my-agent").info("call begins", extra=told)
     await call.run()
     ctx.shutdown("done")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,10 @@ class Emission:
     """Metric -> keys of its points' attributes."""
     log_attributes: set[str]
     lines: list[dict[str, Any]]
+    imported: Path
+    """The agent's `turnscope_agent`."""
+    environment: Path
+    """The folder of its interpreter."""
 
     def line_paths(self, event_type: str | None = None) -> set[str]:
         """Dotted paths in the lines: of one event, or of LiveKit's own."""
@@ -76,7 +81,8 @@ def emitted(python: Path, program: Path, folder: Path) -> Emission:
             CALL_SECONDS,
         )
         agent.communicate(b"\n", timeout=60)
-        return _read(collector, folder / "agent.out", _version(python))
+        (imported,) = re.findall(r"^IMPORTED (.+)$", said(), re.MULTILINE)
+        return _read(collector, folder / "agent.out", python, Path(imported))
     finally:
         agent.kill()
         agent.wait()
@@ -131,7 +137,7 @@ def _version(python: Path) -> str:
     return subprocess.run([python, "-c", command], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _read(collector: Collector, output: Path, livekit: str) -> Emission:
+def _read(collector: Collector, output: Path, python: Path, imported: Path) -> Emission:
     spans: dict[str, set[str]] = {}
     resource: set[str] = set()
     for span in collector.spans():
@@ -150,4 +156,4 @@ def _read(collector: Collector, output: Path, livekit: str) -> Emission:
         log_attributes |= record["attributes"].keys()
         resource |= record["resource"].keys()
     lines = [json.loads(line) for line in output.read_text().splitlines() if line.startswith("{")]
-    return Emission(livekit, spans, resource, metrics, log_attributes, lines)
+    return Emission(_version(python), spans, resource, metrics, log_attributes, lines, imported, python.parents[1])

@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 import turnscope_agent  # noqa: E402
 from livekit.agents import Agent, AgentServer, APIConnectionError, JobContext, llm  # noqa: E402  # pyright: ignore[reportMissingImports]
@@ -81,7 +80,7 @@ async def main() -> None:
         await server.simulate_job(room, fake_job=True)
     while server.active_jobs:
         await asyncio.sleep(0.1)
-    print("CALL OVER", file=sys.stderr, flush=True)
+    print(f"IMPORTED {turnscope_agent.__file__}\nCALL OVER", file=sys.stderr, flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     await server._proc_pool.aclose()
     running.cancel()

@@ -1,16 +1,16 @@
 """The real livekit-agents with `turnscope_agent`: what reaches a collector, and what stands on standard output.
 
 Each run is a real job process of a real `AgentServer` (`agent_app.py`), with the environment that `turnscope env`
-prints, towards a collector in this process behind TLS. Needs livekit-agents in the running interpreter:
-
-    python -m pip install 'livekit-agents>=1.8.2' opentelemetry-exporter-otlp pytest
-    python -m pytest tests/contract/test_agent_livekit.py
+prints, towards a collector in this process behind TLS. Needs the agent library and pytest in the running interpreter's
+environment, which `make contract` makes, and of the checkout `core` and `turnscope.agent_environment`: the fields and the
+environment that an agent has to agree with.
 """
 
 from __future__ import annotations
 
 import gzip
 import http.server
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -27,11 +27,12 @@ from typing import Any
 import pytest
 
 from core import events
+from tests.contract.installed import assert_installed
 from turnscope.agent_environment import Gateway, Langfuse, Protocol, agent_environment
 
 if importlib.util.find_spec("livekit") is None or importlib.util.find_spec("livekit.agents") is None:
     pytest.skip(
-        "NOT TESTED: livekit-agents is not installed here (pip install livekit-agents opentelemetry-exporter-otlp)",
+        "NOT TESTED: livekit-agents is not installed here (`make contract` does)",
         allow_module_level=True,
     )
 
@@ -228,6 +229,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
         by_grpc.stop(None)
         for server in (langfuse, by_http, killed):
             server.shutdown()
+
+
+def test_the_agent_is_the_installed_wheel(runs: dict[str, Run]) -> None:
+    """Its job process, and what it says of itself to the collector."""
+    (line,) = (line for line in runs["http"].lines if line.get("message") == "call begins")
+    assert_installed(Path(line["imported"]), Path(sys.prefix))
+    for request in runs["http"].collector.of("traces"):
+        for resource in request.resource_spans:
+            found = attributes(resource.resource)
+            assert found["telemetry.distro.name"] == "turnscope-agent"
+            assert found["telemetry.distro.version"] == importlib.metadata.version("turnscope-agent")
 
 
 ALIVE = ("http", "grpc", "gone", "nowhere")

@@ -22,6 +22,7 @@ from simulate.metrics import extract
 from stacks.settings.loading import load
 from tests.contract.emission import Emission
 from tests.contract.exceptions import EXCEPTIONS
+from tests.contract.installed import assert_installed
 from tests.contract.names import paths
 from turnscope.plans import plan_stack
 
@@ -59,6 +60,10 @@ def _excused(reference: Reference, version: str) -> bool:
 @pytest.fixture(scope="module")
 def agent() -> AgentPlan:
     return plan_cloudwatch("local", load("local", ROOT)).agents[0]
+
+
+def test_the_agent_is_the_installed_wheel(emission: Emission) -> None:
+    assert_installed(emission.imported, emission.environment)
 
 
 def test_saved_queries_read_fields_that_an_agent_logs(emission: Emission, agent: AgentPlan) -> None:
