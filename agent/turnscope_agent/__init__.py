@@ -15,8 +15,8 @@
     async def note_team_size(self, team_size: int) -> str:
         turnscope_agent.signals.note(team_size=team_size)
 
-A distribution of its own, `turnscope-agent`, for the agent's environment: it imports nothing of the toolkit, and LiveKit
-and OpenTelemetry only when called. Nothing here raises into the agent: a failure is logged once.
+A distribution of its own, `turnscope-agent`, for the agent's environment: it imports nothing of the toolkit, and
+LiveKit and OpenTelemetry only when called. Nothing here raises into the agent: a failure is logged once.
 """
 
 from turnscope_agent import signals

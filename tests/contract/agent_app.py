@@ -18,9 +18,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
-import turnscope_agent  # noqa: E402
-from livekit.agents import AgentServer, JobContext, JobProcess  # noqa: E402  # pyright: ignore[reportMissingImports]
-from record_agent_log import Turn, scripted_call  # noqa: E402  # pyright: ignore[reportMissingImports]
+import turnscope_agent
+from livekit.agents import AgentServer, JobContext, JobProcess  # pyright: ignore[reportMissingImports]
+from record_agent_log import Turn, scripted_call  # pyright: ignore[reportMissingImports]
 
 MODE = os.environ.setdefault("AGENT_APP_MODE", sys.argv[-1])
 TURNS = (

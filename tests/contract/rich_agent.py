@@ -20,9 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
-import turnscope_agent  # noqa: E402
-from livekit.agents import Agent, AgentServer, APIConnectionError, JobContext, llm  # noqa: E402  # pyright: ignore[reportMissingImports]
-from record_agent_log import Turn, scripted_call  # noqa: E402  # pyright: ignore[reportMissingImports]
+import turnscope_agent
+from livekit.agents import Agent, AgentServer, APIConnectionError, JobContext, llm  # pyright: ignore[reportMissingImports]
+from record_agent_log import Turn, scripted_call  # pyright: ignore[reportMissingImports]
 
 BROKEN = Turn("this is the broken one", "", 0.2, fails=True)
 TURNS = (

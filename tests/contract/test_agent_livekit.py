@@ -1,9 +1,9 @@
 """The real livekit-agents with `turnscope_agent`: what reaches a collector, and what stands on standard output.
 
 Each run is a real job process of a real `AgentServer` (`agent_app.py`), with the environment that `turnscope env`
-prints, towards a collector in this process behind TLS. Needs the agent library and pytest in the running interpreter's
-environment, which `make contract` makes, and of the checkout `core` and `turnscope.agent_environment`: the fields and the
-environment that an agent has to agree with.
+prints, towards a collector in this process behind TLS. Needs an environment with livekit-agents and the agent library,
+as `make contract` makes it, and of the checkout only what the agent has to agree with: the fields of its events
+(`core.events`) and its variables (`turnscope.agent_environment`).
 """
 
 from __future__ import annotations

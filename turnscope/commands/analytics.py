@@ -12,6 +12,7 @@ from analytics.operations.progress import shown
 from core.environments import Environment
 from core.errors import UserError
 from turnscope.console import console
+from turnscope.lab_extra import require_lab
 from turnscope.options import Json, Yes, assumes_yes, project_and_settings
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def _target(stack: str) -> Target:
     project, settings = project_and_settings(stack)
     if settings.environment != Environment.LOCAL:
         return target(stack, settings)
+    require_lab()
     LocalAws(project.root, project.stack_directory(stack), stack).require_running()
     from lab.athena_engine import LabEngine
 

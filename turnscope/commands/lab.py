@@ -9,6 +9,7 @@ import typer
 
 from core.errors import UserError
 from turnscope.console import console
+from turnscope.lab_extra import require_lab
 from turnscope.options import Json, LocalStack, project_and_settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def start(stack: LocalStack = "local") -> None:
     from stacks.settings.model import Lab
 
     project, settings = _local(stack)
+    require_lab()
     port = (settings.lab or Lab()).aws_port
     running = emulator.start(project.stack_directory(stack), port, project=project.root, stack=stack)
     console.print(f"lab: AWS is emulated at {running.url} (process {running.pid}, log {running.log_path})")

@@ -37,6 +37,7 @@ from turnscope.deployment.local_aws import LocalAws
 from turnscope.deployment.progress import EngineProgress
 from turnscope.deployment.runs import RunMark, release_dead_lock
 from turnscope.deployment.schema_guard import refuse_schema_changes
+from turnscope.lab_extra import require_lab
 from turnscope.plan_table import content_counts
 from turnscope.plans import StackPlan, plan_stack
 
@@ -125,6 +126,8 @@ class Deployment:
 
     def _prepare(self) -> None:
         """Tools first, then images: what may take minutes, before anything is touched."""
+        if self.is_local:
+            require_lab()
         _ = self.tools
         if not self.settings.signoz:
             return

@@ -10,6 +10,7 @@ from rich.console import Console
 from core.errors import UserError
 from stacks.settings.model import Lab, Settings
 from turnscope.deployment.runs import RunMark
+from turnscope.lab_extra import require_lab
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class LocalAws:
         After a run that was killed it is started afresh: what that run made and did not record would be in the way of
         the next.
         """
+        require_lab()
         from lab import emulator
 
         self.directory.mkdir(parents=True, exist_ok=True)
