@@ -1,4 +1,4 @@
-"""Telemetry of a LiveKit agent, set up right: OpenTelemetry in every job process, and a call's figures as JSON lines.
+"""Telemetry of a LiveKit agent: OpenTelemetry in every job process, and each call's figures as JSON lines.
 
     import turnscope_agent
 

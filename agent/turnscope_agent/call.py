@@ -38,9 +38,9 @@ def observe(
 ) -> None:
     """Write the figures of `session` (an `AgentSession`); to be called in the entrypoint, before `session.start`.
 
-    session_id: what stands in `_session_id`; the room's name by default.
-    tenant: whose call it is, on lines and spans; `set_tenant` tells it later.
-    attributes: put on the call's spans from here on, such as `{"user.id": ...}`, by which Langfuse groups.
+    session_id: the value of `_session_id`; the room's name by default.
+    tenant: the customer that the call belongs to, on lines and spans; `set_tenant` sets it later.
+    attributes: set on the call's spans from here on, such as `{"user.id": ...}`, by which Langfuse groups.
     """
     context = correlation.job_context()
     name = session_id or (context.job.room.name if context else "no-room")
@@ -56,8 +56,8 @@ def observe(
 
 @guarded
 def set_tenant(tenant: str | None) -> None:
-    """Say whose the running call is, from anywhere in its job; it stands in the lines that are written from then on,
-    and so in the call's own at its end, and on the spans that begin from then on."""
+    """Set the tenant of the running call, from anywhere in its job. Lines written after this carry it, including the
+    `session_analytics` line, and so do spans that begin after this."""
     call = current_call()
     if call is None:
         warn_once("A tenant was set outside of an observed call: call turnscope_agent.observe(session) first.")
@@ -93,7 +93,7 @@ class Call:
 
     def note(self, name: str, value: str | int | float | bool) -> None:
         if self._ended:
-            warn_once(f"Signal {name} was noted after its call ended, too late for the call's line.")
+            warn_once(f"Signal {name} was noted after its call ended, too late for the session_analytics line.")
         self._signals[name] = value
 
     async def end_with_job(self) -> None:
@@ -179,7 +179,7 @@ class Call:
             "_timestamp": datetime.datetime.now(datetime.UTC).isoformat(),
             "_session_id": self._session_id,
             "agent": self._agent,
-            # A number would be refused as an event on its way to the analytics.
+            # Analytics reject an event whose tenant is a number.
             "tenant": None if self.tenant is None else str(self.tenant),
             **fields,
         }

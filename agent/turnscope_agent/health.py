@@ -3,10 +3,10 @@
     turnscope.worker.memory.utilization   0 to 1 of the container's limit, or the machine   host.name
     turnscope.worker.cpu.utilization      0 to 1 of the container's quota, or the machine   host.name
     turnscope.provider.up                 1 after an answer, 0 after a last error           kind, gen_ai.provider.name
-    turnscope.circuit_breaker.open        1 while a fallback adapter leaves a model aside         circuit_breaker.name
+    turnscope.circuit_breaker.open        1 while a fallback adapter skips a model            circuit_breaker.name
 
-LiveKit has no metric for any of them. A process speaks for as long as it lives, which is one call: a provider or a
-breaker that nobody uses any more is silent, not well.
+LiveKit has no metric for any of them. A process reports as long as it lives, which is one call: no data about a
+provider or a breaker means that it is unused, not that it works.
 """
 
 from __future__ import annotations
@@ -68,21 +68,21 @@ def start() -> None:
         ),
         ("turnscope.worker.cpu.utilization", observed(cpu.utilization), "CPU in use, of what the worker may use."),
         ("turnscope.provider.up", of_providers, "Whether the provider answered when it was last asked."),
-        ("turnscope.circuit_breaker.open", of_breakers, "Whether calls to what it guards are left out."),
+        ("turnscope.circuit_breaker.open", of_breakers, "Whether calls to the guarded dependency are skipped."),
     ):
         meter.create_observable_gauge(name, [callback], unit="1", description=description)
 
 
 @guarded
 def circuit_breaker(name: str, *, open: bool) -> None:
-    """Say that the application's own circuit breaker `name` (around a CRM, say) has opened or closed."""
+    """Report that the application's own circuit breaker `name` (around a CRM, for example) has opened or closed."""
     with _lock:
         _breakers[name] = open
 
 
 @guarded
 def watch(session: Any) -> None:
-    """Follow what `session` (an `AgentSession`) hears of its providers: answers, errors, fallbacks."""
+    """Follow the providers of `session` (an `AgentSession`): answers, errors, fallbacks."""
     session.on("conversation_item_added", _on_item)
     session.on("error", _on_error)
     for kind in KINDS:
@@ -115,7 +115,7 @@ def _on_item(event: Any) -> None:
 def _on_error(event: Any) -> None:
     kind = str(getattr(event.error, "type", "")).removesuffix("_error")
     provider = getattr(event.source, "provider", None)
-    # A recoverable error is tried again at once; the last attempt says what is the matter.
+    # A recoverable error is retried at once; only the last attempt counts.
     if kind in KINDS and provider and not getattr(event.error, "recoverable", False):
         _set_provider(kind, provider, up=False)
 

@@ -15,12 +15,12 @@ Server = TypeVar("Server")
 def setup(server: Server, *, allow_pii: bool | None = None, attributes: Mapping[str, str] | None = None) -> Server:
     """Have the job processes of `server` (an `AgentServer`, or `WorkerOptions`) export telemetry; returns `server`.
 
-    To be called where the server is made, after its `setup_fnc` (`prewarm_fnc`) is set, which still runs: LiveKit
-    starts a job's root span before the entrypoint, and a provider set in the entrypoint is too late for it.
+    Call it where the server is made, after its `setup_fnc` (`prewarm_fnc`) is set, which still runs: LiveKit starts a
+    job's root span before the entrypoint, too early for a provider that is set in the entrypoint.
 
     allow_pii: whether what was said, tool arguments and results and exception texts are exported; by default as
     LIVEKIT_TELEMETRY_ALLOW_PII says, else yes.
-    attributes: put on every span, such as `{"langfuse.release": ...}`.
+    attributes: set on every span, such as `{"langfuse.release": ...}`.
     Raises `TypeError` where `server` is neither.
     """
     hook = next((name for name in ("setup_fnc", "prewarm_fnc") if hasattr(server, name)), None)

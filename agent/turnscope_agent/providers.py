@@ -291,4 +291,4 @@ def _together(steps: list[Callable[[], Any]]) -> None:
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
     if any(thread.is_alive() for thread in threads):
-        warn_once(f"The collector did not take everything within {FLUSH_SECONDS:g} s; the rest may be lost.")
+        warn_once(f"The collector did not accept everything within {FLUSH_SECONDS:g} s; the rest may be lost.")

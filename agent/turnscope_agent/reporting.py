@@ -1,4 +1,4 @@
-"""Troubles with telemetry: logged once each, never raised into the agent."""
+"""Problems with telemetry: each is logged once, and never raised into the agent."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _FirstOfEachKind(logging.Handler):
 
 
 def quieten_opentelemetry() -> None:
-    """Have OpenTelemetry's own complaints logged once each, not with every batch that a lost collector refuses.
+    """Log each of OpenTelemetry's own warnings once, not with every batch that cannot be delivered.
 
     An application that handles the `opentelemetry` logger itself keeps its own way.
     """

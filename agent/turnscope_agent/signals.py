@@ -1,4 +1,4 @@
-"""What a call has brought to light, for its `session_analytics` line: team size, volume, intent."""
+"""Business facts that a call brought to light, for its `session_analytics` line: team size, volume, intent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnscope_agent.reporting import guarded, warn_once
 def note(**signals: str | int | float | bool) -> None:
     """Note `signals` of the running call, from anywhere in its job: a tool, `on_enter`, a handler.
 
-    A name noted again takes the new value. They stand in the line under `discovered_signals`; saved queries ask for
+    A name noted again takes the new value. The line holds them under `discovered_signals`; saved queries read
     `team_size` (people) and `monthly_volume` (documents).
     """
     call = current_call()
@@ -23,4 +23,4 @@ def note(**signals: str | int | float | bool) -> None:
         if isinstance(value, (str, int, float)) and not (isinstance(value, float) and not math.isfinite(value)):
             call.note(name, value)
         else:
-            warn_once(f"Signal {name} is not noted: a {type(value).__name__}; allowed: text, number, true or false.")
+            warn_once(f"Signal {name} is not noted: a {type(value).__name__}; allowed: string, finite number, boolean.")
