@@ -3,7 +3,7 @@
     turnscope.worker.memory.utilization   0 to 1 of the container's limit, or the machine   host.name
     turnscope.worker.cpu.utilization      0 to 1 of the container's quota, or the machine   host.name
     turnscope.provider.up                 1 after an answer, 0 after a last error           kind, gen_ai.provider.name
-    turnscope.circuit_breaker.open        1 while a fallback adapter skips a model            circuit_breaker.name
+    turnscope.circuit_breaker.open        1 while a fallback adapter skips a model          circuit_breaker.name
 
 LiveKit has no metric for any of them. A process reports as long as it lives, which is one call: no data about a
 provider or a breaker means that it is unused, not that it works.
