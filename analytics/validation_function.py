@@ -1,8 +1,8 @@
 """The record validation: a Lambda function that Firehose calls, that rejects what does not fit the schema.
 
-Beside its code (`record_validation/handler.py`) lies `schema.json`, made from the plan. In its environment: `BUCKET`,
-`REJECTED_PREFIX`, `STREAMS` (JSON: stream's name -> event) and, where files are partitioned by agent, `AGENTS` (JSON:
-the values of the partition). With `AGENTS` a kept record's answer carries
+Beside its code (`record_validation/handler.py`) is `schema.json` (`analytics.plan.record_schema`). In its environment:
+`BUCKET`, `REJECTED_PREFIX`, `STREAMS` (JSON: stream's name -> event) and, where files are partitioned by agent,
+`AGENTS` (JSON: the values of the partition). With `AGENTS` a kept record's answer carries
 `"metadata": {"partitionKeys": {"agent_name": ...}}`: the event's `agent` if listed, else the last value. A Firehose
 record comes from one log group, so that one agent is right for all its lines; Firehose's own extraction would want
 records of one document each (docs.aws.amazon.com/firehose/latest/dev/
@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from analytics.plan.model import AnalyticsPlan
+from analytics.plan.record_schema import record_schema
 from analytics.resolved import Known
 from analytics.role import AnalyticsRole
 from core.component import Component
-from core.events import Field
 
 HANDLER = Path(__file__).parent / "record_validation" / "handler.py"
 TIMEOUT_SECONDS = 60
@@ -64,7 +63,7 @@ class RecordValidation(Component):
             code=pulumi.AssetArchive(
                 {
                     "handler.py": pulumi.FileAsset(str(HANDLER)),
-                    "schema.json": pulumi.StringAsset(json.dumps(schema(plan), indent=1)),
+                    "schema.json": pulumi.StringAsset(json.dumps(record_schema(plan), indent=1)),
                 }
             ),
             environment={"variables": {"BUCKET": bucket_name, **variables(plan)}},
@@ -82,19 +81,3 @@ def variables(plan: AnalyticsPlan) -> dict[str, str]:
         "STREAMS": json.dumps({stream.name: stream.event for stream in plan.streams}),
         **({"AGENTS": json.dumps(agents)} if agents else {}),
     }
-
-
-def schema(plan: AnalyticsPlan) -> dict[str, Any]:
-    """`schema.json`: of each event its fields by dotted path, and the longest line."""
-    return {
-        table.event: {
-            "fields": {field.path: _field(field) for field in table.fields},
-            "maximum_bytes": plan.record_max_bytes,
-        }
-        for table in plan.tables
-    }
-
-
-def _field(field: Field) -> dict[str, Any]:
-    items = {item.path: _field(item) for item in field.items}
-    return {"type": field.type, "required": field.required, **({"items": items} if items else {})}

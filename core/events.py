@@ -1,8 +1,7 @@
 """The two JSON events that an agent writes to its log, field by field: the one schema.
 
-Their shape is seed 002's (`_event_type`, nested stages, seconds as numbers) with what its own handler could not
-know added beside it: models, providers, tenant, interruptions, the split of tokens. Metric filters, saved queries,
-Glue columns, the check of records on their way to the bucket, Athena queries and tests name fields only from here.
+An event is one JSON object on one line; stages are nested objects, times are numbers of seconds. Metric filters, saved
+queries, Glue columns, record validation, Athena queries and the published JSON Schema are made from these fields.
 
 The schema only grows: a field is never removed and never changes its type, because rows written before would no
 longer be read (`analytics.plan.schema.refused_changes`).
@@ -13,8 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FieldType = Literal["text", "number", "count", "boolean", "list"]
-"""`number` is a decimal number, `count` a whole one, `list` a list of objects."""
+FieldType = Literal["string", "number", "integer", "boolean", "array"]
+"""As in JSON Schema; an `array` is one of objects."""
+
+TIME_PATTERN = (
+    "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?"
+    "(Z|[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))?"
+)
+"""The whole of an ISO 8601 time; without an offset it is UTC. Only what Athena's `from_iso8601_timestamp` reads too:
+up to nanoseconds (Joda-Time's ISODateTimeFormat), offsets of up to 14 hours (Trino's TimeZoneKey). The syntax means the
+same in Python, ECMAScript and RE2."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +34,11 @@ class Field:
     unit: str
     meaning: str
     required: bool = False
-    """A record without it is refused on its way to the bucket."""
+    """Record validation rejects an event without it."""
+    is_time: bool = False
+    """Of a string: it must be an ISO 8601 time (`TIME_PATTERN`)."""
     items: tuple[Field, ...] = ()
-    """Of a list: the fields of each entry."""
+    """Of an array: the fields of each entry."""
 
     @property
     def selector(self) -> str:
@@ -38,13 +48,17 @@ class Field:
 
 VOICE_METRICS = "voice_metrics"
 SESSION_ANALYTICS = "session_analytics"
+MEANINGS = {
+    VOICE_METRICS: "One answered turn of a call, written when the answer has been spoken",
+    SESSION_ANALYTICS: "One call, written when its session closes",
+}
 
-EVENT_TYPE = Field("_event_type", "text", "", "Which event this is", required=True)
-EVENT_ID = Field("_event_id", "text", "", "Unique to the event: what makes sending it twice harmless")
-TIMESTAMP = Field("_timestamp", "text", "ISO 8601", "When it happened", required=True)
-SESSION_ID = Field("_session_id", "text", "", "The room's name: one call", required=True)
-AGENT = Field("agent", "text", "", "The agent's name")
-TENANT = Field("tenant", "text", "", "Whose call it was")
+EVENT_TYPE = Field("_event_type", "string", "", "Which event this is", required=True)
+EVENT_ID = Field("_event_id", "string", "", "Unique to the event: what makes sending it twice harmless")
+TIMESTAMP = Field("_timestamp", "string", "ISO 8601", "When it happened", required=True, is_time=True)
+SESSION_ID = Field("_session_id", "string", "", "The room's name: one call", required=True)
+AGENT = Field("agent", "string", "", "The agent's name")
+TENANT = Field("tenant", "string", "", "Whose call it was")
 
 TOTAL_LATENCY = Field("total_latency", "number", "seconds", "From the end of the caller's speech to the first sound")
 EOU_DELAY = Field("eou.delay", "number", "seconds", "Until the end of the caller's turn was certain")
@@ -54,27 +68,27 @@ INTERRUPTED = Field("interrupted", "boolean", "", "The caller spoke over the ans
 
 TOOL_CALLS = Field(
     "tool_calls",
-    "list",
+    "array",
     "",
     "Tool calls",
     items=(
-        Field("tool", "text", "", "The tool's name"),
-        Field("success", "boolean", "", "Whether it raised nothing"),
+        Field("tool", "string", "", "The tool's name"),
+        Field("success", "boolean", "", "Whether it returned without an error"),
         Field("duration_seconds", "number", "seconds", "How long it ran"),
     ),
 )
-LLM_TOKENS = Field("metrics_summary.llm_tokens", "count", "tokens", "Input and output tokens")
-LLM_INPUT_TOKENS = Field("metrics_summary.llm_input_tokens", "count", "tokens", "Input tokens")
-LLM_OUTPUT_TOKENS = Field("metrics_summary.llm_output_tokens", "count", "tokens", "Output tokens")
+LLM_TOKENS = Field("metrics_summary.llm_tokens", "integer", "tokens", "Input and output tokens")
+LLM_INPUT_TOKENS = Field("metrics_summary.llm_input_tokens", "integer", "tokens", "Input tokens")
+LLM_OUTPUT_TOKENS = Field("metrics_summary.llm_output_tokens", "integer", "tokens", "Output tokens")
 STT_AUDIO_SECONDS = Field("metrics_summary.stt_audio_seconds", "number", "seconds", "Audio transcribed")
-TTS_AUDIO_SECONDS = Field("metrics_summary.tts_audio_seconds", "number", "seconds", "Audio made")
-TTS_CHARACTERS = Field("metrics_summary.tts_characters", "count", "characters", "Text spoken")
-LLM_MODEL = Field("metrics_summary.llm_model", "text", "", "Language model")
-STT_MODEL = Field("metrics_summary.stt_model", "text", "", "Speech to text model")
-TTS_MODEL = Field("metrics_summary.tts_model", "text", "", "Text to speech model")
-LLM_PROVIDER = Field("metrics_summary.llm_provider", "text", "", "Who serves the language model")
-STT_PROVIDER = Field("metrics_summary.stt_provider", "text", "", "Who serves speech to text")
-TTS_PROVIDER = Field("metrics_summary.tts_provider", "text", "", "Who serves text to speech")
+TTS_AUDIO_SECONDS = Field("metrics_summary.tts_audio_seconds", "number", "seconds", "Audio synthesised")
+TTS_CHARACTERS = Field("metrics_summary.tts_characters", "integer", "characters", "Text synthesised")
+LLM_MODEL = Field("metrics_summary.llm_model", "string", "", "Language model")
+STT_MODEL = Field("metrics_summary.stt_model", "string", "", "Speech to text model")
+TTS_MODEL = Field("metrics_summary.tts_model", "string", "", "Text to speech model")
+LLM_PROVIDER = Field("metrics_summary.llm_provider", "string", "", "Provider of the language model")
+STT_PROVIDER = Field("metrics_summary.stt_provider", "string", "", "Provider of speech to text")
+TTS_PROVIDER = Field("metrics_summary.tts_provider", "string", "", "Provider of text to speech")
 
 EVENTS: dict[str, tuple[Field, ...]] = {
     VOICE_METRICS: (
@@ -84,17 +98,17 @@ EVENTS: dict[str, tuple[Field, ...]] = {
         SESSION_ID,
         AGENT,
         TENANT,
-        Field("speech_id", "text", "", "LiveKit's id of the answer"),
+        Field("speech_id", "string", "", "LiveKit's id of the answer"),
         TOTAL_LATENCY,
         EOU_DELAY,
         LLM_TTFT,
-        Field("llm.model", "text", "", "Language model"),
-        Field("llm.provider", "text", "", "Who serves the language model"),
+        Field("llm.model", "string", "", "Language model"),
+        Field("llm.provider", "string", "", "Provider of the language model"),
         TTS_TTFB,
-        Field("tts.model", "text", "", "Text to speech model"),
-        Field("tts.provider", "text", "", "Who serves text to speech"),
-        Field("stt.model", "text", "", "Speech to text model"),
-        Field("stt.provider", "text", "", "Who serves speech to text"),
+        Field("tts.model", "string", "", "Text to speech model"),
+        Field("tts.provider", "string", "", "Provider of text to speech"),
+        Field("stt.model", "string", "", "Speech to text model"),
+        Field("stt.provider", "string", "", "Provider of speech to text"),
         Field("stt.transcription_delay", "number", "seconds", "Until the final transcript"),
         INTERRUPTED,
     ),
@@ -106,9 +120,9 @@ EVENTS: dict[str, tuple[Field, ...]] = {
         AGENT,
         TENANT,
         Field("duration_seconds", "number", "seconds", "Length of the call"),
-        Field("turns", "count", "turns", "Answered turns"),
-        Field("interruptions", "count", "turns", "Answers that the caller interrupted"),
-        Field("close_reason", "text", "", "Why the session ended"),
+        Field("turns", "integer", "turns", "Answered turns"),
+        Field("interruptions", "integer", "turns", "Answers that the caller interrupted"),
+        Field("close_reason", "string", "", "Why the session ended"),
         Field("discovered_signals.team_size", "number", "people", "Team size that the caller named"),
         Field("discovered_signals.monthly_volume", "number", "documents", "Monthly volume that the caller named"),
         TOOL_CALLS,

@@ -398,7 +398,7 @@ def snowflake(given: Given, event_type: str) -> list[Record]:
 
 
 def amplitude(given: Given, event_type: str) -> list[Record]:
-    lists = {field.path for table in given.tables for field in table.fields if field.type == "list"}
+    lists = {field.path for table in given.tables for field in table.fields if field.type == "array"}
     columns = exported_columns(given, event_type)
     epoch = datetime.datetime(1970, 1, 1)
     return [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analytics.plan.model import AnalyticsPlan
+from analytics.plan.record_schema import record_schema
 from analytics.record_validation import handler
-from analytics.validation_function import schema
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Verdict:
 
 class Lines:
     def __init__(self, plan: AnalyticsPlan) -> None:
-        self._schema = schema(plan)
+        self._schema = record_schema(plan)
 
     def examine(self, line: str, event: str) -> Verdict:
         kept, rejected = handler.examine(line, event, self._schema)
-        if kept is None:
-            return Verdict(None, rejected=rejected)
-        return Verdict(kept["_event_id"], kept.get("_timestamp"))
+        if not kept:
+            return Verdict(None, rejected=bool(rejected))
+        return Verdict(kept[0].event["_event_id"], kept[0].event.get("_timestamp"))

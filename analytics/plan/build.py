@@ -29,7 +29,6 @@ STACK_MAXIMUM_CHARACTERS = 30
 HOUR = "!{timestamp:yyyy/MM/dd/HH}/"
 """The hour of arrival, UTC (docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html)."""
 BY_AGENT = "agent_name=!{partitionKeyFromLambda:agent_name}/"
-KIB, MIB = 1024, 1024 * 1024
 
 
 def plan_analytics(stack: str, settings: Settings) -> AnalyticsPlan | None:
@@ -79,7 +78,7 @@ def plan_analytics(stack: str, settings: Settings) -> AnalyticsPlan | None:
         error_log_retention_days=analytics.error_log_retention_days,
         rejected_prefix=f"{ERRORS_PREFIX}rejected/",
         validation_function=validation_function,
-        record_max_bytes=analytics.record_max_kib * KIB,
+        record_max_bytes=analytics.record_max_bytes,
         roles=(
             Role("delivery", f"turnscope-{stack}-analytics-delivery"),
             Role("subscription", f"turnscope-{stack}-analytics-subscription"),

@@ -127,7 +127,7 @@ def _table(database: str, table: EventTable) -> _Table:
     fields = []
     for field in table.fields:
         key, dot, below = field.path.partition(".")
-        fields.append(_ExportedField(f"{columns[key]}{dot}{below}", field.type == "list", key.startswith("_")))
+        fields.append(_ExportedField(f"{columns[key]}{dot}{below}", field.type == "array", key.startswith("_")))
     return _Table(f"{database}.{table.event}", tuple(fields))
 
 

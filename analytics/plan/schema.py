@@ -13,7 +13,7 @@ from typing import Any
 
 from core.events import Field
 
-_TYPES = {"text": "string", "number": "double", "count": "bigint", "boolean": "boolean"}
+_TYPES = {"string": "string", "number": "double", "integer": "bigint", "boolean": "boolean"}
 _NAMES = {"_timestamp": "occurred_at"}
 
 
@@ -31,7 +31,7 @@ class Column:
 def columns(fields: Sequence[Field]) -> tuple[Column, ...]:
     """The columns of an event, in the order in which its fields were added.
 
-    >>> [column.type for column in columns([Field("llm.ttft", "number", "s", ""), Field("llm.model", "text", "", "")])]
+    >>> [each.type for each in columns([Field("llm.ttft", "number", "s", ""), Field("llm.model", "string", "", "")])]
     ['struct<ttft:double,model:string>']
     """
     keys: dict[str, list[Field]] = {}
@@ -52,7 +52,7 @@ def hive_type(prefix: str, fields: Sequence[Field]) -> str:
     """The type of the key `prefix`, which `fields` are of or are below."""
     only = fields[0]
     if only.path == prefix:
-        if only.type == "list":
+        if only.type == "array":
             return f"array<{_struct('', only.items)}>"
         return _TYPES[only.type]
     return _struct(f"{prefix}.", fields)

@@ -26,12 +26,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 Schema = Mapping[str, Mapping[str, Any]]
-"""Of each event its `fields` by dotted path, and `maximum_bytes` of a line."""
+"""Of each event its `fields` by dotted path and the `maximum_bytes` of a line (`analytics.plan.record_schema`)."""
 
-EVENT_TYPE, EVENT_ID, TIMESTAMP, AGENT = "_event_type", "_event_id", "_timestamp", "agent"
+EVENT_TYPE, EVENT_ID, AGENT = "_event_type", "_event_id", "agent"
 PARTITION_KEY = "agent_name"
 RAW_MAXIMUM_CHARACTERS = 64 * 1024
 """So much is kept of what was rejected."""
@@ -41,20 +41,37 @@ SHOWN_CHARACTERS = 60
 _SPACE = re.compile(r"\s*")
 # In the same line, and no other object.
 _MORE = re.compile(r"[^\S\n]*([^\s{])")
-# Stricter than Python, which takes times that Athena's from_iso8601_timestamp does not.
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?")
-_KINDS = {dict: "an object", list: "a list", str: "text", bool: "boolean", int: "number", float: "number"}
-_WANTED = {
-    "text": "text",
+_EXPECTED = {
+    "string": "a string",
     "number": "a number",
-    "count": "a whole number",
-    "boolean": "true or false",
-    "list": "a list",
+    "double": "a number that a double can hold",
+    "integer": "a 64-bit integer",
+    "boolean": "a boolean",
+    "array": "an array",
+    "object": "an object",
+    "time": "an ISO 8601 time",
 }
+_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+
+
+class Kept(NamedTuple):
+    """`line` is the JSON that goes on to the bucket, `event` the same as an object; it has its `_event_id`."""
+
+    line: str
+    event: dict[str, Any]
+
+
+class Rejected(NamedTuple):
+    """`raw` is the text as it came; `field` the path of the field (`llm.ttft`, `tool_calls[0].success`), None where the
+    text is no JSON or too long."""
+
+    raw: str
+    reason: str
+    field: str | None
 
 
 class RejectedError(Exception):
-    """`reason` is a sentence; `field` the dotted path that it is about, where it is about one."""
+    """`reason` is a sentence; `field` as in `Rejected`."""
 
     def __init__(self, reason: str, field: str | None = None) -> None:
         super().__init__(reason)
@@ -69,17 +86,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     answers = []
     for record in event["records"]:
         arrived = _arrival(record)
-        kept, found = _sorted_out(base64.b64decode(record["data"]).decode("utf-8", "replace"), name, _schema())
-        for raw, why in found:
+        kept, found = examine(base64.b64decode(record["data"]).decode("utf-8", "replace"), name, _schema())
+        for each in found:
             rejected.setdefault(f"{name}/{arrived:%Y/%m/%d/%H}/", []).append(
                 json.dumps(
                     {
-                        "reason": why.reason,
-                        "field": why.field,
+                        "reason": each.reason,
+                        "field": each.field,
                         "event": name,
                         "stream": stream,
                         "arrived_at": arrived.isoformat().replace("+00:00", "Z"),
-                        "raw": raw[:RAW_MAXIMUM_CHARACTERS],
+                        "raw": each.raw[:RAW_MAXIMUM_CHARACTERS],
                     }
                 )
             )
@@ -95,13 +112,22 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"records": answers}
 
 
-def examine(line: str, event: str, schema: Schema) -> tuple[dict[str, Any] | None, bool]:
-    """What becomes of a log line: the event as it is kept (None where there is none), and whether it is rejected.
-
-    The event carries its `_event_id`.
-    """
-    kept, rejected = _sorted_out(line, event, schema)
-    return (kept[0][1] if kept else None), bool(rejected and not kept)
+def examine(text: str, event: str, schema: Schema) -> tuple[list[Kept], list[Rejected]]:
+    """What becomes of a log line, or of several: the events that are kept, and what is rejected. Nothing of either is
+    no event of this name, which is no mistake."""
+    kept: list[Kept] = []
+    rejected: list[Rejected] = []
+    for raw, found in _documents(text):
+        try:
+            document = _event(raw, found, event, schema[event])
+            if document is not None:
+                line = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+                kept.append(Kept(line, document))
+        except RejectedError as error:
+            rejected.append(Rejected(raw, error.reason, error.field))
+        except RecursionError:
+            rejected.append(Rejected(raw, "objects or arrays are nested too deeply", None))
+    return kept, rejected
 
 
 def event_id(line: str) -> str:
@@ -109,33 +135,14 @@ def event_id(line: str) -> str:
     return hashlib.sha256(line.strip().encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _sorted_out(
-    text: str, event: str, schema: Schema
-) -> tuple[list[tuple[str, dict[str, Any]]], list[tuple[str, RejectedError]]]:
-    """Of `text` the kept lines, each with its event, and what is rejected."""
-    kept: list[tuple[str, dict[str, Any]]] = []
-    rejected: list[tuple[str, RejectedError]] = []
-    for raw, found in _documents(text):
-        try:
-            document = _event(raw, found, event, schema[event])
-            if document is not None:
-                line = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-                kept.append((line, document))
-        except RejectedError as error:
-            rejected.append((raw, error))
-        except RecursionError:
-            rejected.append((raw, RejectedError("objects or lists are nested too deeply")))
-    return kept, rejected
-
-
-def _answer(record_id: str, kept: list[tuple[str, dict[str, Any]]], agents: list[str]) -> dict[str, Any]:
+def _answer(record_id: str, kept: list[Kept], agents: list[str]) -> dict[str, Any]:
     if not kept:
         return {"recordId": record_id, "result": "Dropped"}
     # Half a surrogate pair is JSON, and no UTF-8: the conversion would fail over it.
-    data = "".join(f"{line}\n" for line, _ in kept).encode("utf-8", "replace")
+    data = "".join(f"{each.line}\n" for each in kept).encode("utf-8", "replace")
     answer: dict[str, Any] = {"recordId": record_id, "result": "Ok", "data": base64.b64encode(data).decode()}
     if agents:
-        named = {document.get(AGENT) for _, document in kept}
+        named = {each.event.get(AGENT) for each in kept}
         agent = named.pop() if len(named) == 1 else None
         # A record has one partition: with lines of several agents it goes where nobody expects one of them.
         answer["metadata"] = {"partitionKeys": {PARTITION_KEY: agent if agent in agents else agents[-1]}}
@@ -182,8 +189,6 @@ def _event(raw: str, found: dict[str, Any] | Exception, event: str, schema: Mapp
     if size > most:
         raise RejectedError(f"{size} bytes; at most {most}")
     _fit(document, schema["fields"], "")
-    if not _is_time(document[TIMESTAMP]):
-        raise RejectedError(f"{TIMESTAMP}: {_shown(document[TIMESTAMP])} where an ISO 8601 time belongs", TIMESTAMP)
     # An empty one would make one event of all that have it.
     document[EVENT_ID] = document.get(EVENT_ID) or event_id(raw)
     return document
@@ -203,7 +208,7 @@ def _with_lower_keys(value: Any) -> Any:
 
 
 def _fit(document: dict[str, Any], fields: Mapping[str, Any], where: str) -> None:
-    """Make `document` fit, in place: null is as absent, and 3.0 is 3 where a whole number belongs."""
+    """Make `document` fit, in place: null is as absent, and 3.0 is the integer 3."""
     for path, field in fields.items():
         *parents, name = path.split(".")
         holder: dict[str, Any] | None = document
@@ -214,8 +219,7 @@ def _fit(document: dict[str, Any], fields: Mapping[str, Any], where: str) -> Non
                 holder = None
                 break
             if not isinstance(inner, dict):
-                at = f"{where}{'.'.join(parents[:depth])}"
-                raise RejectedError(f"{at}: {_shown(inner)} where an object belongs", at)
+                raise _unexpected(inner, "object", f"{where}{'.'.join(parents[:depth])}")
             holder = inner
         value = holder.get(name) if holder is not None else None
         if holder is None or value is None:
@@ -228,42 +232,49 @@ def _fit(document: dict[str, Any], fields: Mapping[str, Any], where: str) -> Non
 
 
 def _fitting(value: Any, field: Mapping[str, Any], at: str) -> Any:
+    pattern = field.get("time_pattern")
     match field["type"], value:
-        case "text", str():
-            return value
+        case "string", str():
+            if pattern is None or _is_time(value, pattern):
+                return value
         case "boolean", bool():
             return value
-        case (("number" | "count"), bool()):
+        case (("number" | "integer"), bool()):
             pass
         case "number", int() | float():
-            # A whole number may be larger than any decimal one.
+            # An integer of JSON may be larger than any double.
             if abs(value) <= sys.float_info.max:
                 return value
-        case "count", int() | float():
+            raise _unexpected(value, "double", at)
+        case "integer", int() | float():
             if value == int(value) and -(2**63) <= value < 2**63:
                 return int(value)
-        case "list", list():
-            items = [each for each in value if each is not None]
-            for index, each in enumerate(items):
+        case "array", list():
+            items = [(index, each) for index, each in enumerate(value) if each is not None]
+            for index, each in items:
                 if not isinstance(each, dict):
-                    raise RejectedError(f"{at}[{index}]: {_shown(each)} where an object belongs", at)
+                    raise _unexpected(each, "object", f"{at}[{index}]")
                 _fit(each, field.get("items", {}), f"{at}[{index}].")
-            return items
-    raise RejectedError(f"{at}: {_shown(value)} where {_WANTED[field['type']]} belongs", at)
+            return [each for _, each in items]
+    raise _unexpected(value, "time" if pattern else field["type"], at)
 
 
-def _is_time(text: str) -> bool:
+def _is_time(text: str, pattern: str) -> bool:
+    """Of the right form, and a day of the calendar."""
+    if not re.fullmatch(pattern, text):
+        return False
     try:
         datetime.datetime.fromisoformat(text)
     except ValueError:
         return False
-    return _TIME.fullmatch(text) is not None
+    return True
 
 
-def _shown(value: Any) -> str:
+def _unexpected(value: Any, expected: str, at: str) -> RejectedError:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     cut = f"{text[:SHOWN_CHARACTERS]}..." if len(text) > SHOWN_CHARACTERS else text
-    return f"{_KINDS[type(value)]} {cut!r}" if isinstance(value, str) else f"{_KINDS[type(value)]} {cut}"
+    shown = repr(cut) if isinstance(value, str) else cut
+    return RejectedError(f"{at}: expected {_EXPECTED[expected]}, got {_TYPES[type(value)]} {shown}", at)
 
 
 def _fail(message: str) -> NoReturn:
@@ -272,10 +283,10 @@ def _fail(message: str) -> NoReturn:
 
 def _finite(text: str) -> float:
     value = float(text)
-    return value if math.isfinite(value) else _fail(f"{text[:SHOWN_CHARACTERS]} is too large a number")
+    return value if math.isfinite(value) else _fail(f"{text[:SHOWN_CHARACTERS]} is too large for a number")
 
 
-_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=lambda text: _fail(f"{text} is no number of JSON"))
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=lambda text: _fail(f"{text} is not a JSON number"))
 
 
 def _arrival(record: Mapping[str, Any]) -> datetime.datetime:

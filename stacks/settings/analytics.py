@@ -107,8 +107,8 @@ class Replication(Model):
 class ExtraField(Model):
     """A field that your agents add to an event."""
 
-    type: Literal["text", "number", "count", "boolean"]
-    """`number` is a decimal number, `count` a whole one."""
+    type: Literal["string", "number", "integer", "boolean"]
+    """The JSON type; `integer` has 64 bits."""
     meaning: Annotated[str, Field(min_length=1, max_length=200)] = "Added in the settings"
     """What it says, with its unit; the column's comment."""
 
@@ -193,6 +193,10 @@ class Analytics(Model):
         if seconds and value * 60 < 3 * seconds:
             raise problem(f"allowed: at least {-(-3 * seconds // 60)}, three times buffer_seconds")
         return value
+
+    @property
+    def record_max_bytes(self) -> int:
+        return self.record_max_kib * 1024
 
     def keeps_versions(self, environment: Environment) -> bool:
         return environment in HELD_BY_KEEPING if self.versioning is None else self.versioning

@@ -254,7 +254,7 @@ def leaves(document: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ALIVE)
 def test_lines_have_exactly_the_fields_that_filters_and_queries_are_made_from(runs: dict[str, Run], name: str) -> None:
-    types: dict[str, Any] = {"text": str, "number": (int, float), "count": int, "boolean": bool, "list": list}
+    types: dict[str, Any] = {"string": str, "number": (int, float), "integer": int, "boolean": bool, "array": list}
     # Only what the caller of this run brought to light; and nothing names the agent whose environment is empty.
     missing = {"discovered_signals.monthly_volume"} | ({"agent"} if name == "nowhere" else set())
     for event_type, fields in events.EVENTS.items():

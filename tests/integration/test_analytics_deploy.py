@@ -137,18 +137,18 @@ def test_a_second_up_and_a_refresh_change_nothing(stack: Checkout) -> None:
 
 def test_an_added_field_changes_its_table_in_place(stack: Checkout, port: int) -> None:
     """Replaced, the table would be gone for a moment, and with it Firehose's schema."""
-    write_stack(stack, port, extra_fields={"voice_metrics": {"room_size": {"type": "count"}}})
+    write_stack(stack, port, extra_fields={"voice_metrics": {"room_size": {"type": "integer"}}})
     out = up(stack)
     assert changed(out, "updated") == {"analytics-catalogue-voice_metrics", "analytics-record-validation-function"}
     assert changed(out, "replaced") == set()
     assert glue_columns(stack, "voice_metrics")["room_size"] == "bigint"
 
 
-ROOM: dict[str, Any] = {"extra_fields": {"voice_metrics": {"room_size": {"type": "count"}}}}
+ROOM: dict[str, Any] = {"extra_fields": {"voice_metrics": {"room_size": {"type": "integer"}}}}
 LOSSES: list[tuple[dict[str, Any], str]] = [
     ({}, "room_size: removed"),
     ({**ROOM, "partition_by_agent": True}, "partitioned by agent_name, datehour instead of datehour"),
-    ({"extra_fields": {"voice_metrics": {"room_size": {"type": "text"}}}}, "room_size: bigint became string"),
+    ({"extra_fields": {"voice_metrics": {"room_size": {"type": "string"}}}}, "room_size: bigint became string"),
 ]
 
 

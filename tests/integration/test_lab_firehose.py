@@ -23,7 +23,8 @@ import pytest
 from analytics.operations import batches
 from analytics.operations.comparison import Logged
 from analytics.plan.model import AnalyticsPlan
-from analytics.validation_function import HANDLER, schema
+from analytics.plan.record_schema import record_schema
+from analytics.validation_function import HANDLER
 from cloudwatch.clients import ClientFactory, client_factory
 from core.events import SESSION_ANALYTICS, VOICE_METRICS
 from lab import emulator, firehose
@@ -159,7 +160,7 @@ def test_poison_stops_nothing_and_is_kept_with_a_reason(stack: Stack) -> None:
     bad = {
         turn("poison")[:-3]: "not JSON",
         turn("poison", _session_id=None): "_session_id is missing",
-        turn("poison", total_latency="fast"): "total_latency: text 'fast' where a number belongs",
+        turn("poison", total_latency="fast"): "total_latency: expected a number, got string 'fast'",
         turn("poison", speech_id="x" * 1_000_000): "bytes; at most",
     }
     stack.log(AGENTS[0], turn("before"), *bad, turn("after"))
@@ -211,7 +212,7 @@ def test_delivery_goes_on_after_the_function_failed(stack: Stack) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.write(HANDLER, "handler.py")
-        archive.writestr("schema.json", json.dumps(schema(stack.plan)))
+        archive.writestr("schema.json", json.dumps(record_schema(stack.plan)))
     client.update_function_code(FunctionName=function, ZipFile=content.getvalue())
     stack.client("firehose").put_record(
         DeliveryStreamName=stack.stream(VOICE_METRICS), Record={"Data": base64.b64decode(failure["rawData"])}

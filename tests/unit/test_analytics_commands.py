@@ -301,7 +301,7 @@ class S3:
 def test_refused_records_are_read_from_all_files_with_when_they_happened(plan: AnalyticsPlan) -> None:
     now = datetime.datetime.now(datetime.UTC)
 
-    def record(raw: str, reason: str = "f: 7 where text belongs", field: str | None = "f") -> str:
+    def record(raw: str, reason: str = "f: expected a string, got number 7", field: str | None = "f") -> str:
         return json.dumps({"reason": reason, "field": field, "arrived_at": now.isoformat(), "raw": raw})
 
     folder = f"{plan.rejected_prefix}{VOICE_METRICS}/{now:%Y/%m/%d/%H}"

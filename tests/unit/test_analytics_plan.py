@@ -114,7 +114,7 @@ def test_released_columns_stay_as_they_are(event: str) -> None:
     assert refused_changes(now, RELEASED[event]) == [], "new columns: write them into the list, too"
 
 
-TYPES: st.SearchStrategy[FieldType] = st.sampled_from(("text", "number", "count", "boolean"))
+TYPES: st.SearchStrategy[FieldType] = st.sampled_from(("string", "number", "integer", "boolean"))
 PATHS = st.from_regex(r"[a-d](\.[a-d]){0,2}", fullmatch=True)
 
 
@@ -135,7 +135,7 @@ def test_a_table_may_gain_any_field_and_lose_or_change_none(fields: list[Field],
     """However deep in a struct the field lies."""
     one = data.draw(st.sampled_from(fields))
     without = [each for each in fields if each != one]
-    other = replace(one, type="text" if one.type != "text" else "count")
+    other = replace(one, type="string" if one.type != "string" else "integer")
     changed = [other if each == one else each for each in fields]
     assert refused_changes(types(without), types(fields)) == []
     assert len(refused_changes(types(fields), types(without))) == 1
@@ -150,7 +150,7 @@ def test_a_changed_layout_of_files_is_refused() -> None:
 
 
 def test_the_command_line_refuses_before_anything_is_touched_and_names_everything() -> None:
-    extra = {"voice_metrics": {"room.size": {"type": "count"}, "floor": {"type": "text"}}}
+    extra = {"voice_metrics": {"room.size": {"type": "integer"}, "floor": {"type": "string"}}}
     plan = analytics({"extra_fields": extra})
     state = [{"type": TABLE, "outputs": {"name": table.event, **table.as_deployed()}} for table in plan.tables]
     refuse_schema_changes(plan, state)
@@ -164,7 +164,7 @@ def test_the_command_line_refuses_before_anything_is_touched_and_names_everythin
 
 
 def test_extra_fields_become_columns_behind_the_shipped_ones() -> None:
-    extra = {"voice_metrics": {"room.size": {"type": "count", "meaning": "People"}}}
+    extra = {"voice_metrics": {"room.size": {"type": "integer", "meaning": "People"}}}
     table = analytics({"extra_fields": extra}).table("voice_metrics")
     assert [column.type for column in table.columns[-1:]] == ["struct<size:bigint>"]
     assert {column.name: column.type for column in table.columns[:-1]} == RELEASED["voice_metrics"]
@@ -182,7 +182,7 @@ def test_extra_fields_become_columns_behind_the_shipped_ones() -> None:
     ],
 )
 def test_an_extra_field_that_no_table_can_hold_is_refused(path: str, reason: str) -> None:
-    assert reason in problems({"extra_fields": {"voice_metrics": {path: {"type": "text"}}}})
+    assert reason in problems({"extra_fields": {"voice_metrics": {path: {"type": "string"}}}})
 
 
 def test_every_shipped_event_can_have_extra_fields() -> None:

@@ -341,7 +341,7 @@ def test_a_stack_without_an_event_has_no_query_on_it() -> None:
 
 
 def test_exports_hold_the_fields_that_the_settings_add() -> None:
-    extra = {SESSION_ANALYTICS: [Field("crm.stage", "text", "", ""), Field("rating", "number", "", "")]}
+    extra = {SESSION_ANALYTICS: [Field("crm.stage", "string", "", ""), Field("rating", "number", "", "")]}
     tables = event_tables(extra=extra)
     rated = session("rated", crm={"stage": "won"}, rating=4.5)
     files = {address(tables[1], datehour(NOW)): parquet(tables[1], [rated])}
@@ -515,7 +515,7 @@ def test_the_same_seed_makes_the_same_events_and_as_many_as_asked_for() -> None:
 
 def test_generated_events_have_the_fields_of_the_schema_and_are_as_different_as_real_ones() -> None:
     events = generate(3000, seed=3, end=NOW, days=45, expensive_day=EXPENSIVE_DAY)
-    types: dict[str, Any] = {"text": str, "number": (int, float), "count": int, "boolean": bool, "list": list}
+    types: dict[str, Any] = {"string": str, "number": (int, float), "integer": int, "boolean": bool, "array": list}
     for each in events:
         for field in EVENTS[each["_event_type"]]:
             value: Any = each

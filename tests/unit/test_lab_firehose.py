@@ -227,13 +227,13 @@ def test_a_prefix_without_a_value_is_none(prefix: str) -> None:
 
 def values(field: Field) -> st.SearchStrategy[Any]:
     return {
-        "text": st.text(),
+        "string": st.text(),
         "number": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**300), 10**300),
-        "count": st.integers(-(2**63), 2**63 - 1),
+        "integer": st.integers(-(2**63), 2**63 - 1),
         "boolean": st.booleans(),
-        "list": st.lists(
+        "array": st.lists(
             st.fixed_dictionaries(
-                {}, optional={item.path: values(item) for item in field.items if item.type != "list"}
+                {}, optional={item.path: values(item) for item in field.items if item.type != "array"}
             ),
             max_size=3,
         )
@@ -282,7 +282,7 @@ def test_what_goes_in_as_json_comes_out_as_a_row(drawn: tuple[str, list[dict[str
 
 
 def as_stored(value: Any, field: Field) -> Any:
-    if value is not None and field.type == "list":
+    if value is not None and field.type == "array":
         return [{item.path: as_stored(each.get(item.path), item) for item in field.items} for each in value]
     return float(value) if value is not None and field.type == "number" else value
 

@@ -17,7 +17,7 @@ from core.errors import UserError
 from simulate import recording
 
 TOOL_CALL = {"tool": str, "success": bool, "duration_seconds": float}
-TYPES: dict[str, type] = {"text": str, "boolean": bool, "list": list, "count": int}
+TYPES: dict[str, type] = {"string": str, "boolean": bool, "array": list, "integer": int}
 MODELS = ("gpt-4o-mini", "nova-3", "eleven_turbo_v2_5")
 BESIDE_THE_STAGES_SECONDS = 0.05
 MAX_BYTES = 60_000
