@@ -61,7 +61,7 @@ AGENT = Field("agent", "string", "", "The agent's name")
 TENANT = Field("tenant", "string", "", "Whose call it was")
 
 TOTAL_LATENCY = Field("total_latency", "number", "seconds", "From the end of the caller's speech to the first sound")
-EOU_DELAY = Field("eou.delay", "number", "seconds", "Until the end of the caller's turn was certain")
+EOU_DELAY = Field("eou.delay", "number", "seconds", "From the end of speech to the decision that the turn has ended")
 LLM_TTFT = Field("llm.ttft", "number", "seconds", "LLM time to first token")
 TTS_TTFB = Field("tts.ttfb", "number", "seconds", "TTS time to first byte")
 INTERRUPTED = Field("interrupted", "boolean", "", "The caller spoke over the answer")
@@ -109,7 +109,7 @@ EVENTS: dict[str, tuple[Field, ...]] = {
         Field("tts.provider", "string", "", "Provider of text to speech"),
         Field("stt.model", "string", "", "Speech to text model"),
         Field("stt.provider", "string", "", "Provider of speech to text"),
-        Field("stt.transcription_delay", "number", "seconds", "Until the final transcript"),
+        Field("stt.transcription_delay", "number", "seconds", "From the end of speech to the final transcript"),
         INTERRUPTED,
     ),
     SESSION_ANALYTICS: (

@@ -12,6 +12,7 @@ from turnscope.commands import (
     analytics,
     content,
     env,
+    events,
     init,
     lab,
     lock,
@@ -54,6 +55,7 @@ for command in (
 app.add_typer(lab.lab, name="lab")
 app.add_typer(analytics.analytics, name="analytics")
 app.add_typer(content.content, name="content")
+app.add_typer(events.events, name="events")
 
 
 def main() -> None:

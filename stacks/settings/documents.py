@@ -140,7 +140,7 @@ def _plain(node: yaml.Node, at: Location, above: tuple[yaml.Node, ...], document
     entries: dict[str, Any] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            problem(key_node, at, "a mapping or list as a key: allowed: text")
+            problem(key_node, at, "a mapping or list as a key: allowed: a string")
             continue
         location = (*at, key_node.value)
         if key_node.value in entries:

@@ -193,8 +193,8 @@ def _kind(value: object) -> str:
         case list():
             return "a list"
         case bool():
-            return "true or false"
+            return "a boolean"
         case int() | float():
             return "a number"
         case _:
-            return "text"
+            return "a string"

@@ -1,11 +1,10 @@
 """Files that restate the settings for editors, readers and Pulumi, generated from the model.
 
-`write` makes them; `check` tells what is stale. Of `Pulumi.yaml` only the `config` section is generated.
+Of `Pulumi.yaml` only the `config` section is generated.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterator
@@ -35,26 +34,6 @@ def render(project: Path) -> dict[Path, str]:
         Path(REFERENCE): reference_page(),
         Path(PULUMI_PROJECT): with_config_section(pulumi_project.read_text(encoding="utf-8")),
     }
-
-
-def write(project: Path) -> list[Path]:
-    """Brings the generated files up to date; returns those that changed."""
-    changed = []
-    for path, text in render(project).items():
-        if _content(project / path) != text:
-            (project / path).parent.mkdir(parents=True, exist_ok=True)
-            (project / path).write_text(text, encoding="utf-8")
-            changed.append(path)
-    return changed
-
-
-def check(project: Path) -> list[str]:
-    """What `write` would change, as the lines of a unified diff; empty when all is up to date."""
-    lines: list[str] = []
-    for path, text in render(project).items():
-        found = _content(project / path)
-        lines += difflib.unified_diff(found.splitlines(), text.splitlines(), f"a/{path}", f"b/{path}", lineterm="")
-    return lines
 
 
 def base_file_schema() -> Node:
@@ -232,7 +211,3 @@ def _indented(text: str) -> str:
 
 def _json(schema: Node) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _content(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""

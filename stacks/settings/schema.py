@@ -86,17 +86,15 @@ def is_section(node: Node) -> bool:
 
 
 def type_name(node: Node) -> str:
-    """A value's type, in the words of a settings file."""
+    """A value's type: JSON Schema's, and YAML's mapping and list."""
     inner = resolved(node)
     if is_secret(node):
         return "secret"
     if inner["type"] == "array":
-        return f"list of {type_name(inner['items']).replace('number', 'numbers')}"
+        return f"list of {type_name(inner['items'])}"
     if inner.get("format") == "date":
         return "date"
-    kind = str(inner["type"])
-    names = {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "true or false"}
-    return names.get(kind, kind)
+    return "mapping" if inner["type"] == "object" else str(inner["type"])
 
 
 def allowed(node: Node) -> str:
@@ -113,12 +111,12 @@ def _allowed(node: Node) -> str:
         return "encrypted in the stack's own file"
     match node["type"]:
         case "integer" | "number":
-            step = f"multiples of {node['multipleOf']}" if "multipleOf" in node else "whole numbers"
+            step = f"multiples of {node['multipleOf']}" if "multipleOf" in node else "integers"
             return _range(node) + (f", {step}" if node["type"] == "integer" else "")
         case "string":
             if node.get("format") == "date":
                 return "a date, YYYY-MM-DD"
-            return f"text of {node['minLength']} to {node['maxLength']} characters"
+            return f"a string of {node['minLength']} to {node['maxLength']} characters"
         case "boolean":
             return "true or false"
         case "array":

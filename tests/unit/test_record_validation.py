@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from hypothesis import strategies as st
 
 from analytics.plan.build import plan_analytics
 from analytics.plan.record_schema import record_schema, shipped_record_schema
-from analytics.record_validation import handler
+from analytics.record_validation import handler, lines
 from analytics.validation_function import variables
 from core.environments import Environment
 from core.events import AGENT, EVENT_ID, EVENT_TYPE, SESSION_ANALYTICS, VOICE_METRICS
+from simulate import patterns
 from stacks.settings.analytics import Analytics
 from stacks.settings.model import Agent, Settings
 
@@ -155,6 +157,41 @@ def test_whatever_comes_is_answered_once_and_what_is_kept_fits(function: Functio
                 assert value is None or isinstance(value, types)
             keys = [key.lower() for key in document]
             assert len(set(keys)) == len(keys)
+
+
+@examples(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(EVENT.map(json.dumps) | st.sampled_from(["{", "voice_metrics", '"_event_type" voice_metrics'])))
+@example(
+    [
+        json.dumps(TURN)[:-9],
+        json.dumps(TURN) + json.dumps({**TURN, "tenant": 7}) + json.dumps(TURN),
+        json.dumps(TURN)[:-9] + VOICE_METRICS + SESSION_ANALYTICS,
+        '{"_event_type": "another',
+        json.dumps(CALL).replace("_analytics", "\\u005fanalytics"),
+        "voice_metrics and session_analytics",
+    ]
+)
+def test_what_is_said_of_a_line_without_a_stack_is_what_the_function_does(function: Function, log: list[str]) -> None:
+    """`turnscope events check` in one go: filter of the log group, and function."""
+    assert PLAN
+    function.bucket.objects.clear()
+    checked = lines.check([f"{line}\n".encode() for line in log], SCHEMA)
+    rejected = []
+    others = set(range(len(log)))
+    for stream in PLAN.streams:
+        (pattern,) = {each.pattern for each in PLAN.subscriptions if each.stream_key == stream.key}
+        accepted = 0
+        for number, line in enumerate(log):
+            function.bucket.objects.clear()
+            if patterns.parse(pattern).matches(line):
+                kept = function.kept(line, event=stream.event)
+                accepted += len(kept)
+                refused = [(each["field"], each["reason"]) for each in function.bucket.refused]
+                rejected += [(number + 1, stream.event, *each) for each in refused]
+                others -= {number} if kept or refused else set()
+        assert checked.accepted[stream.event] == accepted
+    assert Counter((each.number, each.event, each.field, each.reason) for each in checked.rejected) == Counter(rejected)
+    assert checked.other == len(others)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from stacks.settings.documents import Location, dotted
 from stacks.settings.loading import load, merge, secret_value, stacks
 from stacks.settings.model import Settings
 from stacks.settings.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
+from turnscope import generated
 from turnscope.program import load_from_engine
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +174,7 @@ config:
 """
 TWENTY_LINES = """\
 stacks/Pulumi.dev.yaml:3: environment: "production": allowed: local, dev, staging, prod
-stacks/Pulumi.dev.yaml:4: owner: "": allowed: text of 1 to 128 characters
+stacks/Pulumi.dev.yaml:4: owner: "": allowed: a string of 1 to 128 characters
 stacks/Pulumi.dev.yaml:5: region: "California": allowed: an AWS region such as us-west-1
 stacks/Pulumi.dev.yaml:6: protect: "maybe": allowed: true or false
 stacks/Pulumi.dev.yaml:7: expires_on: "2025-13-45": allowed: a date, YYYY-MM-DD, or null
@@ -191,7 +192,7 @@ stacks/Pulumi.dev.yaml:17: saved_queries: a list: allowed: a mapping of keys to 
 stacks/Pulumi.dev.yaml:19: alarms.percentile: NaN: allowed: 50 to 99.9
 stacks/Pulumi.dev.yaml:20: alarms.total_latency_critical_seconds: 1: allowed: above total_latency_warning_seconds (1.5)
 stacks/Pulumi.dev.yaml:21: alarms.period_seconds: 90: allowed: 60 to 3600, multiples of 60
-stacks/Pulumi.dev.yaml:22: alarms.evaluation_periods: 2.5: allowed: 1 to 100, whole numbers
+stacks/Pulumi.dev.yaml:22: alarms.evaluation_periods: 2.5: allowed: 1 to 100, integers
 stacks/Pulumi.dev.yaml:23: alarms.low_samples: "skip": allowed: gate, evaluate, ignore
 stacks/Pulumi.dev.yaml:24: alarms.perod_seconds: unknown key; did you mean period_seconds?
 stacks/Pulumi.dev.yaml:27: notifications.critical.emails.0: "nobody": allowed: an e-mail address such as \
@@ -277,7 +278,7 @@ def test_rules_between_settings(project: Path, stack_file: str, expected: list[s
         (dev("  turnscope:alarms:\n    percentile: 90\n    percentile: 91\n"), "5: alarms.percentile: appears twice, "
          "first on line 4"),
         (dev("  turnscope:owner: !!binary aGk=\n"), "3: owner: tag !!binary is not allowed here"),
-        (dev("  turnscope:owner: {secure: abc}\n"), "3: owner: [encrypted]: allowed: text of 1 to 128 characters"),
+        (dev("  turnscope:owner: {secure: abc}\n"), "3: owner: [encrypted]: allowed: a string of 1 to 128 characters"),
         (dev("  turnscope:notifications: {warning: {emails: [{secure: abc}]}}\n"), "3: notifications.warning.emails.0: "
          "[encrypted]: allowed: an e-mail address such as oncall@example.com"),
         (dev("owner: x\n"), "3: owner: unknown key; it belongs under config, as turnscope:owner"),
@@ -546,8 +547,8 @@ def test_a_decrypted_value_where_no_secret_belongs_is_not_shown(project: Path) -
 
 
 def test_generated_files_are_up_to_date() -> None:
-    """Schemas, reference page and Pulumi.yaml say what the model says: `turnscope settings --write`."""
-    assert "\n".join(reference.check(ROOT)) == ""
+    """Schemas, reference pages and Pulumi.yaml say what the settings and events say: `turnscope settings --write`."""
+    assert "\n".join(generated.check(ROOT)) == ""
 
 
 def test_writing_brings_everything_up_to_date_and_keeps_the_rest_of_the_project_file(tmp_path: Path) -> None:
@@ -555,13 +556,13 @@ def test_writing_brings_everything_up_to_date_and_keeps_the_rest_of_the_project_
     project_file = tmp_path / "Pulumi.yaml"
     fresh = project_file.read_text()
     project_file.write_text(fresh.replace("type: object", "type: string") + "# Kept.\nauthor: me\n")
-    assert reference.check(tmp_path)
-    assert len(reference.write(tmp_path)) == 4
-    assert reference.check(tmp_path) == []
+    assert generated.check(tmp_path)
+    assert generated.write(tmp_path) == list(generated.render(tmp_path))
+    assert generated.check(tmp_path) == []
     assert project_file.read_text() == fresh + "# Kept.\nauthor: me\n"
     project_file.write_text("name: x\n")
-    reference.write(tmp_path)
-    assert reference.check(tmp_path) == []
+    generated.write(tmp_path)
+    assert generated.check(tmp_path) == []
 
 
 def test_pulumi_knows_every_top_level_key_and_requires_none() -> None:

@@ -12,19 +12,19 @@ from turnscope.console import console
 
 def settings(
     write: Annotated[
-        bool, typer.Option("--write", help="Write the schema, the reference page and Pulumi.yaml.")
+        bool, typer.Option("--write", help="Write the schemas, the reference pages and Pulumi.yaml.")
     ] = False,
 ) -> None:
-    """Check or write the files generated from the settings model."""
+    """Check or write the files generated from the settings and the events."""
     from core.project import find_project
-    from stacks.settings import reference
+    from turnscope import generated
 
     root = find_project().root
     if write:
-        for path in reference.write(root):
+        for path in generated.write(root):
             console.print(f"wrote {path}")
         return
-    differences = reference.check(root)
+    differences = generated.check(root)
     if differences:
         raise UserError("\n".join(differences) + "\nRun: turnscope settings --write", exit_code=1)
-    console.print("The generated settings files are up to date.")
+    console.print("The generated files are up to date.")
