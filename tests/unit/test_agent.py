@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +22,7 @@ from turnscope_agent import call, job, reporting
 from turnscope_agent.destinations import Destinations, Protocol, destinations
 from turnscope_agent.providers import Options
 
-from core import events
+from core import event_reference, events
 from tests.unit.conftest import ROOT
 
 HEARD = {
@@ -59,6 +63,17 @@ class Session:
         item = SimpleNamespace(type="message", role=role, metrics=metrics, interrupted=interrupted)
         self.emit("conversation_item_added", item=item)
 
+    def tools(self, *calls: tuple[str, str | None, float]) -> None:
+        """Calls of tools, each with how it ended (None for no output) and the seconds that it took."""
+        zipped = [
+            (
+                SimpleNamespace(name=name, created_at=1000.0),
+                SimpleNamespace(is_error=ended == "failed", created_at=1000.0 + seconds) if ended else None,
+            )
+            for name, ended, seconds in calls
+        ]
+        self.emit("function_tools_executed", zipped=lambda: zipped)
+
     def close(self) -> None:
         self.emit("close", reason=SimpleNamespace(value="user_initiated"))
 
@@ -85,10 +100,34 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def paths(document: dict[str, Any], above: str = "") -> set[str]:
+    """Every field of a line: objects by their fields, an array also by those of its entries."""
     found: set[str] = set()
     for key, value in document.items():
-        found |= paths(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}"}
+        if isinstance(value, dict):
+            found |= paths(value, f"{above}{key}.")
+        else:
+            found.add(f"{above}{key}")
+            for each in value if isinstance(value, list) else ():
+                found |= paths(each, f"{above}{key}[].")
     return found
+
+
+def schema_paths(event: str) -> set[str]:
+    """The same, of the schema."""
+    fields = events.EVENTS[event]
+    return {path for field in fields for path in (field.path, *(f"{field.path}[].{item.path}" for item in field.items))}
+
+
+NOTED_BY_THE_APPLICATION = {"discovered_signals.team_size", "discovered_signals.monthly_volume"}
+"""What no agent can know by itself."""
+
+
+def assert_of_the_schema(*documents: dict[str, Any]) -> None:
+    """By the published files; and no null, which they allow to others."""
+    for document in documents:
+        schema = json.loads((ROOT / event_reference.FOLDER / f"{document['_event_type']}.schema.json").read_text())
+        jsonschema.validate(document, schema, jsonschema.Draft202012Validator)
+        assert "null" not in re.sub(r'"(\\.|[^"\\])*"', "", json.dumps(document))
 
 
 def test_importing_needs_nothing_but_python() -> None:
@@ -109,18 +148,97 @@ def test_importing_needs_nothing_but_python() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT / "agent")})
 
 
-def test_the_lines_have_the_fields_of_the_event_schema(
+def test_the_agent_writes_every_field_of_the_event_schema_but_those_it_cannot_know(
     session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session.message("user", HEARD)
     session.message("assistant", ANSWERED)
-    observed.note("team_size", 8)
-    observed.note("monthly_volume", 150)
+    session.tools(("book", "done", 0.2))
     session.close()
     turn, ended = lines(capsys)
-    assert paths(turn) == {field.path for field in events.EVENTS["voice_metrics"]}
-    assert paths(ended) == {field.path for field in events.EVENTS["session_analytics"]}
+    assert paths(turn) == schema_paths("voice_metrics")
+    assert paths(ended) == schema_paths("session_analytics") - NOTED_BY_THE_APPLICATION
+    assert_of_the_schema(turn, ended)
     assert turn["llm"]["provider"] == "api.openai.com"
+
+
+def test_what_the_application_notes_is_in_the_schema_too(
+    session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in NOTED_BY_THE_APPLICATION:
+        observed.note(path.removeprefix("discovered_signals."), 8)
+    session.close()
+    (ended,) = lines(capsys)
+    assert {path for path in paths(ended) if path.startswith("discovered_signals.")} == NOTED_BY_THE_APPLICATION
+    assert schema_paths("session_analytics") >= NOTED_BY_THE_APPLICATION
+    assert_of_the_schema(ended)
+
+
+SECONDS = st.none() | st.just(-1.0) | st.floats(0, 1e6)
+METADATA = st.none() | st.fixed_dictionaries(
+    {}, optional={"model_name": st.none() | st.text(), "model_provider": st.none() | st.text()}
+)
+MESSAGES = st.tuples(
+    st.sampled_from(["user", "assistant"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("e2e_latency", "llm_node_ttft", "tts_node_ttfb"), SECONDS),
+            **dict.fromkeys(("end_of_turn_delay", "transcription_delay"), SECONDS),
+            **dict.fromkeys(("llm_metadata", "tts_metadata", "stt_metadata"), METADATA),
+        },
+    ),
+    st.booleans(),
+)
+TOOLS = st.tuples(st.text(), st.none() | st.sampled_from(["done", "failed"]), st.floats(-1, 1e6))
+USAGES = st.builds(
+    lambda kind, model, amounts: usage(kind, model, **amounts),
+    st.sampled_from(["llm", "stt", "tts", "eot"]),
+    st.text(),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("input_tokens", "output_tokens", "characters_count"), st.integers(0, 10**9)),
+            "audio_duration": st.floats(0, 1e9),
+        },
+    ),
+)
+
+
+@given(
+    agent=st.none() | st.text(),
+    tenant=st.none() | st.text() | st.integers(),
+    messages=st.lists(MESSAGES, max_size=4),
+    tools=st.lists(TOOLS, max_size=3),
+    usages=st.lists(USAGES, max_size=4),
+    signals=st.dictionaries(st.sampled_from(["intent", "will_buy"]), st.text() | st.booleans()),
+)
+def test_whatever_livekit_reports_the_lines_are_of_the_schema(
+    agent: str | None,
+    tenant: Any,
+    messages: list[tuple[str, dict[str, Any], bool]],
+    tools: list[tuple[str, str | None, float]],
+    usages: list[SimpleNamespace],
+    signals: dict[str, str | bool],
+) -> None:
+    """Each of LiveKit's own types; what is unknown is left out, and no field is written that the schema does not
+    have, apart from the application's own signals."""
+    session = Session()
+    session.usage.model_usage = usages
+    observed = call.Call(session, "room-1", agent=agent, tenant=tenant)
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        for message in messages:
+            session.message(*message)
+        session.tools(*tools)
+        for name, value in signals.items():
+            observed.note(name, value)
+        session.close()
+    *turns, ended = written = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert ended["turns"] == len(turns)
+    assert_of_the_schema(*written)
+    for document in written:
+        unknown = paths(document) - schema_paths(document["_event_type"])
+        assert unknown <= {f"discovered_signals.{name}" for name in signals}
 
 
 def test_every_line_has_an_id_of_its_own(
