@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -150,3 +151,22 @@ def test_lines_are_checked_one_by_one() -> None:
     found = lines.check(log, shipped_record_schema())
     assert (found.lines, found.accepted.total()) == (5, 0)
     assert [(each.number, "not JSON" in each.reason) for each in found.rejected] == [(2, True)]
+
+
+GUIDE = (ROOT / "docs" / "how-to" / "events.md").read_text()
+
+
+def test_the_lines_that_the_guide_shows_are_good() -> None:
+    (shown,) = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
+    found = checked(shown)
+    assert (found["other"], found["rejected"]) == (0, [])
+    assert {event: counts["accepted"] for event, counts in found["events"].items()} == dict.fromkeys(found["events"], 1)
+
+
+def test_the_guide_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = json.dumps({**TURN, "_event_type": SESSION_ANALYTICS, "_session_id": None})
+    log = [GOOD, GOOD, json.dumps({**TURN, "total_latency": "0.91"}), GOOD, GOOD, GOOD, *OTHER[:2], call]
+    (tmp_path / "call.log").write_text("\n".join(log))
+    printed = "\n".join(line.rstrip() for line in check("call.log").output.splitlines())
+    assert f"```\n{printed}\n```" in GUIDE

@@ -642,3 +642,13 @@ def test_every_setting_is_described_and_says_its_unit_and_range(location: Locati
         row = f"| {allowed(node)} |"
         assert any(line.startswith(f"| `{key}` |") and row in line for line in reference.reference_page().splitlines())
     assert allowed(node).endswith("or null") == nullable(node)
+
+
+def test_the_reference_page_has_json_schemas_type_names() -> None:
+    """And YAML's mapping and list; a date and a secret are what they say."""
+    simple = "string|integer|number|boolean|date|secret|mapping"
+    rows = [
+        re.split(r" (?<!\\)\| ", line) for line in reference.reference_page().splitlines() if line.startswith("| `")
+    ]
+    assert {row[1] for row in rows} >= {"string", "integer", "number", "boolean", "list of string"}
+    assert not [row[0] for row in rows if not re.fullmatch(rf"(list of )?({simple})", row[1])]
