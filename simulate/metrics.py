@@ -48,7 +48,7 @@ def extract(metric_filter: MetricFilter, message: str, timestamp_ms: int) -> Dat
     _check_fields(metric_filter, pattern)
     if not pattern.matches(message):
         return None
-    value = patterns.metric_value(message, metric_filter.value, pattern)
+    value = patterns.metric_value(message, metric_filter.value)
     if value is None:
         return None
     dimensions: list[tuple[str, str]] = []
@@ -70,9 +70,7 @@ def _check_fields(metric_filter: MetricFilter, pattern: patterns.Pattern) -> Non
     wanted = [("value", metric_filter.value)] if metric_filter.value.startswith("$") else []
     wanted += [(f"dimension {name!r}", selector) for name, selector in metric_filter.dimensions]
     for what, selector in wanted:
-        # `$.name` may be spelt in several ways; the name of a space-delimited field in one.
-        field = str(patterns.parse_selector(selector)) if selector.startswith("$.") else selector
-        if field not in pattern.fields:
+        if str(patterns.parse_selector(selector)) not in pattern.fields:
             raise ValueError(
                 f"metric filter {metric_filter.name!r}: its {what} is {selector}, which its pattern does not"
                 f" extract; add it to the pattern, as in {selector} = *"

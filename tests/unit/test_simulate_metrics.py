@@ -44,12 +44,12 @@ def test_dimensions_come_from_the_event_and_are_all_needed() -> None:
     assert extract(with_three, json.dumps({"ttft": 1, "model": "m", "version": 4}), 0) is not None
 
 
-def test_space_delimited_fields_become_values_and_dimensions() -> None:
-    """The documented example: bytes by server."""
-    delimited = _filter("[ip, server, ..., bytes > 1000]", "$bytes", (("server", "$server"),))
-    point = extract(delimited, '127.0.0.1 Prod frank "GET / HTTP/1.0" 404 1534', 0)
+def test_a_selector_may_be_spelt_in_either_way() -> None:
+    """Dotted or in brackets, the field is the one that the pattern extracts."""
+    bracketed = _filter("{ $.ttft > 0 && $['model'] = * }", "$['ttft']", (("Model", "$.model"),))
+    point = extract(bracketed, json.dumps({"ttft": 1, "model": "m"}), 0)
     assert point is not None
-    assert (point.value, point.metric.dimensions) == (1534, (("server", "Prod"),))
+    assert (point.value, point.metric.dimensions) == (1, (("Model", "m"),))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,8 @@ def test_space_delimited_fields_become_values_and_dimensions() -> None:
         ("ERROR", "1", (("B", "$.b"),), "dimension 'B'"),
         ("{ $.a = * }", "$.a", tuple((name, "$.a") for name in "ABCD"), "at most 3"),
         ("{ $.a }", "$.a", (), "column 7"),
+        ("{ $.a = * }", "$a", (), "column 2"),
+        ("[ip, bytes]", "$bytes", (), "space-delimited"),
     ],
 )
 def test_a_filter_that_cannot_work_is_an_error(
