@@ -72,7 +72,7 @@ def test_what_an_option_changes_is_what_was_reviewed(golden: CheckGolden, option
 
 
 @GENERATIONS
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(chosen=st.sets(st.sampled_from([name for name in OPTIONS if name != "everything"])))
 def test_every_component_is_used_and_every_used_one_is_there(generation: Generation, chosen: set[str]) -> None:
     """For any combination of options; a component that no pipeline has is not started, so it would do nothing."""

@@ -200,9 +200,7 @@ def test_a_failed_retention_shows() -> None:
 TEXT = st.text("abc xyz-{}$'", min_size=1, max_size=12)
 NAMES = st.integers(0, 10**12).map(lambda number: f"n-{number}")
 PANEL_KINDS = st.sampled_from(["TimeSeries", "BarChart", "Number", "PieChart", "Table", "Histogram", "List"])
-SOME = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+SOME = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def some(values: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:

@@ -67,7 +67,7 @@ def uncalled(arn: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
 # --- Batches of log events ------------------------------------------------------------------------------------
 
 
-@examples(max_examples=30, deadline=None)
+@examples(max_examples=30)
 @given(st.lists(st.text() | st.integers(1, 500_000).map("x".__mul__), max_size=8))
 @example(["x" * 500_000] * 3)
 def test_every_log_event_that_is_sent_comes_out_again(messages: list[str]) -> None:
@@ -263,7 +263,7 @@ def at(row: Any, path: str) -> Any:
     return row
 
 
-@examples(max_examples=30, deadline=None)
+@examples(max_examples=30)
 @given(
     st.sampled_from(list(EVENTS)).flatmap(
         lambda event: st.tuples(st.just(event), st.lists(documents(event), min_size=1, max_size=4))
@@ -407,7 +407,7 @@ def test_a_stream_that_is_stopped_delivers_what_it_has() -> None:
     account = FakeAccount(destination)
     stream = Stream(ARN, account)
     stream.put([b'{"_session_id": "a"}\n', b'{"agent": 4}\n'])
-    stream.stop(10)
+    stream.stop(60)
     assert vars(stream.progress) == {"received": 2, "pending": 0, "delivered": 1, "failed": 1}
     assert sorted(key.split("/")[0] for key in account.objects) == ["e", "errors"]
     expected = {"IncomingRecords": 2, "DeliveryToS3.Records": 1, "SucceedConversion.Records": 1}
@@ -425,13 +425,13 @@ def test_a_bucket_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
     while stream.progress.pending:
         time.sleep(0.01)
     assert len(account.objects) == 1
-    stream.stop(10)
+    stream.stop(60)
 
 
 def test_records_of_a_stream_that_is_gone_hold_nobody_up() -> None:
     stream = Stream(ARN, FakeAccount(lambda: None))
     stream.put([b"x"])
-    stream.stop(10)
+    stream.stop(60)
     assert stream.progress.pending == 0
 
 

@@ -232,7 +232,7 @@ class FakeEngine:
 def clickhouse(engine: FakeEngine) -> Iterator[socket.socket]:
     users = {"turnscope": access.User("turnscope", "password", "secret")}
     server = native.Server(("127.0.0.1", 0), engine, access.Configuration(users))  # pyright: ignore[reportArgumentType]
-    with server, socket.create_connection(server.server_address, timeout=10) as client:  # pyright: ignore[reportArgumentType]
+    with server, socket.create_connection(server.server_address, timeout=60) as client:  # pyright: ignore[reportArgumentType]
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield client
         server.shutdown()

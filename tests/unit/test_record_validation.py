@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given
+from hypothesis import example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -131,8 +131,7 @@ EVENT = st.fixed_dictionaries(
 )
 
 
-# The first text that is drawn on a machine takes a second: a table of all characters is made.
-@examples(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@examples(max_examples=40)
 @given(st.lists(st.binary() | st.lists(EVENT).map(lambda found: "\n".join(map(json.dumps, found)).encode())))
 @example(
     [b'{"_event_type":' * 100_000, b"\xff\xfe", b"[" * 200_000, b'{"_event_type": 1e999, "a": ' + b"9" * 5000 + b"}"]

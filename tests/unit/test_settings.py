@@ -507,7 +507,7 @@ def outcome(read: Any) -> Settings | set[str]:
 
 
 @given(VALUES, st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_engine_gives_the_same_settings_as_the_files(values: dict[Location, Any], in_sdk: bool) -> None:
     """Also with the defaults that `Pulumi.yaml` makes the engine fill in, and the same mistakes."""
     # The engine itself refuses a structure where `Pulumi.yaml` declares text. It decrypts whatever is encrypted, so

@@ -46,8 +46,8 @@ def test_children_end_with_the_plugin(program: str, number: signal.Signals) -> N
     child = int(process.stdout.readline())
     assert runs(child)
     process.send_signal(number)
-    process.wait(10)
-    for _ in range(1000):
+    process.wait(60)
+    for _ in range(6000):
         if not runs(child):
             break
         time.sleep(0.01)
