@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudwatch.plan.alarms import ActionStrategy, AlarmFactory, plan_alarms, prefixed_names, runbooks_below
+from cloudwatch.plan.dashboard_check import check_dashboards
 from cloudwatch.plan.dashboards import plan_agent_dashboard, plan_overview
 from cloudwatch.plan.metric_filters import Metrics, agent_namespace, plan_metric_filters
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, LogGroup
@@ -14,14 +15,17 @@ from stacks.settings.model import Settings
 
 
 def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
-    """What will exist in CloudWatch for `stack`. Pure: the same settings give the same plan."""
+    """What will exist in CloudWatch for `stack`. Pure: the same settings give the same plan.
+
+    Raises `UserError` (exit code 2) for dashboards that CloudWatch would refuse or not draw.
+    """
     agents = tuple(_plan_agent(stack, settings, name) for name in settings.agents)
     period_seconds = settings.alarms.period_seconds
     dashboards = (
         *(plan_agent_dashboard(stack, settings.region, agent, settings.prices, period_seconds) for agent in agents),
         plan_overview(stack, settings.region, agents, period_seconds),
     )
-    return CloudWatchPlan(
+    plan = CloudWatchPlan(
         stack=stack,
         environment=str(settings.environment),
         region=settings.region,
@@ -30,6 +34,8 @@ def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
         dashboards=dashboards,
         budget=plan_budget(stack, settings.budget, analytics=settings.analytics is not None),
     )
+    check_dashboards(plan)
+    return plan
 
 
 def _plan_agent(stack: str, settings: Settings, name: str) -> AgentPlan:

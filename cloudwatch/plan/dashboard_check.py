@@ -1,87 +1,123 @@
-"""What CloudWatch refuses, or would silently not draw, in a dashboard.
+"""What CloudWatch refuses in a dashboard, or would silently not draw.
 
 PutDashboard validates little: a line on a metric that nobody publishes is an empty graph that nobody notices.
+Limits: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html and
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from cloudwatch.plan.dashboards import GRID_COLUMNS
 from cloudwatch.plan.model import CloudWatchPlan, Dashboard
+from core.errors import UserError
 
 MAXIMUM_WIDGETS = 500
 MAXIMUM_METRICS_PER_WIDGET = 500
 MAXIMUM_METRICS = 2500
-"""docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+"""Of all widgets together; expressions are none."""
+MAXIMUM_ALARMS_PER_WIDGET = 100
 MAXIMUM_WIDGET_HEIGHT = 1000
-NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 FUNCTIONS = frozenset({"FILL", "IF"})
 
-
-def problems(dashboard: Dashboard, plan: CloudWatchPlan) -> list[str]:
-    """What is wrong with `dashboard`, a sentence each; empty where nothing is."""
-    published = {(each.namespace, each.metric_name) for each in plan.metric_filters}
-    alarms = {alarm.name for alarm in (*plan.alarms, *plan.composite_alarms)}
-    return [f"{dashboard.name}: {problem}" for problem in _problems(dashboard, published, alarms)]
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_ID = re.compile(r"[a-z]\w*")
+_WORD = re.compile(r"\b[A-Za-z_]\w*")
 
 
-def _problems(dashboard: Dashboard, published: Collection[tuple[str, str]], alarms: Collection[str]) -> Iterator[str]:
-    if not NAME.fullmatch(dashboard.name):
-        yield "a name has 1 to 255 letters, digits, - and _"
-    widgets: list[dict[str, Any]] = json.loads(json.dumps(dashboard.body))["widgets"]
+def check_dashboards(plan: CloudWatchPlan) -> None:
+    """Raises `UserError` (exit code 2) with everything that is wrong with the plan's dashboards, by dashboard and
+    widget."""
+    known = _Known(
+        published=frozenset((each.namespace, each.metric_name) for each in plan.metric_filters),
+        alarms=frozenset(alarm.name for alarm in (*plan.alarms, *plan.composite_alarms)),
+    )
+    problems = [
+        f"dashboard {dashboard.name}: {problem}"
+        for dashboard in plan.dashboards
+        for problem in _problems(dashboard, known)
+    ]
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise UserError(f"CloudWatch would refuse these dashboards, or not draw all of them:\n{listed}")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a plan has that widgets may show: metrics by namespace and name, and alarms by name."""
+
+    published: Collection[tuple[str, str]]
+    alarms: Collection[str]
+
+
+def _problems(dashboard: Dashboard, known: _Known) -> Iterator[str]:
+    if not _NAME.fullmatch(dashboard.name):
+        yield "its name is not allowed; allowed: 1 to 255 letters, digits, - and _"
+    widgets: list[dict[str, Any]] = dashboard.body["widgets"]
     if not 1 <= len(widgets) <= MAXIMUM_WIDGETS:
         yield f"{len(widgets)} widgets; allowed: 1 to {MAXIMUM_WIDGETS}"
-    yield from _grid_problems(widgets)
-    lines = [widget["properties"].get("metrics", []) for widget in widgets if widget["type"] == "metric"]
-    if sum(map(len, lines)) > MAXIMUM_METRICS:
-        yield f"{sum(map(len, lines))} metrics; allowed: {MAXIMUM_METRICS}"
-    for widget in widgets:
-        properties = widget["properties"]
-        title = properties.get("title", widget["type"])
-        if widget["type"] == "metric":
-            yield from (f"{title}: {problem}" for problem in _metric_problems(properties, published))
-        elif widget["type"] == "alarm":
-            names = {arn.rsplit(":alarm:", 1)[-1] for arn in properties["alarms"]}
-            yield from (f"{title}: alarm {name} is not in this stack" for name in sorted(names - set(alarms)))
+    metrics = sum(len(_metrics(widget)) for widget in widgets)
+    if metrics > MAXIMUM_METRICS:
+        yield f"{metrics} metrics; allowed: at most {MAXIMUM_METRICS}"
+    names = [_name(index, widget) for index, widget in enumerate(widgets, 1)]
+    taken: dict[tuple[int, int], str] = {}
+    for name, widget in zip(names, widgets, strict=True):
+        found = [*_place_problems(name, widget, taken), *_content_problems(widget, known)]
+        yield from (f"{name}: {problem}" for problem in found)
 
 
-def _grid_problems(widgets: list[dict[str, Any]]) -> Iterator[str]:
-    taken: dict[tuple[int, int], int] = {}
-    for index, widget in enumerate(widgets):
-        if widget["x"] < 0 or widget["x"] + widget["width"] > GRID_COLUMNS or widget["width"] < 1:
-            yield f"widget {index} leaves the grid of {GRID_COLUMNS} columns"
-        if not 1 <= widget["height"] <= MAXIMUM_WIDGET_HEIGHT:
-            yield f"widget {index} is {widget['height']} high; allowed: 1 to {MAXIMUM_WIDGET_HEIGHT}"
-        cells = {
-            (x, y)
-            for x in range(widget["x"], widget["x"] + widget["width"])
-            for y in range(widget["y"], widget["y"] + widget["height"])
-        }
-        over = {taken[cell] for cell in cells if cell in taken}
-        yield from (f"widget {index} lies over widget {other}" for other in sorted(over))
-        taken |= dict.fromkeys(cells, index)
+def _name(number: int, widget: dict[str, Any]) -> str:
+    title = widget["properties"].get("title")
+    return f"widget {number} ({title})" if title else f"widget {number} ({widget['type']})"
 
 
-def _metric_problems(properties: dict[str, Any], published: Collection[tuple[str, str]]) -> Iterator[str]:
-    lines = properties["metrics"]
-    if not 1 <= len(lines) <= MAXIMUM_METRICS_PER_WIDGET:
-        yield f"{len(lines)} metrics; allowed: 1 to {MAXIMUM_METRICS_PER_WIDGET}"
-    ids = [options["id"] for options in map(_options, lines) if "id" in options]
-    yield from (f"id {each} stands twice" for each in sorted({each for each in ids if ids.count(each) > 1}))
-    yield from (f"id {each} does not begin with a small letter" for each in ids if not re.fullmatch(r"[a-z]\w*", each))
-    for line in lines:
-        options = _options(line)
-        if "expression" in options:
-            named = set(re.findall(r"[A-Za-z_]\w*", options["expression"])) - FUNCTIONS
-            yield from (
-                f"{options['expression']} names {each}, which is no id here" for each in sorted(named - set(ids))
-            )
-        elif (line[0], line[1]) not in published:
-            yield f"nothing publishes {line[0]}/{line[1]}"
+def _place_problems(name: str, widget: dict[str, Any], taken: dict[tuple[int, int], str]) -> Iterator[str]:
+    """`taken` holds the cells of the widgets before, by name, and gets this one's."""
+    if widget["x"] < 0 or widget["x"] + widget["width"] > GRID_COLUMNS or widget["width"] < 1:
+        yield f"leaves the grid of {GRID_COLUMNS} columns"
+    if not 1 <= widget["height"] <= MAXIMUM_WIDGET_HEIGHT:
+        yield f"a height of {widget['height']}; allowed: 1 to {MAXIMUM_WIDGET_HEIGHT}"
+    cells = [
+        (x, y)
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    yield from (f"overlaps {other}" for other in dict.fromkeys(taken[cell] for cell in cells if cell in taken))
+    taken |= dict.fromkeys(cells, name)
+
+
+def _content_problems(widget: dict[str, Any], known: _Known) -> Iterator[str]:
+    if widget["type"] == "metric":
+        yield from _metric_problems(widget, known.published)
+    elif widget["type"] == "alarm":
+        alarms = [arn.rsplit(":alarm:", 1)[-1] for arn in widget["properties"]["alarms"]]
+        if not 1 <= len(alarms) <= MAXIMUM_ALARMS_PER_WIDGET:
+            yield f"{len(alarms)} alarms; allowed: 1 to {MAXIMUM_ALARMS_PER_WIDGET}"
+        yield from (f"alarm {each} is not in this stack" for each in alarms if each not in known.alarms)
+
+
+def _metric_problems(widget: dict[str, Any], published: Collection[tuple[str, str]]) -> Iterator[str]:
+    metrics = _metrics(widget)
+    if not 1 <= len(metrics) <= MAXIMUM_METRICS_PER_WIDGET:
+        yield f"{len(metrics)} metrics; allowed: 1 to {MAXIMUM_METRICS_PER_WIDGET}"
+    yield from (f"nothing publishes {line[0]}/{line[1]}" for line in metrics if (line[0], line[1]) not in published)
+    options = [_options(line) for line in widget["properties"]["metrics"]]
+    ids = Counter(each["id"] for each in options if "id" in each)
+    yield from (f"id {each} is used {count} times" for each, count in ids.items() if count > 1)
+    yield from (f"id {each} does not start with a lower-case letter" for each in ids if not _ID.fullmatch(each))
+    for each in options:
+        unknown = dict.fromkeys(_WORD.findall(each.get("expression", ""))).keys() - ids.keys() - FUNCTIONS
+        yield from (f"{each['expression']} uses {word}, which is no id in this widget" for word in sorted(unknown))
+
+
+def _metrics(widget: dict[str, Any]) -> list[list[Any]]:
+    """A widget's lines that are metrics, not expressions."""
+    return [line for line in widget["properties"].get("metrics", []) if "expression" not in _options(line)]
 
 
 def _options(line: list[Any]) -> dict[str, Any]:

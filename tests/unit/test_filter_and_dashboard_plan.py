@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudwatch.plan.dashboard_check import problems
+from cloudwatch.plan import dashboard_check
+from cloudwatch.plan.dashboard_check import check_dashboards
 from cloudwatch.plan.dashboards import GRID_COLUMNS, Widget, lay_out
 from cloudwatch.plan.metric_filters import TOOL_CALLS_COUNTED
 from cloudwatch.plan.model import Dashboard
 from core import events
+from core.errors import UserError
 from simulate.metrics import extract
 from tests.unit.conftest import MakePlan
 
@@ -80,7 +83,7 @@ def test_a_session_gives_its_usage_its_tool_calls_and_usage_per_model(make_plan:
     }
 
 
-def test_an_event_in_the_bare_shape_of_seed_002_is_counted_without_the_fields_added_since(make_plan: MakePlan) -> None:
+def test_an_event_with_only_the_required_fields_is_counted_without_the_others(make_plan: MakePlan) -> None:
     summary = {"llm_tokens": 110, "stt_audio_seconds": 5, "tts_audio_seconds": 12}
     bare = {"_event_type": "session_analytics", "_session_id": "room", "metrics_summary": summary}
     assert set(extracted(make_plan, bare)) == {(name, ()) for name in ("Sessions", "LlmTokens", "SttAudio", "TtsAudio")}
@@ -130,24 +133,76 @@ def test_filters_name_only_fields_that_events_have(make_plan: MakePlan) -> None:
         assert named <= known
 
 
-def test_dashboards_have_no_problem(make_plan: MakePlan) -> None:
-    plan = make_plan(agents={"a": {}, "b": {}, "c": {}}, prices=PRICES)
-    assert len(plan.dashboards) == 4
-    assert [problem for dashboard in plan.dashboards for problem in problems(dashboard, plan)] == []
+def test_every_agent_has_a_dashboard_and_the_stack_has_one(make_plan: MakePlan) -> None:
+    """Of the most agents and the longest names that settings allow, too."""
+    assert len(make_plan(agents={"a": {}, "b": {}, "c": {}}, prices=PRICES).dashboards) == 4
+    agents = {f"{number:02}{'x' * 61}": {} for number in range(50)}
+    assert len(make_plan(agents=agents).dashboards) == 51
 
 
-def test_the_check_of_dashboards_finds_what_it_is_for(make_plan: MakePlan) -> None:
-    graph = {"title": "T", "metrics": [["Turnscope/dev/other", "TotalLatency", {"id": "Big"}], [{"expression": "m1"}]]}
-    body: dict[str, Any] = {
-        "widgets": [
-            {"type": "metric", "x": 20, "y": 0, "width": 8, "height": 4, "properties": graph},
-            {"type": "alarm", "x": 20, "y": 1, "width": 4, "height": 4, "properties": {"alarms": ["arn:alarm:gone"]}},
-        ]
+GRAPH = {"type": "metric", "x": 0, "y": 0, "width": 8, "height": 4}
+LATENCY = ["Turnscope/dev/receptionist", "TotalLatency"]
+
+
+def graph(*lines: list[Any], **place: int) -> dict[str, Any]:
+    return {**GRAPH, **place, "properties": {"title": "T", "metrics": list(lines)}}
+
+
+def alarms(*names: str) -> dict[str, Any]:
+    return {
+        **GRAPH,
+        "type": "alarm",
+        "properties": {"alarms": [f"arn:aws:cloudwatch:r:1:alarm:{each}" for each in names]},
     }
-    found = "\n".join(problems(Dashboard("d", "bad name", body), make_plan()))
-    for expected in ("a name has", "leaves the grid", "lies over", "nothing publishes", "no id here", "small letter"):
-        assert expected in found
-    assert "alarm gone is not in this stack" in found
+
+
+@pytest.mark.parametrize(
+    ("widgets", "problem"),
+    [
+        ([], "0 widgets; allowed: 1 to 500"),
+        ([graph(LATENCY, y=4 * row) for row in range(501)], "501 widgets; allowed: 1 to 500"),
+        ([graph(LATENCY, x=20)], "widget 1 (T): leaves the grid of 24 columns"),
+        ([graph(LATENCY, x=-1)], "widget 1 (T): leaves the grid of 24 columns"),
+        ([graph(LATENCY, width=0)], "widget 1 (T): leaves the grid of 24 columns"),
+        ([graph(LATENCY, height=0)], "widget 1 (T): a height of 0; allowed: 1 to 1000"),
+        ([graph(LATENCY), graph(LATENCY, x=8), graph(LATENCY, y=3)], "widget 3 (T): overlaps widget 1 (T)"),
+        ([graph()], "widget 1 (T): 0 metrics; allowed: 1 to 500"),
+        ([graph(*[LATENCY] * 501)], "widget 1 (T): 501 metrics; allowed: 1 to 500"),
+        ([graph(*[LATENCY] * 500, y=4 * row) for row in range(6)], "3000 metrics; allowed: at most 2500"),
+        ([graph(["Turnscope/dev/other", "TotalLatency"])], "nothing publishes Turnscope/dev/other/TotalLatency"),
+        ([graph([*LATENCY, {"id": "Big"}])], "id Big does not start with a lower-case letter"),
+        ([graph([*LATENCY, {"id": "m"}], [*LATENCY, {"id": "m"}])], "id m is used 2 times"),
+        ([graph(LATENCY, [{"expression": "FILL(m1, 0)"}])], "FILL(m1, 0) uses m1, which is no id in this widget"),
+        ([alarms()], "widget 1 (alarm): 0 alarms; allowed: 1 to 100"),
+        ([alarms("gone")], "widget 1 (alarm): alarm gone is not in this stack"),
+    ],
+)
+def test_a_dashboard_that_cloudwatch_refuses_or_does_not_draw_is_an_error(
+    make_plan: MakePlan, widgets: list[dict[str, Any]], problem: str
+) -> None:
+    """With the names of dashboard and widget; a second dashboard's mistakes come with the first's."""
+    wrong = Dashboard("d", "turnscope-dev-wrong", {"widgets": widgets})
+    named = Dashboard("n", "bad name", {"widgets": [graph(LATENCY)]})
+    with pytest.raises(UserError) as caught:
+        check_dashboards(replace(make_plan(), dashboards=(wrong, named)))
+    lines = str(caught.value).splitlines()
+    assert [line for line in lines if line.startswith("  dashboard turnscope-dev-wrong: ") and line.endswith(problem)]
+    assert lines[-1] == "  dashboard bad name: its name is not allowed; allowed: 1 to 255 letters, digits, - and _"
+
+
+def test_planning_refuses_what_cloudwatch_would(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With exit code 2, before anything is deployed."""
+    monkeypatch.setattr(dashboard_check, "MAXIMUM_METRICS_PER_WIDGET", 2)
+    expected = r"turnscope-dev-receptionist: widget 3 \(Total latency\): 3 metrics; allowed: 1 to 2\n"
+    with pytest.raises(UserError, match=expected) as caught:
+        make_plan()
+    assert caught.value.exit_code == 2
+
+
+def test_a_price_with_an_exponent_is_a_number_in_an_expression(make_plan: MakePlan) -> None:
+    """Python writes small numbers with one, as 1e-06."""
+    plan = make_plan(prices={"stt": {"nova-3": {"usd_per_minute": 0.000001}}})
+    assert "1e-06" in json.dumps(plan.dashboards[0].body)
 
 
 def test_alarm_thresholds_are_drawn_where_they_are_watched(make_plan: MakePlan) -> None:
