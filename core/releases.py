@@ -103,7 +103,10 @@ class Release:
 
 @dataclass(frozen=True)
 class Step:
-    """One deployment of an upgrade. `clickhouse` changes before the migrator of this step runs."""
+    """One deployment of an upgrade: from the release before it to `release`, and why it comes before the next.
+
+    With `clickhouse_changes`, ClickHouse gets its new version before this step's migrator runs.
+    """
 
     release: Release
     clickhouse_changes: bool
@@ -235,7 +238,9 @@ def find_release(version: str) -> Release:
 
 def upgrade_path(installed: str, wanted: str) -> tuple[Step, ...]:
     """The releases to deploy one after the other, from the one after `installed` to `wanted`; empty where they are
-    the same. Raises `UserError` for a way back: SigNoz' migrations only go forward.
+    the same. All but the last are upgrade stops.
+
+    Raises `UserError` for a release that is older than `installed`, or not in the catalogue.
 
     >>> [step.release.version for step in upgrade_path("0.75.0", "0.138.0")]
     ['0.86.2', '0.129.0', '0.138.0']
@@ -243,8 +248,8 @@ def upgrade_path(installed: str, wanted: str) -> tuple[Step, ...]:
     start, goal = find_release(installed), find_release(wanted)
     if goal.key < start.key:
         raise UserError(
-            f"SigNoz {installed} cannot go back to {wanted}: its migrations only go forward. "
-            f"Restore a backup that was made with {wanted} instead."
+            f"SigNoz {installed} is deployed and cannot go back to {wanted}: its migrations only go forward. "
+            f"Set `signoz.release` to {installed}, or restore a backup that was made with {wanted} in a new stack."
         )
     between = [each for each in CATALOGUE if start.key < each.key <= goal.key and (each.stop or each is goal)]
     steps, before = [], start
@@ -253,7 +258,7 @@ def upgrade_path(installed: str, wanted: str) -> tuple[Step, ...]:
             Step(
                 release=release,
                 clickhouse_changes=release.clickhouse != before.clickhouse,
-                reason=release.stop if release is not goal and release.stop else "the release that was asked for",
+                reason=release.stop if release is not goal and release.stop else "the release in the settings",
             )
         )
         before = release

@@ -10,7 +10,7 @@ from core.environments import Environment
 from core.releases import Coordination, Release, find_release, in_lab
 from core.roles import Role
 from signoz.plan.images import Digests, image_of
-from signoz.plan.model import Container, File, HealthCheck, Image, SigNozPlan, VolumeMount
+from signoz.plan.model import RELEASE_LABEL, Container, File, HealthCheck, Image, SigNozPlan, VolumeMount
 from signoz.plan.templating import TEMPLATES
 from signoz.plan.volumes import with_setup
 from signoz.roles import migrator as migrations
@@ -80,7 +80,7 @@ def plan_signoz(
         "turnscope.stack": stack,
         "turnscope.environment": str(environment),
         "turnscope.owner": owner,
-        "turnscope.release": release.version,
+        RELEASE_LABEL: release.version,
     }
     if expires_on:
         labels["turnscope.expires"] = expires_on.isoformat()

@@ -14,6 +14,9 @@ from core.roles import Role
 from core.secrets.reference import SecretRef
 from signoz.content.model import ContentPlan
 
+RELEASE_LABEL = "turnscope.release"
+"""The label of every container that names the release it belongs to."""
+
 
 @dataclass(frozen=True)
 class Image:

@@ -68,7 +68,7 @@ def test_upgrades_go_forward_over_every_stop(installed: str, wanted: str) -> Non
 
 
 def test_mandatory_stop_of_0_86_2() -> None:
-    """signoz#8655: nobody gets from below 0.86 past it without halting there."""
+    """signoz#8655: nobody gets from below 0.86 past it without stopping there."""
     assert "0.86.2" in [step.release.version for step in upgrade_path("0.75.0", CURRENT.version)]
 
 

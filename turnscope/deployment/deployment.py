@@ -35,6 +35,7 @@ from turnscope.deployment.engine import Engine
 from turnscope.deployment.failure import engine_words, failure_text
 from turnscope.deployment.local_aws import LocalAws
 from turnscope.deployment.progress import EngineProgress
+from turnscope.deployment.release_guard import check_release
 from turnscope.deployment.runs import RunMark, release_dead_lock
 from turnscope.deployment.schema_guard import refuse_schema_changes
 from turnscope.lab_extra import require_lab
@@ -145,7 +146,7 @@ class Deployment:
         changes = ContentChanges()
         with self._aws():
             stack = self._select(create=True)
-            self._refuse_schema_changes()
+            self._check_against_state()
             with EngineProgress(self.console, "previewing") as progress:
                 self._run(
                     progress,
@@ -169,7 +170,7 @@ class Deployment:
         changes = ContentChanges()
         with self._aws():
             stack = self._select(create=True)
-            self._refuse_schema_changes()
+            self._check_against_state()
             with EngineProgress(self.console, "deploying") as progress:
                 result = self._run(
                     progress,
@@ -184,9 +185,14 @@ class Deployment:
             self._print(line)
         return progress, _public(result.outputs) | self._signoz_outputs()
 
-    def _refuse_schema_changes(self) -> None:
+    def _check_against_state(self) -> None:
+        """Raises `UserError` for a change that what is deployed cannot take."""
+        state = self._state()
         if self.plan.analytics:
-            refuse_schema_changes(self.plan.analytics, self._state())
+            refuse_schema_changes(self.plan.analytics, state)
+        if self.plan.signoz:
+            for line in check_release(self.plan.signoz, state):
+                self._print(line)
 
     def _signoz_outputs(self) -> dict[str, Any]:
         settings, plan = self.settings.signoz, self.plan.signoz
