@@ -122,11 +122,18 @@ NOTED_BY_THE_APPLICATION = {"discovered_signals.team_size", "discovered_signals.
 """What no agent can know by itself."""
 
 
+PUBLISHED = {
+    event: jsonschema.Draft202012Validator(
+        json.loads((ROOT / event_reference.FOLDER / f"{event}.schema.json").read_text())
+    )
+    for event in events.EVENTS
+}
+
+
 def assert_of_the_schema(*documents: dict[str, Any]) -> None:
     """By the published files; and no null, which they allow to others."""
     for document in documents:
-        schema = json.loads((ROOT / event_reference.FOLDER / f"{document['_event_type']}.schema.json").read_text())
-        jsonschema.validate(document, schema, jsonschema.Draft202012Validator)
+        PUBLISHED[document["_event_type"]].validate(document)
         assert "null" not in re.sub(r'"(\\.|[^"\\])*"', "", json.dumps(document))
 
 
