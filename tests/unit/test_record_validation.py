@@ -158,7 +158,7 @@ def test_whatever_comes_is_answered_once_and_what_is_kept_fits(function: Functio
             assert len(set(keys)) == len(keys)
 
 
-@examples(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@examples(max_examples=40)
 @given(st.lists(EVENT.map(json.dumps) | st.sampled_from(["{", "voice_metrics", '"_event_type" voice_metrics'])))
 @example(
     [
