@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import functools
 import re
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
-
-import jinja2
 
 from analytics.plan import athena_sql
 from analytics.plan.model import EventTable, NamedQuery
-from cloudwatch.plan.saved_queries import decimal
 from core.events import EVENTS
+from core.templating import TEMPLATES_FOLDER, Templates, decimal
 from stacks.settings.model import Prices, SavedQueries
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "athena"
 SUFFIX = ".sql.j2"
 
 NAME_MAXIMUM_CHARACTERS = 128
@@ -94,9 +89,7 @@ def plan_named_queries(
         },
         **numbers.model_dump(),
     }
-    environment = _environment(TEMPLATES)
-    files = sorted(path.name for path in TEMPLATES.glob(f"*{SUFFIX}"))
-    planned = (_plan(environment, file, context, database, columns) for file in files)
+    planned = (_plan(file, context, database, columns) for file in TEMPLATES.names(SUFFIX))
     return tuple(query for query in planned if query)
 
 
@@ -110,16 +103,7 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-@functools.cache
-def _environment(templates: Path) -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701 (query text, not HTML)
-        loader=jinja2.FileSystemLoader(templates),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(decimal=decimal, quoted=quoted)
-    return environment
+TEMPLATES = Templates(TEMPLATES_FOLDER / "athena", {"decimal": decimal, "quoted": quoted})
 
 
 def _table(database: str, table: EventTable) -> _Table:
@@ -131,11 +115,9 @@ def _table(database: str, table: EventTable) -> _Table:
     return _Table(f"{database}.{table.event}", tuple(fields))
 
 
-def _plan(
-    environment: jinja2.Environment, file: str, context: Mapping[str, Any], database: str, columns: _Columns
-) -> NamedQuery | None:
+def _plan(file: str, context: Mapping[str, Any], database: str, columns: _Columns) -> NamedQuery | None:
     try:
-        sql = _render(environment, file, context)
+        sql = TEMPLATES.render(file, context)
     except _NotKeptError:
         return None
     header = _HEADER.match(sql)
@@ -159,13 +141,3 @@ def _plan(
 @functools.lru_cache(maxsize=256)
 def _check(sql: str, database: str, columns: _Columns) -> None:
     athena_sql.read(sql, {database: {table: dict(of) for table, of in columns}})
-
-
-def _render(environment: jinja2.Environment, file: str, context: Mapping[str, Any]) -> str:
-    try:
-        return environment.get_template(file).render(context)
-    except (jinja2.TemplateError, ValueError) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        place = next((frame for frame in reversed(frames) if frame.filename.endswith(".j2")), None)
-        where = f" ({Path(place.filename).name}, line {place.lineno})" if place else ""
-        raise ValueError(f"{file}{where}: {error}") from error

@@ -6,19 +6,13 @@ A template starts with `# name: Folder/Name` and `# description: ...`; Logs Insi
 
 from __future__ import annotations
 
-import functools
 import re
-import traceback
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from pathlib import Path
-
-import jinja2
 
 from cloudwatch import insights
 from cloudwatch.plan.model import SavedQuery
+from core.templating import TEMPLATES_FOLDER, Templates, decimal
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "insights"
 SUFFIX = ".insights.j2"
 
 NAME_MAXIMUM_CHARACTERS = 255
@@ -34,31 +28,11 @@ def plan_saved_queries(
 
     Raises `ValueError` that names the template and the place for one that CloudWatch would refuse.
     """
-    environment = _environment(TEMPLATES)
-    files = sorted(path.name for path in TEMPLATES.glob(f"*{SUFFIX}"))
-    return tuple(_plan(environment, file, context, prefix, tuple(log_group_names)) for file in files)
+    return tuple(_plan(file, context, prefix, tuple(log_group_names)) for file in TEMPLATES.names(SUFFIX))
 
 
-@functools.cache
-def _environment(templates: Path) -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701 (query text, not HTML)
-        loader=jinja2.FileSystemLoader(templates),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(decimal=decimal, period=period, quoted=quoted)
-    return environment
-
-
-def _plan(
-    environment: jinja2.Environment,
-    file: str,
-    context: Mapping[str, object],
-    prefix: str,
-    log_group_names: tuple[str, ...],
-) -> SavedQuery:
-    text = _render(environment, file, context)
+def _plan(file: str, context: Mapping[str, object], prefix: str, log_group_names: tuple[str, ...]) -> SavedQuery:
+    text = TEMPLATES.render(file, context)
     header = _HEADER.match(text)
     if header is None:
         raise ValueError(f"{file}: must start with the lines # name: ... and # description: ...")
@@ -73,23 +47,6 @@ def _plan(
         line = text.split("\n")[error.line - 1]
         raise ValueError(f"{file}, as rendered, {error}\n  {line.strip()}") from error
     return SavedQuery(file.removesuffix(SUFFIX), name, header["description"], log_group_names, text)
-
-
-def _render(environment: jinja2.Environment, file: str, context: Mapping[str, object]) -> str:
-    try:
-        return environment.get_template(file).render(context)
-    except (jinja2.TemplateError, ValueError) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename.endswith(".j2")]
-        raise ValueError(f"{file}{f', line {lines[-1]}' if lines else ''}: {error}") from error
-
-
-def decimal(value: float) -> str:
-    """A number as query text: plain digits, because the language's documentation knows no exponents."""
-    number = Decimal(str(value))
-    if not number.is_finite():
-        raise ValueError(f"{value} is not a number that a query can hold")
-    return format(number, "f")
 
 
 def quoted(value: str) -> str:
@@ -108,3 +65,6 @@ def period(minutes: int) -> str:
     if rest or not 1 <= hours <= 24:
         raise ValueError(f"{minutes} minutes are no period; allowed: 1 to 60, or whole hours up to 1440")
     return f"{hours}h"
+
+
+TEMPLATES = Templates(TEMPLATES_FOLDER / "insights", {"decimal": decimal, "period": period, "quoted": quoted})

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from core.environments import Environment
 from core.releases import Coordination, Release, find_release, in_lab
 from core.roles import Role
+from core.templating import TEMPLATES_FOLDER
 from signoz.plan.images import Digests, image_of
 from signoz.plan.model import RELEASE_LABEL, Container, File, HealthCheck, Image, SigNozPlan, VolumeMount
-from signoz.plan.templating import TEMPLATES
 from signoz.plan.volumes import with_setup
 from signoz.roles import migrator as migrations
 from signoz.roles.alertmanager import CONFIG_PATH as ALERTMANAGER_CONFIG
@@ -169,7 +169,7 @@ class _Builder:
     def clickhouse(self) -> Container:
         function = File(
             HISTOGRAM_QUANTILE_PATH,
-            (TEMPLATES / "histogramQuantile").read_text(encoding="utf-8"),
+            (TEMPLATES_FOLDER / "histogramQuantile").read_text(encoding="utf-8"),
             mode="0555",
             owner=CLICKHOUSE_USER,
         )

@@ -1,31 +1,27 @@
-"""Configuration texts from `templates/`."""
+"""Configuration texts of SigNoz' containers, from `templates/`."""
 
 from __future__ import annotations
 
-import functools
 import json
-from pathlib import Path
 from xml.sax.saxutils import escape
 
-import jinja2
-
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+from core.templating import TEMPLATES_FOLDER, Templates
 
 
 def render(template: str, **context: object) -> str:
-    """The text of `templates/<template>`; a name that `context` lacks is an error."""
-    return _environment().get_template(template).render(context)
+    """The text of `templates/<template>`. Raises `ValueError`, see `core.templating.Templates.render`."""
+    return _TEMPLATES.render(template, context)
 
 
-@functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701 (configuration texts, not HTML)
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    # A JSON string is a YAML string.
-    environment.filters.update(quoted=lambda value: json.dumps(value, ensure_ascii=False), xml=escape)
-    return environment
+def quoted(value: object) -> str:
+    """A value as JSON, which is YAML."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def ottl_string(text: str) -> str:
+    """A string literal of OTTL, inside the collector's configuration, which takes `$$` for `$`."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{escaped}"'
+
+
+_TEMPLATES = Templates(TEMPLATES_FOLDER, {"quoted": quoted, "xml": escape, "ottl": ottl_string}, final_newline=True)

@@ -9,21 +9,15 @@ github.com/SigNoz/signoz-otel-collector (`components/components.go`).
 from __future__ import annotations
 
 import base64
-import functools
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-
-import jinja2
 
 from core.errors import UserError
+from signoz.plan import templating
 from stacks.settings.model import Prices
 from stacks.settings.roles.collector import CollectorSettings
-
-TEMPLATES = Path(__file__).parents[2] / "templates"
 
 CONFIG_FILE = "/etc/turnscope/collector.yaml"
 MANAGER_FILE = "/etc/turnscope/opamp.yaml"
@@ -213,7 +207,8 @@ def plan_collector(settings: CollectorSettings, context: CollectorContext) -> Co
 
 def render_collector(settings: CollectorSettings, context: CollectorContext) -> str:
     """The collector's configuration as YAML. Holds no secret, only the paths of secret files."""
-    return _template().render(
+    return templating.render(
+        "collector.yaml.j2",
         settings=settings,
         context=context,
         current=context.generation is Generation.CURRENT,
@@ -229,26 +224,6 @@ def render_collector(settings: CollectorSettings, context: CollectorContext) -> 
         secrets_folder=SECRETS_FOLDER,
         queue_folder=QUEUE_FOLDER,
     )
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(  # noqa: S701 (YAML, not HTML)
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["ottl"] = ottl_string
-    environment.filters["yaml"] = json.dumps  # quoted as JSON, which is YAML
-    return environment.get_template("collector.yaml.j2")
-
-
-def ottl_string(text: str) -> str:
-    """A string literal of OTTL, inside the collector's configuration, which takes `$$` for `$`."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
-    return f'"{escaped}"'
 
 
 def token_file(tokens: Sequence[str], generation: Generation = Generation.CURRENT) -> str:

@@ -386,7 +386,7 @@ READ = f"from {DATABASE}.session_analytics"
         (HEADER + f"drop table {DATABASE}.session_analytics", "allowed: one SELECT, or one UNLOAD"),
         (HEADER + f"select 1 {READ}; select 2", "allowed: one SELECT, or one UNLOAD"),
         (HEADER + f"unload (select 1 as x {READ}) to 's3://b/x/' with (format = 'CSV')", "allowed: format = 'PARQUET'"),
-        (HEADER + "select {{ nothing }}", r"bad\.sql\.j2 \(bad\.sql\.j2, line 3\): 'nothing' is undefined"),
+        (HEADER + "select {{ nothing }}", r"bad\.sql\.j2, line 3: 'nothing' is undefined"),
         (HEADER + "select 1 {{ tables.sessions.name }}", "there is no event 'sessions'; allowed: voice_metrics"),
         ("select 1", r"bad\.sql\.j2: must start with the lines -- name: "),
         (
@@ -401,7 +401,7 @@ def test_a_bad_template_stops_the_plan_and_is_named(
     text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bad.sql.j2").write_text(text)
-    monkeypatch.setattr(queries, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(queries, "TEMPLATES", dataclasses.replace(queries.TEMPLATES, folder=tmp_path))
     with pytest.raises(ValueError, match=message):
         planned()
 

@@ -16,13 +16,13 @@ from pydantic import ValidationError
 
 from core.errors import UserError
 from core.secrets.reference import SecretRef
+from signoz.plan.templating import ottl_string
 from signoz.roles.collector import (
     BODY_KEYS,
     CONTENT_KEYS,
     Generation,
     credential,
     langfuse_credentials,
-    ottl_string,
     plan_collector,
     render_collector,
     token_file,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -294,7 +295,7 @@ def test_a_bad_template_stops_the_plan_and_is_named(
     text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bad.insights.j2").write_text(text)
-    monkeypatch.setattr(saved_queries, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(saved_queries, "TEMPLATES", replace(saved_queries.TEMPLATES, folder=tmp_path))
     with pytest.raises(ValueError, match=message):
         plan_saved_queries({}, "dev/agent", ["/group"])
 

@@ -16,12 +16,12 @@ from core.errors import UserError
 from core.releases import VERSIONS, find_release
 from core.roles import Role
 from core.secrets.reference import SecretRef
+from core.templating import TEMPLATES_FOLDER
 from signoz.plan.build import plan_signoz
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.files import content
 from signoz.plan.images import registry_images
 from signoz.plan.model import Container, File, SigNozPlan
-from signoz.plan.templating import TEMPLATES
 from signoz.plan.volumes import volumes
 from signoz.stack import start_order
 from stacks.settings.model import Prices
@@ -366,7 +366,7 @@ def test_classic_migrator_hides_its_password_and_keeps_its_exit_code(tmp_path: P
 
 
 def quantile(*rows: str) -> list[str]:
-    program = TEMPLATES / "histogramQuantile"
+    program = TEMPLATES_FOLDER / "histogramQuantile"
     ran = subprocess.run(
         ["awk", "-f", program], input="".join(f"{row}\n" for row in rows), capture_output=True, text=True, check=True
     )
