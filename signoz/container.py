@@ -132,7 +132,7 @@ def _hash(files: Sequence[File], texts: Sequence[str]) -> str:
 def _filled(file: File, read_secret: ReadSecret) -> pulumi.Input[str]:
     if not file.secrets:
         return file.text
-    values = pulumi.Output.all(**{mark: read_secret(reference) for mark, reference in file.secrets})
+    values = pulumi.Output.all(**{path: read_secret(reference) for path, reference in file.secrets})
     return values.apply(lambda known: _content(file, known))
 
 

@@ -44,7 +44,7 @@ def render(
     what: What, *, cloudwatch: CloudWatchPlan, signoz: SigNozPlan | None, secrets: Mapping[str, str] | None = None
 ) -> Texts:
     """The texts of `what`, byte for byte what would be deployed where `secrets` (path in the configuration -> value)
-    are given; else with a mark in place of each secret.
+    are given; else with a placeholder in place of each secret.
 
     Raises `UserError` for a part of SigNoz in a stack without it.
     """
@@ -129,7 +129,7 @@ def _container(container: Container, secrets: Mapping[str, str] | None) -> Texts
 
 
 def _body(content: ContentObject, secrets: Mapping[str, str] | None) -> str:
-    """Identifiers are the server's to give: their marks stay."""
+    """Identifiers are the server's to give: their placeholders stay."""
     body = content.body
     if secrets is not None:
         ids = {name: f"{{id:{name}}}" for name in ids_in(body)}
@@ -146,4 +146,4 @@ def _environment(container: Container) -> str:
 
 
 def _values(references: Iterable[tuple[str, SecretRef]], secrets: Mapping[str, str]) -> dict[str, str]:
-    return {mark: secrets[reference.path] for mark, reference in references}
+    return {path: secrets[reference.path] for path, reference in references}

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from core.secrets.reference import SecretRef
+from core.secrets.reference import SecretRef, value_at
 
 GENERATED = (
     "signoz.jwt_secret",
@@ -41,24 +41,12 @@ def missing(raw: Mapping[str, Any]) -> list[SecretRef]:
     """The generated secrets that a stack's raw settings want and do not have; none without a `signoz` section."""
     if not isinstance(raw.get("signoz"), Mapping):
         return []
-    return [SecretRef(path) for path in GENERATED if _wanted(raw, path) and _at(raw, path) is None]
+    return [SecretRef(path) for path in GENERATED if _wanted(raw, path) and value_at(raw, path) is None]
 
 
 def _wanted(raw: Mapping[str, Any], path: str) -> bool:
     """The administrator is optional: classic releases have none."""
-    return not path.startswith("signoz.root_user.") or isinstance(_at(raw, "signoz.root_user"), Mapping)
-
-
-def _at(raw: Mapping[str, Any], path: str) -> Any:
-    node: Any = raw
-    for key in path.split("."):
-        if isinstance(node, Mapping):
-            node = node.get(key)
-        elif isinstance(node, list):
-            node = node[int(key)] if int(key) < len(node) else None
-        else:
-            return None
-    return node
+    return not path.startswith("signoz.root_user.") or isinstance(value_at(raw, "signoz.root_user"), Mapping)
 
 
 def put(raw: Mapping[str, Any], reference: SecretRef) -> dict[str, Any]:

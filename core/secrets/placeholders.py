@@ -1,56 +1,65 @@
-"""Marks that stand for secrets in rendered text until it is deployed.
+"""Placeholders that stand for secrets in rendered texts until these are deployed. Pure.
 
 `{secret:<path>}` becomes the secret's value, `{sha256:<path>}` the hex SHA-256 of it, `{url:<path>}` the value as a
-part of a URL, `{shell:<path>}` as one quoted word of a shell; the path says where the value stands in the stack's
-configuration. A text with its marks left in is the masked text.
+part of a URL, `{shell:<path>}` as one quoted word of a shell; the path is the secret's in the stack's configuration.
+A text with its placeholders left in is the masked text.
+
+A body is a text, or mappings and lists of texts (and of other values, which stay what they are) to any depth.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shlex
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from core.secrets.reference import SecretRef
-from signoz.plan.model import File
 
-_MARK = re.compile(r"\{(?P<form>secret|sha256|url|shell):(?P<path>[A-Za-z0-9_./-]+)\}")
+Secrets = tuple[tuple[str, SecretRef], ...]
+"""Path in placeholders -> the secret that it stands for, each once."""
+
+HIDDEN = "[secret]"
+"""In place of a value that is, or may be, a secret and has no placeholder."""
+
+_PLACEHOLDER = re.compile(r"\{(?P<kind>secret|sha256|url|shell):(?P<path>[A-Za-z0-9_./-]+)\}")
 
 
 def value_of(reference: SecretRef) -> str:
-    """The mark that becomes the secret's value."""
+    """The placeholder of the secret's value."""
     return f"{{secret:{reference.path}}}"
 
 
 def sha256_of(reference: SecretRef) -> str:
-    """The mark that becomes the secret's SHA-256, in hex, where a program takes it in place of the value."""
+    """The placeholder of the secret's SHA-256, in hex, where a program takes it in place of the value."""
     return f"{{sha256:{reference.path}}}"
 
 
 def url_part(reference: SecretRef) -> str:
-    """The mark that becomes the secret's value as a part of a URL."""
+    """The placeholder of the secret's value as a part of a URL."""
     return f"{{url:{reference.path}}}"
 
 
 def shell_word(reference: SecretRef) -> str:
-    """The mark that becomes the secret's value as one quoted word of a shell."""
+    """The placeholder of the secret's value as one quoted word of a shell."""
     return f"{{shell:{reference.path}}}"
 
 
-def secrets_in(text: str) -> tuple[tuple[str, SecretRef], ...]:
-    """Each secret that `text` has marks of, once, by its path."""
-    paths = sorted({found["path"] for found in _MARK.finditer(text)})
+def secrets_in(body: Any) -> Secrets:
+    """Each secret that `body` has placeholders of, sorted by path."""
+    paths = sorted({found["path"] for text in texts(body) for found in _PLACEHOLDER.finditer(text)})
     return tuple((path, SecretRef(path)) for path in paths)
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """`text` with every mark replaced; `values` are the secrets by path. Raises `KeyError` for one that is missing."""
+def fill(body: Any, values: Mapping[str, str]) -> Any:
+    """`body` with every placeholder replaced; `values` are the secrets by path. Raises `KeyError` for a missing one."""
 
-    def filled(mark: re.Match[str]) -> str:
-        value = values[mark["path"]]
-        match mark["form"]:
+    def filled(placeholder: re.Match[str]) -> str:
+        value = values[placeholder["path"]]
+        match placeholder["kind"]:
             case "sha256":
                 return hashlib.sha256(value.encode()).hexdigest()
             case "url":
@@ -60,10 +69,42 @@ def fill(text: str, values: Mapping[str, str]) -> str:
             case _:
                 return value
 
-    return _MARK.sub(filled, text)
+    return with_texts(body, lambda text: _PLACEHOLDER.sub(filled, text))
 
 
-def marked_file(path: str, text: str, *, owner: str = "0:0") -> File:
-    """A file that names the secrets marked in its text, and that only its owner can read if there are any."""
-    secrets = secrets_in(text)
-    return File(path, text, mode="0400" if secrets else "0444", owner=owner, secrets=secrets)
+def without_secrets(message: str, values: Iterable[str]) -> str:
+    """`message` with every one of `values` that it repeats hidden, also as JSON and Go quote them."""
+    written = {
+        each
+        for value in values
+        for each in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+        if each
+    }
+    if not written:
+        return message
+    # The longest first, or the rest of one that begins with another would stay.
+    found = re.compile("|".join(map(re.escape, sorted(written, key=len, reverse=True))))
+    return found.sub(HIDDEN, message)
+
+
+def texts(body: Any) -> Iterator[str]:
+    """Every text in a body; keys of mappings are none."""
+    if isinstance(body, str):
+        yield body
+    elif isinstance(body, Mapping):
+        for value in body.values():
+            yield from texts(value)
+    elif isinstance(body, (list, tuple)):
+        for value in body:
+            yield from texts(value)
+
+
+def with_texts(body: Any, change: Callable[[str], str]) -> Any:
+    """A body with every text changed; tuples become lists, as JSON has them."""
+    if isinstance(body, str):
+        return change(body)
+    if isinstance(body, Mapping):
+        return {key: with_texts(value, change) for key, value in body.items()}
+    if isinstance(body, (list, tuple)):
+        return [with_texts(value, change) for value in body]
+    return body

@@ -1,4 +1,4 @@
-"""Secrets in the running Pulumi program: out of the stack's configuration, or derived on a local machine."""
+"""Secrets in the running Pulumi program."""
 
 from __future__ import annotations
 
@@ -8,24 +8,31 @@ from typing import Any
 
 import pulumi
 
-from core.secrets.generated import derived
-from core.secrets.reference import SecretRef
-from stacks.settings.loading import secret_value
-
-PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
+from core.errors import UserError
+from core.secrets.reference import SecretRef, value_at
+from core.secrets.values import PASSPHRASE_FILE, secret_value
 
 
 def read_secret(reference: SecretRef) -> pulumi.Output[str]:
-    """The value behind a reference, as a Pulumi secret."""
-    section = pulumi.Config().get_secret_object(reference.path.split(".")[0])
-    value = (pulumi.Output.from_input({}) if section is None else section).apply(lambda found: _value(found, reference))
-    return pulumi.Output.secret(value)
+    """The value behind a reference, as a Pulumi secret. The deployment fails for one that has no value."""
+    name = reference.path.split(".")[0]
+    section = pulumi.Config().get_secret_object(name)
+    known = pulumi.Output.from_input(None) if section is None else section
+    return pulumi.Output.secret(known.apply(lambda found: _value({name: found}, reference)))
 
 
-def _value(configuration: Any, reference: SecretRef) -> str:
+def _value(configuration: dict[str, Any], reference: SecretRef) -> str:
+    def configured(reference: SecretRef) -> str | None:
+        value = value_at(configuration, reference.path)
+        return None if value is None else str(value)
+
     try:
-        return secret_value(configuration, reference)
-    except (KeyError, IndexError, TypeError):
-        # Settings were validated, so only a local stack's generated secrets are in no configuration.
-        passphrase = Path(os.environ[PASSPHRASE_FILE]).read_text()
-        return derived(passphrase, reference)
+        return secret_value(reference, stack=pulumi.get_stack(), configured=configured, passphrase=_passphrase)
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def _passphrase() -> str | None:
+    """None where there is no such file. Settings were validated, so it is asked for on a local stack alone."""
+    path = os.environ.get(PASSPHRASE_FILE)
+    return Path(path).read_text() if path else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from signoz.content.model import ContentObject, Kind
 from signoz.plan.model import Secrets
 from signoz.roles.alertmanager import TEXT
@@ -34,13 +34,13 @@ def _channel(name: str, receiver: Receiver) -> ContentObject:
     if receiver.slack_webhook_url:
         channel = {"channel": receiver.slack_channel} if receiver.slack_channel else {}
         # Without an address of its own a channel fails once it is used (signoz#10582).
-        address = {"api_url": marks.value_of(receiver.slack_webhook_url)}
+        address = {"api_url": placeholders.value_of(receiver.slack_webhook_url)}
         body["slack_configs"] = [{**told, **address, **channel, "title": TITLE, "text": TEXT}]
     if receiver.pagerduty_routing_key:
-        key = marks.value_of(receiver.pagerduty_routing_key)
+        key = placeholders.value_of(receiver.pagerduty_routing_key)
         body["pagerduty_configs"] = [{**told, "routing_key": key, "description": TITLE, "severity": PAGERDUTY_SEVERITY}]
     if receiver.webhook_url:
-        body["webhook_configs"] = [{**told, "url": marks.value_of(receiver.webhook_url)}]
+        body["webhook_configs"] = [{**told, "url": placeholders.value_of(receiver.webhook_url)}]
     references = (receiver.slack_webhook_url, receiver.pagerduty_routing_key, receiver.webhook_url)
     secrets: Secrets = tuple((each.path, each) for each in references if each)
     return ContentObject(Kind.CHANNEL, name, name, body, f"{SOURCE}.{name}", secrets)

@@ -11,10 +11,11 @@ from pulumi import UNKNOWN
 
 from core.component import Component, ReadSecret
 from core.errors import UserError
+from core.secrets.placeholders import secrets_in
 from signoz.content.access import Access
 from signoz.content.api.client import identity_of
 from signoz.content.model import ContentObject, ContentPlan, Kind
-from signoz.content.placeholders import as_text, ids_in, secrets_in
+from signoz.content.placeholders import as_text, ids_in
 from signoz.content.resources import RESOURCES, ApiKey, Content
 
 ACCOUNT = "turnscope"
@@ -76,7 +77,7 @@ def checked(plan: ContentPlan) -> tuple[ContentObject, ...]:
     """The objects of a plan that can be deployed as it is.
 
     Raises `UserError` with every problem: two objects of one kind with the same key or identity (the second would
-    take up the first), a reference to what does not come before, a mark of a secret that is not declared.
+    take up the first), a reference to what does not come before, a placeholder of a secret that is not declared.
     """
     problems: list[str] = []
     keys: dict[str, ContentObject] = {}
@@ -91,8 +92,9 @@ def checked(plan: ContentPlan) -> tuple[ContentObject, ...]:
             )
         missing = [name for name in ids_in(each.body) if name not in keys]
         problems += [f"{each.source}: {each.name} refers to {name}; allowed: {_listed(keys)}" for name in missing]
-        undeclared = set(secrets_in(each.body)) - {mark for mark, _ in each.secrets}
-        problems += [f"{each.source}: {each.name} has no secret {mark}" for mark in sorted(undeclared)]
+        declared = dict(each.secrets)
+        undeclared = [path for path, _ in secrets_in(each.body) if path not in declared]
+        problems += [f"{each.source}: {each.name} has no secret {path}" for path in undeclared]
         keys.setdefault(each.name, each)
         same.setdefault((each.kind, identity_of(each.kind, each.body)), each)
     if problems:
@@ -110,7 +112,7 @@ def _props(each: ContentObject, ids: Mapping[str, pulumi.Input[str]], read_secre
         "key": each.key,
         "title": each.title,
         "body": as_text(each.body),
-        "secrets": {mark: read_secret(reference) for mark, reference in each.secrets},
+        "secrets": {path: read_secret(reference) for path, reference in each.secrets},
         "ids": dict(ids),
     }
 

@@ -1,18 +1,17 @@
 """Plan objects of SigNoz' content: what its API is to hold. Frozen, no Pulumi, no I/O.
 
-An object's `body` is what the API of the stack's release takes, with two kinds of marks in its texts, filled at
-deployment: `{secret:<mark>}` for a secret, and `{id:<kind>/<key>}` for the identifier that the server gave another
-object of the plan.
+An object's `body` is what the API of the stack's release takes, with placeholders in its texts, filled at
+deployment: those of secrets (`core.secrets.placeholders`), and `{id:<kind>/<key>}` for the identifier that the server
+gave another object of the plan.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from signoz.plan.model import Secrets  # whose SigNozPlan holds a ContentPlan
+from core.secrets.placeholders import Secrets
 
 
 class Kind(StrEnum):

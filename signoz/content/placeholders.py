@@ -1,21 +1,19 @@
-"""Bodies of content as they are recorded, with marks, and as the API has them, with secrets and identifiers. Pure.
+"""Bodies of content as they are recorded, with placeholders, and as the API has them. Pure.
 
-A mark is `{secret:<path>}` (and its other forms, `core.secrets.placeholders`) or `{id:<kind>/<key>}`. What is recorded
-in the stack's state keeps its marks, so that a preview can show it and no secret is in it.
+Placeholders are those of secrets (`core.secrets.placeholders`) and `{id:<kind>/<key>}`, for the identifier that the
+server gave an object. What is recorded in the stack's state keeps them, so that a preview can show it and no secret is
+in it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.secrets import placeholders as marks
+from core.secrets.placeholders import HIDDEN, fill, secrets_in, texts, with_texts
 from signoz.content.model import Kind
-
-HIDDEN = "[secret]"
-"""In place of a value that only the server knows and that may be a secret."""
 
 _ID = re.compile(r"\{id:(?P<name>[a-z-]+/[A-Za-z0-9._-]+)\}")
 _SECRET_FIELDS = re.compile(
@@ -34,28 +32,20 @@ def as_text(body: Any) -> str:
 
 def ids_in(body: Any) -> tuple[str, ...]:
     """The objects that a body refers to, by `<kind>/<key>`, each once."""
-    return tuple(sorted({found["name"] for text in _texts(body) for found in _ID.finditer(text)}))
-
-
-def secrets_in(body: Any) -> tuple[str, ...]:
-    """The marks of secrets in a body, each once."""
-    return tuple(sorted({mark for text in _texts(body) for mark, _ in marks.secrets_in(text)}))
+    return tuple(sorted({found["name"] for text in texts(body) for found in _ID.finditer(text)}))
 
 
 def filled(body: Any, secrets: Mapping[str, str], ids: Mapping[str, str]) -> Any:
-    """`body` with every mark replaced. Raises `KeyError` for one whose value is not given."""
-
-    def fill(text: str) -> str:
-        return _ID.sub(lambda mark: ids[mark["name"]], marks.fill(text, secrets))
-
-    return _mapped(body, fill)
+    """`body` with every placeholder replaced. Raises `KeyError` for one whose value is not given."""
+    identified = with_texts(body, lambda text: _ID.sub(lambda placeholder: ids[placeholder["name"]], text))
+    return fill(identified, secrets)
 
 
 def masked(kind: Kind, recorded: Any, desired: Any, actual: Any, ids: Mapping[str, str]) -> Any:
     """`actual`, which the server has in place of `desired`, as it may be recorded and shown.
 
-    `desired` is `recorded` with its marks filled. Where both agree, the marks come back. A text that was a secret, or
-    is in a field of a channel that may hold one, is hidden.
+    `desired` is `recorded` with its placeholders filled. Where both agree, the placeholders come back. A text that was
+    a secret, or is in a field of a channel that may hold one, is hidden.
     """
     known = {value: f"{{id:{name}}}" for name, value in ids.items()}
     return _masked(kind, recorded, desired, actual, known, field="")
@@ -68,14 +58,6 @@ def hide(kind: Kind, body: Any, replacement: Callable[[str], str] = lambda _: HI
     if isinstance(body, list):
         return [hide(kind, value, replacement, field) for value in body]
     return replacement(field) if isinstance(body, str) and body and _may_be_secret(kind, field) else body
-
-
-def without_secrets(message: str, secrets: Mapping[str, str]) -> str:
-    """`message` with every secret that it repeats hidden."""
-    for value in sorted(secrets.values(), key=len, reverse=True):
-        if value:
-            message = message.replace(value, HIDDEN)
-    return message
 
 
 def _may_be_secret(kind: Kind, field: str) -> bool:
@@ -104,25 +86,6 @@ def _masked(kind: Kind, recorded: Any, desired: Any, actual: Any, known: Mapping
             for index, value in enumerate(actual)
         ]
     if isinstance(actual, str):
-        was_secret = isinstance(recorded, str) and bool(marks.secrets_in(recorded))
+        was_secret = isinstance(recorded, str) and bool(secrets_in(recorded))
         return HIDDEN if actual and (was_secret or _may_be_secret(kind, field)) else known.get(actual, actual)
     return actual
-
-
-def _mapped(node: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(node, dict):
-        return {key: _mapped(value, change) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_mapped(value, change) for value in node]
-    return change(node) if isinstance(node, str) else node
-
-
-def _texts(node: Any) -> Iterator[str]:
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping):
-        for value in node.values():
-            yield from _texts(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _texts(value)

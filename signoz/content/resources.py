@@ -1,9 +1,9 @@
 """SigNoz' content as Pulumi resources: dynamic providers over its API.
 
 The engine runs them in a process of its own (`pulumi-resource-pulumi-python`), which finds them by the name of their
-class: no code is in the state, and a new version of Turnscope changes nothing in it. Bodies are recorded with marks
-(`signoz.content.placeholders`), so previews show them; secrets are in properties of their own, which the engine
-encrypts.
+class: no code is in the state, and a new version of Turnscope changes nothing in it. Bodies are recorded with
+placeholders (`signoz.content.placeholders`), so previews show them; secrets are in properties of their own, which the
+engine encrypts.
 
 What the engine cannot do with dynamic resources: `pulumi import` (it hands a provider no inputs with the identifier, so
 nothing says which provider; pkg/resource/deploy/step.go, ImportStep). Instead, a create takes up an object of the same
@@ -22,12 +22,13 @@ import pulumi
 from pulumi import dynamic
 from pulumi.output import Unknown
 
+from core.secrets.placeholders import without_secrets
 from signoz.content.api import bootstrap
 from signoz.content.api.client import SigNozClient
 from signoz.content.api.errors import ApiError, Conflict, NotFound, Unauthorized, Unreachable
 from signoz.content.api.normalise import normalise
 from signoz.content.model import Kind
-from signoz.content.placeholders import as_text, filled, masked, without_secrets
+from signoz.content.placeholders import as_text, filled, masked
 from signoz.content.resource_types import API_KEY_TYPE, MODULE, TYPES
 
 IMMUTABLE = {
@@ -206,8 +207,8 @@ class Content(dynamic.Resource):
     """One object of the API. Subclasses differ in their type token alone."""
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        """`props`: the connection, `api_key`, `service_account`, `kind`, `key`, `title`, `body` (JSON, with marks),
-        `secrets` (mark -> value) and `ids` (`<kind>/<key>` -> identifier)."""
+        """`props`: the connection, `api_key`, `service_account`, `kind`, `key`, `title`, `body` (JSON, with
+        placeholders), `secrets` (path in placeholders -> value) and `ids` (`<kind>/<key>` -> identifier)."""
         secret = pulumi.ResourceOptions(additional_secret_outputs=["api_key", "secrets"])
         super().__init__(ContentProvider(), name, {**props}, pulumi.ResourceOptions.merge(opts, secret))
 
@@ -222,7 +223,7 @@ RESOURCES = {kind: _resource_class(name) for kind, name in TYPES.items()}
 
 
 def _desired(props: Props) -> tuple[Kind, dict[str, Any]]:
-    secrets = {mark: str(value) for mark, value in props["secrets"].items()}
+    secrets = {path: str(value) for path, value in props["secrets"].items()}
     return Kind(props["kind"]), filled(json.loads(props["body"]), secrets, props["ids"])
 
 
@@ -242,11 +243,11 @@ def _immutable_changes(olds: Props, news: Props) -> list[str]:
 def _explained(props: Props) -> Iterator[None]:
     """Errors of the API as the server's words and what to do, no secret in them; the engine names the resource."""
     hidden = {"key": str(props.get("api_key") or props.get("key") or ""), "password": str(props.get("password") or "")}
-    hidden |= {mark: str(value) for mark, value in (props.get("secrets") or {}).items()}
+    hidden |= {path: str(value) for path, value in (props.get("secrets") or {}).items()}
     try:
         yield
     except ApiError as error:
-        said = without_secrets(str(error), hidden)
+        said = without_secrets(str(error), hidden.values())
         raise ContentError(said + _advice(error)) from None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.roles import Role
-from core.secrets.reference import SecretRef
+from core.secrets.placeholders import Secrets
 from signoz.content.model import ContentPlan
 
 RELEASE_LABEL = "turnscope.release"
@@ -35,15 +35,12 @@ class Image:
         return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
 
 
-Secrets = tuple[tuple[str, SecretRef], ...]
-"""Mark -> where its value stands in the configuration."""
-
-
 @dataclass(frozen=True)
 class File:
-    """A file in a container. `text` may hold secrets only as `{secret:<mark>}` marks, filled at deployment.
+    """A file in a container.
 
-    `mode` is in octal digits as text, `owner` as UID:GID, as Docker takes them.
+    `text` holds secrets only as placeholders (`core.secrets.placeholders`), which are filled at deployment. `mode`
+    is in octal digits as text, `owner` as UID:GID, as Docker takes them.
     """
 
     path: str
@@ -52,7 +49,7 @@ class File:
     owner: str = "0:0"
     secrets: Secrets = ()
     compose: Callable[[Mapping[str, str]], str] | None = None
-    """Makes the text out of the secrets by mark, where filling marks does not do; raises `UserError` for a secret
+    """Makes the text out of the secrets by path, where a placeholder cannot say it; raises `UserError` for a secret
     that cannot be used. `text` is then empty."""
     watched: bool = False
     """The program reads it again when it changes, so a change does not replace the container."""
@@ -80,7 +77,7 @@ class Port:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """A command that succeeds once the role really works (the facts say which does)."""
+    """A command that succeeds once the role does its work, as Docker's `HEALTHCHECK` runs it."""
 
     command: tuple[str, ...]
     interval_seconds: int = 10

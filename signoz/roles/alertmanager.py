@@ -17,9 +17,10 @@ from typing import Any
 
 import yaml
 
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.plan import templating
+from signoz.plan.files import rendered_file
 from signoz.plan.model import File
 from stacks.settings.roles.alertmanager import NOBODY, AlertmanagerSettings, Receiver, Smtp
 
@@ -72,11 +73,11 @@ def render_alertmanager(settings: AlertmanagerSettings) -> str:
 
 def alertmanager_files(settings: AlertmanagerSettings, *, owner: str = "0:0") -> tuple[File, ...]:
     """`alertmanager.yml` and a file for each secret that Alertmanager 0.25 can read from one."""
-    files = [marks.marked_file(CONFIG_PATH, render_alertmanager(settings), owner=owner)]
+    files = [rendered_file(CONFIG_PATH, render_alertmanager(settings), owner=owner)]
     references = [settings.smtp.password] if settings.smtp and settings.smtp.password else []
     for _, receiver in sorted(settings.receivers.items()):
         references += [each for each in (receiver.slack_webhook_url, receiver.pagerduty_routing_key) if each]
-    files += [marks.marked_file(_secret_path(each), marks.value_of(each), owner=owner) for each in references]
+    files += [rendered_file(_secret_path(each), placeholders.value_of(each), owner=owner) for each in references]
     return tuple(files)
 
 
@@ -145,7 +146,7 @@ def _receiver(name: str, receiver: Receiver) -> dict[str, Any]:
         kinds["pagerduty_configs"] = [{"routing_key_file": key_file, **resolved, "description": TITLE}]
     if receiver.webhook_url:
         # `url_file` came with 0.26.
-        kinds["webhook_configs"] = [{"url": _Block(marks.value_of(receiver.webhook_url)), **resolved}]
+        kinds["webhook_configs"] = [{"url": _Block(placeholders.value_of(receiver.webhook_url)), **resolved}]
     return kinds
 
 

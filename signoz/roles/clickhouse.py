@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from core.releases import Coordination, Release
 from core.roles import Role
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from signoz.plan import templating
+from signoz.plan.files import rendered_file
 from signoz.plan.model import File
 from stacks.settings.roles.clickhouse import ClickHouseSettings, ColdStorage
 
@@ -92,7 +93,7 @@ def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[st
     files = {
         CONFIG_PATH: config,
         USERS_PATH: templating.render(
-            "clickhouse-users.xml.j2", user=USER, password=marks.sha256_of(settings.password), profile=profile
+            "clickhouse-users.xml.j2", user=USER, password=placeholders.sha256_of(settings.password), profile=profile
         ),
         FUNCTION_PATH: templating.render("clickhouse-histogram-quantile.xml.j2"),
     }
@@ -110,16 +111,12 @@ def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[st
 def clickhouse_files(settings: ClickHouseSettings, release: Release, *, owner: str = "0:0") -> tuple[File, ...]:
     """The files of ClickHouse's container."""
     texts = render_clickhouse(settings, release)
-    return tuple(
-        marks.marked_file(path, text, owner=owner) for path, text in texts.items() if path != KEEPER_CONFIG_PATH
-    )
+    return tuple(rendered_file(path, text, owner=owner) for path, text in texts.items() if path != KEEPER_CONFIG_PATH)
 
 
 def keeper_files(settings: ClickHouseSettings, release: Release, *, owner: str = "0:0") -> tuple[File, ...]:
     """The file of Keeper's container. Raises `KeyError` where ZooKeeper does its work."""
-    return (
-        marks.marked_file(KEEPER_CONFIG_PATH, render_clickhouse(settings, release)[KEEPER_CONFIG_PATH], owner=owner),
-    )
+    return (rendered_file(KEEPER_CONFIG_PATH, render_clickhouse(settings, release)[KEEPER_CONFIG_PATH], owner=owner),)
 
 
 def _version(tag: str) -> tuple[int, int]:
@@ -135,5 +132,5 @@ def _endpoint(cold: ColdStorage) -> str:
 
 def _keys(cold: ColdStorage) -> tuple[str, str] | None:
     if cold.access_key_id and cold.secret_access_key:
-        return marks.value_of(cold.access_key_id), marks.value_of(cold.secret_access_key)
+        return placeholders.value_of(cold.access_key_id), placeholders.value_of(cold.secret_access_key)
     return None

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from core.releases import Migrator, Release
 from core.roles import Role
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
+from signoz.plan.files import rendered_file
 from signoz.plan.model import Container, File, HealthCheck, Image, VolumeMount
 from signoz.roles import migrator as migrations
 from signoz.roles.collector import (
@@ -115,7 +116,7 @@ def _files(
             compose=TokenFile(tokens, generation),
             watched=generation is Generation.CURRENT,
         ),
-        marks.marked_file(f"{SECRETS_FOLDER}/{CLICKHOUSE_PASSWORD}", marks.url_part(password)),
+        rendered_file(f"{SECRETS_FOLDER}/{CLICKHOUSE_PASSWORD}", placeholders.url_part(password)),
     ]
     if (langfuse := own.langfuse) and langfuse.public_key and langfuse.secret_key:
         keys = (langfuse.public_key, langfuse.secret_key)
@@ -128,8 +129,8 @@ def _files(
             )
         )
     if own.firehose:
-        key = marks.value_of(own.firehose.access_key)
-        secrets.append(marks.marked_file(f"{SECRETS_FOLDER}/{FIREHOSE_ACCESS_KEY}", key))
+        key = placeholders.value_of(own.firehose.access_key)
+        secrets.append(rendered_file(f"{SECRETS_FOLDER}/{FIREHOSE_ACCESS_KEY}", key))
     plain = [File(CONFIG_FILE, config)]
     if manager_config:
         plain.append(File(MANAGER_FILE, manager_config))

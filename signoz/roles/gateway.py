@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from core.releases import Release
 from core.roles import Role
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from signoz.plan import templating
+from signoz.plan.files import rendered_file
 from signoz.plan.model import File, Port
 from signoz.roles import collector
 from stacks.settings.roles.collector import Firehose
@@ -55,7 +56,7 @@ def render_caddyfile(settings: GatewaySettings, release: Release, firehose: Fire
         firehose=[(path, f"{Role.COLLECTOR}:{port}") for path, port in receivers],
         hsts_seconds=settings.hsts_days * 86_400 if hsts else None,
         redirect_port="" if settings.ui_port == 443 else f":{settings.ui_port}",
-        dns_token=marks.value_of(settings.acme.dns_token) if settings.acme and settings.acme.dns_token else None,
+        dns_token=placeholders.value_of(settings.acme.dns_token) if settings.acme and settings.acme.dns_token else None,
         data_path=DATA_PATH,
         certificate_path=CERTIFICATE_PATH,
         private_key_path=PRIVATE_KEY_PATH,
@@ -71,11 +72,11 @@ def gateway_files(
     settings: GatewaySettings, release: Release, firehose: Firehose | None = None, *, owner: str = "0:0"
 ) -> tuple[File, ...]:
     """The Caddyfile and, with a certificate of one's own, that and its key."""
-    files = [marks.marked_file(CONFIG_PATH, render_caddyfile(settings, release, firehose), owner=owner)]
+    files = [rendered_file(CONFIG_PATH, render_caddyfile(settings, release, firehose), owner=owner)]
     if own := settings.own_certificate:
-        files.append(marks.marked_file(CERTIFICATE_PATH, own.certificate_pem.strip() + "\n", owner=owner))
-        key = marks.value_of(own.private_key_pem) + "\n"
-        files.append(marks.marked_file(PRIVATE_KEY_PATH, key, owner=owner))
+        files.append(rendered_file(CERTIFICATE_PATH, own.certificate_pem.strip() + "\n", owner=owner))
+        key = placeholders.value_of(own.private_key_pem) + "\n"
+        files.append(rendered_file(PRIVATE_KEY_PATH, key, owner=owner))
     return tuple(files)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from core.releases import Migrator, Release
 from core.roles import Role
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.plan import environment
 from signoz.plan.model import File
@@ -20,9 +20,9 @@ STEP_TIMEOUT_MINUTES = 10
 
 
 def clickhouse_dsn(password: SecretRef, database: str = "") -> str:
-    """Where ClickHouse is and who asks, with a mark for the password."""
+    """Where ClickHouse is and who asks, with a placeholder for the password."""
     path = f"/{database}" if database else ""
-    return f"tcp://{USER}:{marks.url_part(password)}@{Role.CLICKHOUSE}:{NATIVE_PORT}{path}"
+    return f"tcp://{USER}:{placeholders.url_part(password)}@{Role.CLICKHOUSE}:{NATIVE_PORT}{path}"
 
 
 def variables(release: Release) -> tuple[tuple[str, str], ...]:

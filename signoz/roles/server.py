@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from core.releases import Release, Split
 from core.roles import Role
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from signoz.plan import environment
+from signoz.plan.files import rendered_file
 from signoz.plan.model import Container, File, HealthCheck, Image, VolumeMount
 from signoz.roles import migrator as migrations
 from signoz.roles.alertmanager import PORT as ALERTMANAGER_PORT
@@ -85,7 +86,7 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
     }
     secrets = {
         "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN": migrations.clickhouse_dsn(settings.clickhouse.password),
-        "SIGNOZ_TOKENIZER_JWT_SECRET" if release.has_subcommands else "SIGNOZ_JWT_SECRET": marks.shell_word(
+        "SIGNOZ_TOKENIZER_JWT_SECRET" if release.has_subcommands else "SIGNOZ_JWT_SECRET": placeholders.shell_word(
             settings.jwt_secret
         ),
     }
@@ -95,9 +96,9 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
             "SIGNOZ_USER_ROOT_EMAIL": root.email,
             "SIGNOZ_USER_ROOT_ORG_NAME": root.organisation,
         }
-        secrets["SIGNOZ_USER_ROOT_PASSWORD"] = marks.shell_word(root.password)
+        secrets["SIGNOZ_USER_ROOT_PASSWORD"] = placeholders.shell_word(root.password)
     variables |= dict((*alerts, *mails))
-    secrets |= {name: marks.shell_word(reference) for name, reference in (*alert_secrets, *mail_secrets)}
+    secrets |= {name: placeholders.shell_word(reference) for name, reference in (*alert_secrets, *mail_secrets)}
     ready = "/api/v2/healthz" if release.root_user else "/api/v1/health"
     start = "./signoz server" if release.has_subcommands else f"./signoz --config={PROMETHEUS_CONFIG_PATH}"
     return tuple(variables.items()), environment.environment_file(secrets, owner=USER), start, ready
@@ -115,13 +116,13 @@ def _query_service(settings: SigNozSettings) -> tuple[Variables, File, str, str]
     }
     secrets = {
         "ClickHouseUrl": migrations.clickhouse_dsn(settings.clickhouse.password),
-        "SIGNOZ_JWT_SECRET": marks.shell_word(settings.jwt_secret),
+        "SIGNOZ_JWT_SECRET": placeholders.shell_word(settings.jwt_secret),
     }
     if smtp := settings.alertmanager.smtp:
         variables |= {"SMTP_HOST": smtp.host, "SMTP_PORT": str(smtp.port), "SMTP_FROM": smtp.sender}
         if smtp.username and smtp.password:
             variables["SMTP_USERNAME"] = smtp.username
-            secrets["SMTP_PASSWORD"] = marks.shell_word(smtp.password)
+            secrets["SMTP_PASSWORD"] = placeholders.shell_word(smtp.password)
         variables["SMTP_ENABLED"] = "true"
     flags = (
         f"--config={PROMETHEUS_CONFIG_PATH}",
@@ -140,4 +141,4 @@ def _prometheus_config(settings: SigNozSettings, release: Release) -> File:
     if Role.ALERTMANAGER in release.roles:
         target = f"{Role.ALERTMANAGER}:{ALERTMANAGER_PORT}"
         text += f"alerting:\n  alertmanagers:\n    - static_configs:\n        - targets: [{target}]\n"
-    return marks.marked_file(PROMETHEUS_CONFIG_PATH, text, owner=USER)
+    return rendered_file(PROMETHEUS_CONFIG_PATH, text, owner=USER)

@@ -120,17 +120,6 @@ def validate(raw: Mapping[str, Any], *, source: Path) -> Settings:
     return _validated(str(source), Document(str(source), dict(raw)), Document(str(source)))
 
 
-def secret_value(configuration: Mapping[str, Any], reference: SecretRef) -> str:
-    """The value behind a reference, out of the decrypted configuration object of its first key's section.
-
-    Raises `KeyError` or `IndexError` where the configuration has none.
-    """
-    node: Any = configuration
-    for key in reference.path.split(".")[1:]:
-        node = node[int(key)] if isinstance(node, list) else node[key]
-    return str(node)
-
-
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` upon `base`: mappings key by key, anything else replaces."""
     merged = dict(base)

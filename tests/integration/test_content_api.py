@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 import pytest
 
+from core.secrets.placeholders import secrets_in
 from lab.images.signoz.api import Api
 from lab.images.signoz.server import Server
 from lab.images.signoz.store import Store
@@ -32,7 +33,7 @@ from signoz.content.api.http import RetryPolicy
 from signoz.content.api.normalise import normalise
 from signoz.content.build import plan_content
 from signoz.content.model import ContentObject, Kind
-from signoz.content.placeholders import filled, secrets_in
+from signoz.content.placeholders import filled
 from stacks.settings.loading import validate
 from tests.content_lab import ROOT as ROOT_USER
 from tests.integration.collector_process import free_port
@@ -223,7 +224,7 @@ def test_everything_that_ships_is_taken_and_does_not_drift(world: World) -> None
     made: list[tuple[Kind, str]] = []
     try:
         for each in objects:
-            body = filled(each.body, dict.fromkeys(secrets_in(each.body), HOOK), ids)
+            body = filled(each.body, dict.fromkeys(dict(secrets_in(each.body)), HOOK), ids)
             object_id = client.find(each.kind, body) or client.create(each.kind, body)
             made.append((each.kind, object_id))
             client.update(each.kind, object_id, body)

@@ -49,7 +49,7 @@ with open("wanted.json") as file:
     wanted = json.load(file)
 for each in wanted["objects"]:
     each["kind"] = Kind(each["kind"])
-    each["secrets"] = tuple((mark, SecretRef(path)) for mark, path in each["secrets"].items())
+    each["secrets"] = tuple((name, SecretRef(path)) for name, path in each["secrets"].items())
 SigNozContent(
     "content",
     ContentPlan(tuple(ContentObject(**each) for each in wanted["objects"])),
@@ -125,7 +125,7 @@ class World:
     def write(self) -> None:
         """What the program reads, which runs in a process of its own as a user's does."""
         objects = [
-            {**asdict(each), "secrets": {mark: reference.path for mark, reference in each.secrets}}
+            {**asdict(each), "secrets": {name: reference.path for name, reference in each.secrets}}
             for each in self.objects
         ]
         wanted = {"address": self.address, "email": self.email, "objects": objects}
@@ -260,7 +260,7 @@ def test_a_new_server_gets_a_key_and_all_content(world: World) -> None:
     client = world.client
     sent = client.read(Kind.CHANNEL, world.id_of("channel/oncall"))
     assert sent
-    assert sent["slack_configs"][0]["api_url"] == HOOK, "the mark was not filled"
+    assert sent["slack_configs"][0]["api_url"] == HOOK, "the placeholder was not filled"
     planned = client.read(Kind.DOWNTIME, world.id_of("planned-downtime/night"))
     assert planned
     assert planned["alertIds"] == [world.id_of("alert-rule/turns")]

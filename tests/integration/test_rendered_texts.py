@@ -39,7 +39,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from core.releases import CURRENT
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from signoz.roles import clickhouse, gateway
 from signoz.roles.alertmanager import SECRETS_PATH, render_alertmanager
 from signoz.roles.gateway import render_caddyfile
@@ -459,7 +459,7 @@ def test_too_many_at_a_time_are_told_to_come_again(tmp_path: Path) -> None:
 
 def deployed(settings: AlertmanagerSettings, folder: Path, webhook: str = "http://127.0.0.1:9/") -> Path:
     """`alertmanager.yml` as deployed, its secret files below `folder`."""
-    text = marks.fill(render_alertmanager(settings), {WEBHOOK.path: webhook})
+    text = placeholders.fill(render_alertmanager(settings), {WEBHOOK.path: webhook})
     path = folder / "alertmanager.yml"
     path.write_text(text.replace(SECRETS_PATH, str(folder)))
     return path
@@ -569,9 +569,9 @@ def engine(
 def clickhouse_folder(case: str, release: str, folder: Path) -> Path:
     """A case's files as deployed, with paths below `folder`; returns the server's."""
     for path, text in clickhouse.render_clickhouse(clickhouse_settings(case), RELEASES[release]).items():
-        values = {path: "secret" for path, _ in marks.secrets_in(text)}
+        values = {path: "secret" for path, _ in placeholders.secrets_in(text)}
         text = text.replace(clickhouse.DATA_PATH, str(folder / "data")).replace("/etc/clickhouse-server", str(folder))
-        (folder / Path(path).name).write_text(marks.fill(text, values))
+        (folder / Path(path).name).write_text(placeholders.fill(text, values))
     scripts = folder / "data" / "user_scripts"
     scripts.mkdir(parents=True)
     script = scripts / Path(clickhouse.HISTOGRAM_QUANTILE_PATH).name

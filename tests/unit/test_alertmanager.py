@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.roles.alertmanager import (
     CONFIG_PATH,
@@ -29,7 +29,8 @@ URL = "https://signoz.example.com"
 
 def lines(case: str) -> str:
     variables, secrets = alertmanager_environment(alertmanager_settings(case), external_url=URL)
-    return "".join(f"{name}={value}\n" for name, value in (*variables, *((n, marks.value_of(r)) for n, r in secrets)))
+    hidden = ((name, placeholders.value_of(reference)) for name, reference in secrets)
+    return "".join(f"{name}={value}\n" for name, value in (*variables, *hidden))
 
 
 @pytest.mark.parametrize("case", ALERTMANAGER)
@@ -70,7 +71,7 @@ def test_secrets_stand_in_files_of_their_own() -> None:
     assert holders[WEBHOOK].path == CONFIG_PATH
     config = next(file.text for file in files if file.path == CONFIG_PATH)
     for reference in (SLACK, PAGER, SMTP_PASSWORD):
-        assert holders[reference].text == marks.value_of(reference)
+        assert holders[reference].text == placeholders.value_of(reference)
         assert holders[reference].path in config
     assert {file.mode for file in files} == {"0400"}
 
@@ -78,7 +79,7 @@ def test_secrets_stand_in_files_of_their_own() -> None:
 @given(st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=60))
 def test_any_webhook_address_survives_deployment(address: str) -> None:
     """Quotes, colons, hashes and braces in a secret neither break the file nor change the value."""
-    text = marks.fill(render_alertmanager(alertmanager_settings("everything")), {WEBHOOK.path: address})
+    text = placeholders.fill(render_alertmanager(alertmanager_settings("everything")), {WEBHOOK.path: address})
     receivers = {each["name"]: each for each in yaml.safe_load(text)["receivers"]}
     assert receivers["hook"]["webhook_configs"][0]["url"] == address
 
@@ -143,11 +144,11 @@ def test_a_mistake_is_told_where_it_is(mistake: dict[str, Any], field: str, word
 
 
 def test_secret_marks_become_values_and_nothing_else_changes() -> None:
-    """Filling replaces every mark, in the form it asks for, and refuses to leave one."""
+    """Filling replaces every placeholder, by what its kind asks for, and refuses to leave one."""
     password = SecretRef("signoz.clickhouse.password")
-    text = f"a {marks.value_of(password)} {{env:X}} {marks.sha256_of(password)}"
-    assert marks.fill(text, {password.path: "abc"}) == (
+    text = f"a {placeholders.value_of(password)} {{env:X}} {placeholders.sha256_of(password)}"
+    assert placeholders.fill(text, {password.path: "abc"}) == (
         "a abc {env:X} ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
     with pytest.raises(KeyError):
-        marks.fill(text, {})
+        placeholders.fill(text, {})

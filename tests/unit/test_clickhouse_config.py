@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from core.releases import CATALOGUE, CLASSIC, CURRENT
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.roles.clickhouse import (
     CONFIG_PATH,
@@ -91,7 +91,7 @@ def test_only_the_passwords_hash_is_deployed() -> None:
     """What lies on the Docker host does not reveal the password."""
     file = next(file for file in clickhouse_files(clickhouse_settings("prod"), CURRENT) if file.path == USERS_PATH)
     assert file.secrets == ((CLICKHOUSE_PASSWORD.path, CLICKHOUSE_PASSWORD),)
-    deployed = marks.fill(file.text, {CLICKHOUSE_PASSWORD.path: "abc"})
+    deployed = placeholders.fill(file.text, {CLICKHOUSE_PASSWORD.path: "abc"})
     assert ">ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad<" in deployed
     assert ">abc<" not in deployed
 

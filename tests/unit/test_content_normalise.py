@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.secrets.placeholders import secrets_in
 from signoz.content.api.client import SigNozClient
 from signoz.content.api.normalise import normalise
 from signoz.content.build import plan_content
 from signoz.content.model import ContentObject, Kind
-from signoz.content.placeholders import filled, secrets_in
+from signoz.content.placeholders import filled
 from stacks.settings.loading import validate
 from tests.content_lab import make_lab
 from tests.unit.conftest import MINIMAL, SECURE
@@ -58,7 +59,7 @@ def library() -> tuple[ContentObject, ...]:
 
 
 def sent(each: ContentObject) -> dict[str, Any]:
-    secrets = {mark: f"https://hooks.example.com/{number}" for number, mark in enumerate(secrets_in(each.body))}
+    secrets = {path: f"https://hooks.example.com/{number}" for number, (path, _) in enumerate(secrets_in(each.body))}
     return filled(each.body, secrets, {})
 
 

@@ -17,13 +17,14 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import Unknown
 
 from core.errors import UserError
+from core.secrets.placeholders import HIDDEN
 from core.secrets.reference import SecretRef
 from signoz.content.access import Access, access_of
 from signoz.content.api.errors import Conflict, NotFound, Unauthorized, Unreachable
 from signoz.content.component import SigNozContent, checked
 from signoz.content.differences import differences
 from signoz.content.model import ContentObject, ContentPlan, Kind
-from signoz.content.placeholders import HIDDEN, filled, masked
+from signoz.content.placeholders import filled, masked
 from signoz.content.resource_types import TYPE_PREFIX, kind_of
 from signoz.content.resources import RESOURCES, ApiKeyProvider, ContentError, ContentProvider
 from signoz.plan.model import SigNozPlan

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UserError
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.content import loader
 from signoz.content.build import content_folder, numbers, plan_content
@@ -269,7 +269,7 @@ def test_everything_can_be_deployed_in_its_order() -> None:
 def test_secrets_are_marks_that_name_where_they_stand() -> None:
     for case in ALERTMANAGER:
         for channel in plan_channels(alertmanager_settings(case)):
-            assert {mark for mark, _ in marks.secrets_in(json.dumps(channel.body))} == {m for m, _ in channel.secrets}
+            assert dict(placeholders.secrets_in(channel.body)) == dict(channel.secrets)
             assert "SecretRef" not in json.dumps(channel.body)
 
 

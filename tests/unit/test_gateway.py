@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.roles import collector
 from signoz.roles.gateway import (
@@ -125,7 +125,7 @@ def test_redirect_goes_to_the_published_port(ports: dict[str, int], expected: st
     assert f"redir {expected} 308" in text
 
 
-def test_secrets_stand_as_marks_in_files_only_their_owner_reads() -> None:
+def test_secrets_stand_as_placeholders_in_files_only_their_owner_reads() -> None:
     """A key and a token are in no text before deployment, and then in no file that others can read."""
     files = {file.path: file for file in gateway_files(gateway_settings("own-certificate"), RELEASES["current"])}
     assert set(files) == {CONFIG_PATH, CERTIFICATE_PATH, PRIVATE_KEY_PATH}
@@ -135,7 +135,7 @@ def test_secrets_stand_as_marks_in_files_only_their_owner_reads() -> None:
     [config] = gateway_files(gateway_settings("dns-challenge"), RELEASES["current"])
     assert config.secrets == (("signoz.gateway.acme.dns_token", SecretRef("signoz.gateway.acme.dns_token")),)
     assert config.mode == "0400"
-    filled = marks.fill(config.text, {"signoz.gateway.acme.dns_token": "t0ken"})
+    filled = placeholders.fill(config.text, {"signoz.gateway.acme.dns_token": "t0ken"})
     assert 'dns cloudflare "t0ken"' in filled
 
 

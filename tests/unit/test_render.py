@@ -9,9 +9,10 @@ import pytest
 
 from core.errors import UserError
 from core.roles import Role
-from core.secrets import placeholders as marks
+from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.plan.environment import environment_file
+from signoz.plan.files import rendered_file
 from signoz.plan.model import Container, File, Image, SigNozPlan
 from tests.unit.conftest import MakePlan
 from turnscope.options import What
@@ -37,7 +38,7 @@ SIGNOZ = container(
 STACK = plan(
     container(Role.SETUP, File("/staged/000", "copy of the Caddyfile")),
     container(Role.KEEPER, File("/etc/keeper.xml", "<keeper/>\n")),
-    container(Role.CLICKHOUSE, marks.marked_file("/etc/users.xml", f"<p>{marks.value_of(PASSWORD)}</p>\n")),
+    container(Role.CLICKHOUSE, rendered_file("/etc/users.xml", f"<p>{placeholders.value_of(PASSWORD)}</p>\n")),
     SIGNOZ,
     container(Role.GATEWAY, File("/etc/caddy/Caddyfile", "{\n}\n")),
 )
@@ -89,7 +90,7 @@ def test_secrets_are_masked_unless_given(make_plan: MakePlan) -> None:
 
 def test_alertmanager_is_where_the_release_has_it(make_plan: MakePlan) -> None:
     """Its own container's file, or the variables that configure it inside SigNoz and no others."""
-    variables = {f"SIGNOZ_{name}_PASSWORD": marks.value_of(PASSWORD) for name in ("ALERTMANAGER", "USER_ROOT")}
+    variables = {f"SIGNOZ_{name}_PASSWORD": placeholders.value_of(PASSWORD) for name in ("ALERTMANAGER", "USER_ROOT")}
     stack = plan(replace(SIGNOZ, files=(environment_file(variables, owner="0:0"),)))
     inside = render(What.ALERTMANAGER, cloudwatch=make_plan(), signoz=stack)
     assert inside == {

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from pulumi.runtime import config as engine_config
 
 from core.errors import UserError
-from core.secrets.reference import SecretRef
+from core.secrets.reference import SecretRef, value_at
 from stacks.settings import reference
 from stacks.settings.documents import Location, dotted
-from stacks.settings.loading import load, merge, secret_value, stacks
+from stacks.settings.loading import load, merge, stacks
 from stacks.settings.model import Settings
 from stacks.settings.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
 from turnscope import generated
@@ -379,10 +379,10 @@ def test_secrets_are_references_from_the_file_and_from_the_engine(project: Path)
         )
         assert pager == SecretRef("notifications.critical.pagerduty_integration_url")
         assert slack == SecretRef("notifications.warning.slack_webhook_url")
-        section = json.loads(configuration["turnscope:notifications"])
+        decrypted = {"notifications": json.loads(configuration["turnscope:notifications"])}
         assert pager
         assert slack
-        assert [secret_value(section, reference) for reference in (pager, slack)] == ["https://pager", WEBHOOK]
+        assert [value_at(decrypted, reference.path) for reference in (pager, slack)] == ["https://pager", WEBHOOK]
         assert "hooks.example" not in f"{found!r}{found.model_dump()}{found.model_dump_json()}"
 
 

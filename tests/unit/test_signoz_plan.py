@@ -237,7 +237,7 @@ def test_secrets_with_quotes_survive_the_shell_and_the_address(tmp_path: Path) -
     server = plan().container(Role.SIGNOZ)
     (file,) = (file for file in server.files if file.path == SECRET_ENVIRONMENT)
     script = tmp_path / "environment.sh"
-    script.write_text(content(file, {mark: awkward for mark, _ in file.secrets}))
+    script.write_text(content(file, {path: awkward for path, _ in file.secrets}))
     names = ("SIGNOZ_TOKENIZER_JWT_SECRET", "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN")
     shown = subprocess.run(
         ["sh", "-c", f". {script}; printenv {' '.join(names)}"],
@@ -264,7 +264,7 @@ def test_token_file_has_no_empty_line() -> None:
     """An empty line would let in whoever sends an empty token (`signoz.roles.collector.token_file`)."""
     tokens = {"tokens": (secret("collector.tokens.0"), secret("collector.tokens.1"))}
     (file,) = (file for file in plan(collector=tokens).container(Role.COLLECTOR).files if file.watched)
-    filled = content(file, {mark: f"{number:020}" for number, (mark, _) in enumerate(file.secrets)})
+    filled = content(file, {path: f"{number:020}" for number, (path, _) in enumerate(file.secrets)})
     assert filled.split("\n") == ["0" * 20, f"{1:020}"]
 
 

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from pulumi.automation.errors import CommandError
 
-from core.errors import UserError
 from core.names import NAMESPACE
-from core.secrets.generated import derived
-from core.secrets.program import PASSPHRASE_FILE
 from core.secrets.reference import SecretRef
+from core.secrets.values import PASSPHRASE_FILE, secret_value
 from signoz.plan.model import SigNozPlan
 from turnscope.deployment.deployment import Deployment
 
@@ -26,18 +24,18 @@ def secret_values(deployment: Deployment, plan: SigNozPlan) -> dict[str, str]:
 
 
 def values(deployment: Deployment, references: Iterable[SecretRef]) -> dict[str, str]:
-    """The values of these references, by path: derived for a local stack, out of the configuration for the rest."""
-    return {reference.path: _value(deployment, reference) for reference in references}
+    """The values of these references, by path. Raises `UserError` for one without a value."""
 
+    def configured(reference: SecretRef) -> str | None:
+        try:
+            return deployment.config_value(f"{NAMESPACE}:{reference.path}")
+        except CommandError:
+            return None
 
-def _value(deployment: Deployment, reference: SecretRef) -> str:
-    try:
-        return deployment.config_value(f"{NAMESPACE}:{reference.path}")
-    except CommandError:
-        if not deployment.is_local:
-            raise UserError(
-                f"Secret {reference.path} cannot be read. Set it: "
-                f"pulumi config set -s {deployment.stack} --secret --path '{NAMESPACE}:{reference.path}'"
-            ) from None
-    passphrase = Path(deployment.environment[PASSPHRASE_FILE]).read_text()
-    return derived(passphrase, reference)
+    def passphrase() -> str | None:
+        return Path(deployment.environment[PASSPHRASE_FILE]).read_text() if deployment.is_local else None
+
+    return {
+        reference.path: secret_value(reference, stack=deployment.stack, configured=configured, passphrase=passphrase)
+        for reference in references
+    }

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from core.secrets.placeholders import without_secrets
 from signoz.content.api.errors import (
     ApiError,
     Conflict,
@@ -40,7 +41,6 @@ FAILURES = 3
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 8.0
 SHOWN_CHARACTERS = 300
-HIDDEN = "[secret]"
 
 
 @dataclass(frozen=True)
@@ -239,11 +239,8 @@ def _words(document: Any, text: str, hide: Collection[str]) -> tuple[str, str]:
 
 
 def _sentence(words: str, hide: Collection[str]) -> str:
-    # Before it is cut: half a secret would not be found any more. Go quotes what it repeats.
-    for secret in sorted(hide, key=len, reverse=True):
-        for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-            words = words.replace(form, HIDDEN)
-    short = " ".join(words.split())[:SHOWN_CHARACTERS]
+    # Before it is cut: half a secret would not be found any more.
+    short = " ".join(without_secrets(words, hide).split())[:SHOWN_CHARACTERS]
     return short if short.endswith((".", "?", "!")) else f"{short or 'no reason given'}."
 
 
