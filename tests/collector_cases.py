@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.secrets.reference import SecretRef
-from signoz.roles.collector import CollectorContext, Generation
+from signoz.roles.collector.config import CollectorContext, Generation
 from stacks.settings.model import Prices
 from stacks.settings.roles.collector import CollectorSettings
 

@@ -9,9 +9,10 @@ from analytics.plan.build import plan_analytics
 from analytics.plan.model import AnalyticsPlan
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import CloudWatchPlan
+from core.roles import Role
 from signoz.content.build import content_folder, plan_content
 from signoz.plan.build import plan_signoz
-from signoz.plan.model import SigNozPlan
+from signoz.plan.model import Image, SigNozPlan
 from stacks.settings.model import Settings
 from turnscope.deployment.image_lock import read_lock
 
@@ -48,5 +49,12 @@ def _plan_signoz(stack: str, settings: Settings, project: Path) -> SigNozPlan | 
         prices=settings.prices,
         expires_on=settings.expires_on,
         digests=read_lock(stack, project),
+        lab_image=_lab_image,
     )
     return replace(plan, content=plan_content(stack, settings, folder=content_folder(stack, settings, project)))
+
+
+def _lab_image(role: Role) -> Image:
+    from lab.images.catalogue import lab_image  # here: a plan without lab images has no use for the lab
+
+    return lab_image(role)

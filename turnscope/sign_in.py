@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.errors import UserError
 from core.secrets.reference import SecretRef
-from signoz.roles.server import external_url
+from signoz.roles.gateway import external_url
 from stacks.settings.model import Settings
 
 
@@ -23,7 +23,7 @@ def administrator(stack: str, settings: Settings) -> Administrator:
     """Raises `UserError` for a stack without SigNoz, and for a release whose first visitor administers it."""
     if settings.signoz is None:
         raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz) to sign in to.")
-    url, root = external_url(settings.signoz), settings.signoz.root_user
+    url, root = external_url(settings.signoz.gateway), settings.signoz.root_user
     if root is None:
         raise UserError(
             f"SigNoz {settings.signoz.release} has no administrator made by Turnscope: whoever opens {url} first "

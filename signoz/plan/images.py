@@ -8,7 +8,6 @@ from core.environments import Environment
 from core.errors import UserError
 from core.releases import Release
 from core.roles import Role
-from lab.images.catalogue import lab_image
 from signoz.plan.model import Image
 from stacks.settings.roles.images import Images
 
@@ -34,10 +33,15 @@ def image_of(
     environment: Environment,
     gateway: str | None,
     digests: Digests,
+    *,
+    lab_image: Callable[[Role], Image] | None = None,
 ) -> Callable[[Role], Image]:
-    """Role -> image, by the settings. Raises `UserError` for lab images outside environment local."""
+    """Role -> image, by the settings; with `images.source: lab` what `lab_image` says, but for a server of one's own.
+
+    Raises `UserError` for lab images outside environment local, or without `lab_image`.
+    """
     if images.source == "lab":
-        if environment != Environment.LOCAL:
+        if environment != Environment.LOCAL or lab_image is None:
             raise UserError("signoz.images.source: lab; allowed: registry, except in environment local.")
         own = _named(images.server) if images.server else None
         servers = (Role.SIGNOZ, Role.QUERY_SERVICE)

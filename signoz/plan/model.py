@@ -85,6 +85,11 @@ class HealthCheck:
     retries: int = 6
     start_period_seconds: int = 30
 
+    @classmethod
+    def http_get(cls, url: str, *, start_period_seconds: int = 30) -> HealthCheck:
+        """That `url` answers 200, asked from inside the container; a GET, as not every server answers HEAD."""
+        return cls(("wget", "-q", "-O", "/dev/null", url), start_period_seconds=start_period_seconds)
+
 
 @dataclass(frozen=True)
 class Container:

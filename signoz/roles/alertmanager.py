@@ -1,4 +1,4 @@
-"""The alertmanager role: one source, two shapes. Pure.
+"""The alertmanager role: one source, two shapes; and its container, where it is one. Pure.
 
 Releases up to 0.75 run Alertmanager as a container of its own: `alertmanager.yml` and its secret files. Later ones
 have it inside SigNoz: environment variables hold timing and the mail server, and receivers are notification channels
@@ -17,15 +17,20 @@ from typing import Any
 
 import yaml
 
+from core.roles import Role
 from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.plan import templating
 from signoz.plan.files import rendered_file
-from signoz.plan.model import File
+from signoz.plan.model import Container, File, HealthCheck
+from signoz.roles.context import RoleContext
+from signoz.roles.gateway import external_url
 from stacks.settings.roles.alertmanager import NOBODY, AlertmanagerSettings, Receiver, Smtp
 
 CONFIG_PATH = "/etc/alertmanager/alertmanager.yml"
 SECRETS_PATH = "/etc/alertmanager/secrets"
+DATA_PATH = "/alertmanager"
+USER = "65534:65534"
 PORT = 9093
 
 TITLE = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}{{ with .CommonLabels.severity }} ({{ . }}){{ end }}"
@@ -58,6 +63,31 @@ _Dumper.add_representer(
 )
 
 
+def container(context: RoleContext) -> Container:
+    """Of releases up to 0.75."""
+    settings = context.settings
+    return Container(
+        role=Role.ALERTMANAGER,
+        name=context.name(Role.ALERTMANAGER),
+        image=context.image_of(Role.ALERTMANAGER),
+        command=(
+            f"--config.file={CONFIG_PATH}",
+            f"--storage.path={DATA_PATH}",
+            f"--web.external-url={external_url(settings.gateway)}/alertmanager",
+            "--web.route-prefix=/",
+            "--cluster.listen-address=",
+        ),
+        files=alertmanager_files(settings.alertmanager),
+        volumes=(context.data_volume(Role.ALERTMANAGER, DATA_PATH),),
+        health=HealthCheck.http_get(f"http://127.0.0.1:{PORT}/-/ready"),
+        user=USER,
+        read_only_root=True,
+        memory_mib=128,
+        cpus=0.5,
+        open_files=4096,
+    )
+
+
 def render_alertmanager(settings: AlertmanagerSettings) -> str:
     """`alertmanager.yml`."""
     smtp = settings.smtp
@@ -71,13 +101,13 @@ def render_alertmanager(settings: AlertmanagerSettings) -> str:
     )
 
 
-def alertmanager_files(settings: AlertmanagerSettings, *, owner: str = "0:0") -> tuple[File, ...]:
+def alertmanager_files(settings: AlertmanagerSettings) -> tuple[File, ...]:
     """`alertmanager.yml` and a file for each secret that Alertmanager 0.25 can read from one."""
-    files = [rendered_file(CONFIG_PATH, render_alertmanager(settings), owner=owner)]
+    files = [rendered_file(CONFIG_PATH, render_alertmanager(settings), owner=USER)]
     references = [settings.smtp.password] if settings.smtp and settings.smtp.password else []
     for _, receiver in sorted(settings.receivers.items()):
         references += [each for each in (receiver.slack_webhook_url, receiver.pagerduty_routing_key) if each]
-    files += [rendered_file(_secret_path(each), placeholders.value_of(each), owner=owner) for each in references]
+    files += [rendered_file(_secret_path(each), placeholders.value_of(each), owner=USER) for each in references]
     return tuple(files)
 
 

@@ -1,29 +1,30 @@
-"""The ClickHouse role and its Keeper: their whole configuration, as files. Pure.
+"""The clickhouse role: its container and its whole configuration. Pure.
 
-The files replace those of the images (`CLICKHOUSE_SKIP_USER_SETUP=1` keeps the image from adding a user), so what runs
-is what stands here. Facts: clickhouse.com/docs/operations/server-configuration-parameters/settings,
-clickhouse.com/docs/guides/sre/keeper/clickhouse-keeper.
+The files replace those of the image, whose entry point (which would add a user) does not run:
+clickhouse.com/docs/operations/server-configuration-parameters/settings.
 """
 
 from __future__ import annotations
 
-from core.releases import Coordination, Release
+from core.releases import Release
 from core.roles import Role
 from core.secrets import placeholders
+from core.secrets.reference import SecretRef
+from core.templating import TEMPLATES_FOLDER
 from signoz.plan import templating
 from signoz.plan.files import rendered_file
-from signoz.plan.model import File
+from signoz.plan.model import Container, File, HealthCheck
+from signoz.roles.context import RoleContext
 from stacks.settings.roles.clickhouse import ClickHouseSettings, ColdStorage
+
+USER_ID = "101:101"
 
 CONFIG_PATH = "/etc/clickhouse-server/config.xml"
 USERS_PATH = "/etc/clickhouse-server/users.xml"
 FUNCTION_PATH = "/etc/clickhouse-server/histogram_quantile_function.xml"
-KEEPER_CONFIG_PATH = "/etc/clickhouse-keeper/keeper_config.xml"
 
 DATA_PATH = "/var/lib/clickhouse"
 """The data volume of ClickHouse; everything it writes is below."""
-KEEPER_DATA_PATH = "/var/lib/clickhouse-keeper"
-"""The data volume of Keeper: without what is in it, replicated tables become read-only."""
 USER_SCRIPTS_PATH = f"{DATA_PATH}/user_scripts"
 HISTOGRAM_QUANTILE_PATH = f"{USER_SCRIPTS_PATH}/histogramQuantile"
 """Where the executable of the function must be (mode 0755): SigNoz' percentiles of histograms call it."""
@@ -33,9 +34,6 @@ USER = "turnscope"
 HTTP_PORT = 8123
 NATIVE_PORT = 9000
 METRICS_PORT = 9363
-KEEPER_METRICS_PORT = 9363
-KEEPER_READY_URL = "http://127.0.0.1:9182/ready"
-"""Answers 200 inside Keeper's container once it takes part in consensus."""
 
 SYSTEM_LOGS = (
     "asynchronous_metric_log",
@@ -59,8 +57,31 @@ PROFILE = (
 an older one refuses to start."""
 
 
+def container(context: RoleContext) -> Container:
+    settings = context.settings
+    return Container(
+        role=Role.CLICKHOUSE,
+        name=context.name(Role.CLICKHOUSE),
+        image=context.image_of(Role.CLICKHOUSE),
+        # What the image's entry point would add (users, folders) is here already.
+        entrypoint=("/usr/bin/clickhouse-server", f"--config-file={CONFIG_PATH}"),
+        files=clickhouse_files(settings.clickhouse, context.release),
+        volumes=(context.data_volume(Role.CLICKHOUSE, DATA_PATH),),
+        tmpfs=("/tmp", "/var/log/clickhouse-server"),  # noqa: S108 - mount points
+        health=HealthCheck.http_get(f"http://127.0.0.1:{HTTP_PORT}/ping", start_period_seconds=60),
+        after=(Role.KEEPER,),
+        user=USER_ID,
+        read_only_root=True,
+        memory_mib=settings.clickhouse.memory_mib,
+        cpus=settings.limits.clickhouse_cpus,
+        # What ClickHouse asks for: github.com/ClickHouse/ClickHouse, docker/server/README.md.
+        open_files=262_144,
+        stop_grace_seconds=120,
+    )
+
+
 def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[str, str]:
-    """Path -> text of ClickHouse's files and, unless ZooKeeper does its work, of Keeper's."""
+    """Path -> text of its configuration files."""
     mib = 1024 * 1024
     version = _version(release.clickhouse)
     profile = [
@@ -90,33 +111,29 @@ def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[st
         native_port=NATIVE_PORT,
         metrics_port=METRICS_PORT,
     )
-    files = {
+    return {
         CONFIG_PATH: config,
         USERS_PATH: templating.render(
             "clickhouse-users.xml.j2", user=USER, password=placeholders.sha256_of(settings.password), profile=profile
         ),
         FUNCTION_PATH: templating.render("clickhouse-histogram-quantile.xml.j2"),
     }
-    if release.coordination is Coordination.KEEPER:
-        files[KEEPER_CONFIG_PATH] = templating.render(
-            "clickhouse-keeper.xml.j2",
-            settings=settings,
-            port=release.coordination.port,
-            data_path=KEEPER_DATA_PATH,
-            metrics_port=KEEPER_METRICS_PORT,
-        )
-    return files
 
 
-def clickhouse_files(settings: ClickHouseSettings, release: Release, *, owner: str = "0:0") -> tuple[File, ...]:
-    """The files of ClickHouse's container."""
+def clickhouse_files(settings: ClickHouseSettings, release: Release) -> tuple[File, ...]:
+    """Its configuration, and the program of the function."""
     texts = render_clickhouse(settings, release)
-    return tuple(rendered_file(path, text, owner=owner) for path, text in texts.items() if path != KEEPER_CONFIG_PATH)
+    program = (TEMPLATES_FOLDER / "histogramQuantile").read_text(encoding="utf-8")
+    return (
+        *(rendered_file(path, text, owner=USER_ID) for path, text in texts.items()),
+        File(HISTOGRAM_QUANTILE_PATH, program, mode="0555", owner=USER_ID),
+    )
 
 
-def keeper_files(settings: ClickHouseSettings, release: Release, *, owner: str = "0:0") -> tuple[File, ...]:
-    """The file of Keeper's container. Raises `KeyError` where ZooKeeper does its work."""
-    return (rendered_file(KEEPER_CONFIG_PATH, render_clickhouse(settings, release)[KEEPER_CONFIG_PATH], owner=owner),)
+def dsn(password: SecretRef, database: str = "") -> str:
+    """Where the other roles reach it and as whom, with a placeholder for the password."""
+    path = f"/{database}" if database else ""
+    return f"tcp://{USER}:{placeholders.url_part(password)}@{Role.CLICKHOUSE}:{NATIVE_PORT}{path}"
 
 
 def _version(tag: str) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""The gateway role: Caddy's configuration, the files beside it and the ports that it publishes. Pure.
+"""The gateway role: Caddy's container, its configuration and the ports that it publishes. Pure.
 
-Facts: caddyserver.com/docs/caddyfile, caddyserver.com/docs/automatic-https. Tested with Caddy 2.6.2 and 2.11.9.
+caddyserver.com/docs/caddyfile, caddyserver.com/docs/automatic-https; tested with Caddy 2.6.2 and 2.11.9.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from core.roles import Role
 from core.secrets import placeholders
 from signoz.plan import templating
 from signoz.plan.files import rendered_file
-from signoz.plan.model import File, Port
-from signoz.roles import collector
+from signoz.plan.model import Container, File, HealthCheck, Port
+from signoz.roles.collector import config as collector
+from signoz.roles.context import RoleContext
 from stacks.settings.roles.collector import Firehose
 from stacks.settings.roles.gateway import GatewaySettings
+
+USER = "10002:10002"
 
 CONFIG_PATH = "/etc/caddy/Caddyfile"
 CERTIFICATE_PATH = "/etc/caddy/tls/certificate.pem"
@@ -36,6 +39,33 @@ HEALTH_URL = f"http://127.0.0.1:{HEALTH_PORT}/healthz"
 FIREHOSE_LOGS_PATH = "/firehose/logs"
 FIREHOSE_METRICS_PATH = "/firehose/metrics"
 """Amazon Data Firehose delivers to port 443 alone, so its endpoints are paths of the pages' port."""
+
+
+def container(context: RoleContext) -> Container:
+    settings = context.settings
+    return Container(
+        role=Role.GATEWAY,
+        name=context.name(Role.GATEWAY),
+        image=context.image_of(Role.GATEWAY),
+        files=gateway_files(settings.gateway, context.release, settings.collector.firehose),
+        volumes=(context.data_volume(Role.GATEWAY, DATA_PATH),),
+        tmpfs=("/tmp", "/config"),  # noqa: S108 - mount points
+        ports=gateway_ports(settings.gateway),
+        health=HealthCheck.http_get(HEALTH_URL),
+        after=(context.release.pages[0], Role.COLLECTOR),
+        user=USER,
+        # Caddy's binary carries this capability; where it is missing the kernel refuses to start the program.
+        capabilities=("CAP_NET_BIND_SERVICE",),
+        read_only_root=True,
+        memory_mib=settings.limits.gateway_memory_mib,
+        cpus=1,
+        open_files=65_536,
+    )
+
+
+def external_url(settings: GatewaySettings) -> str:
+    """Where SigNoz' pages are reached: through the gateway."""
+    return f"https://{settings.hostname}" + ("" if settings.ui_port == 443 else f":{settings.ui_port}")
 
 
 def render_caddyfile(settings: GatewaySettings, release: Release, firehose: Firehose | None = None) -> str:
@@ -68,15 +98,13 @@ def render_caddyfile(settings: GatewaySettings, release: Release, firehose: Fire
     )
 
 
-def gateway_files(
-    settings: GatewaySettings, release: Release, firehose: Firehose | None = None, *, owner: str = "0:0"
-) -> tuple[File, ...]:
+def gateway_files(settings: GatewaySettings, release: Release, firehose: Firehose | None = None) -> tuple[File, ...]:
     """The Caddyfile and, with a certificate of one's own, that and its key."""
-    files = [rendered_file(CONFIG_PATH, render_caddyfile(settings, release, firehose), owner=owner)]
+    files = [rendered_file(CONFIG_PATH, render_caddyfile(settings, release, firehose), owner=USER)]
     if own := settings.own_certificate:
-        files.append(rendered_file(CERTIFICATE_PATH, own.certificate_pem.strip() + "\n", owner=owner))
+        files.append(rendered_file(CERTIFICATE_PATH, own.certificate_pem.strip() + "\n", owner=USER))
         key = placeholders.value_of(own.private_key_pem) + "\n"
-        files.append(rendered_file(PRIVATE_KEY_PATH, key, owner=owner))
+        files.append(rendered_file(PRIVATE_KEY_PATH, key, owner=USER))
     return tuple(files)
 
 

@@ -1,4 +1,4 @@
-"""How ClickHouse's tables are made: the migrator's commands and what they need. Pure.
+"""The migrator role: how ClickHouse's tables are made, and how the collector knows that they are. Pure.
 
 From 0.112.1 on the collector's own program does it: github.com/SigNoz/signoz-otel-collector,
 `cmd/signozotelcollector/migrate`. Each flag is a variable with the prefix SIGNOZ_OTEL_COLLECTOR_. Before, it was
@@ -9,20 +9,38 @@ from __future__ import annotations
 
 from core.releases import Migrator, Release
 from core.roles import Role
-from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from signoz.plan import environment
-from signoz.plan.model import File
-from signoz.roles.clickhouse import CLUSTER, NATIVE_PORT, USER
+from signoz.plan.model import Container, File
+from signoz.roles.clickhouse import CLUSTER, dsn
+from signoz.roles.context import RoleContext
+
+USER = "10001:10001"
+"""Also the collector's."""
 
 STEP_TIMEOUT_MINUTES = 10
 """For each step; the program's own default of 10 s is too short for the first migration."""
 
 
-def clickhouse_dsn(password: SecretRef, database: str = "") -> str:
-    """Where ClickHouse is and who asks, with a placeholder for the password."""
-    path = f"/{database}" if database else ""
-    return f"tcp://{USER}:{placeholders.url_part(password)}@{Role.CLICKHOUSE}:{NATIVE_PORT}{path}"
+def container(context: RoleContext) -> Container:
+    """The same user as the collector's, whose image it is from 0.112.1 on."""
+    return Container(
+        role=Role.MIGRATOR,
+        name=context.name(Role.MIGRATOR),
+        image=context.image_of(Role.MIGRATOR),
+        entrypoint=("/bin/sh", "-c", script(context.release)),
+        environment=variables(context.release),
+        files=(access_file(context.release, context.settings.clickhouse.password),),
+        tmpfs=("/tmp",),  # noqa: S108 - a mount point
+        after=(Role.CLICKHOUSE,),
+        one_shot=True,
+        start_timeout_seconds=1800,
+        user=USER,
+        read_only_root=True,
+        memory_mib=512,
+        cpus=1,
+        open_files=4096,
+    )
 
 
 def variables(release: Release) -> tuple[tuple[str, str], ...]:
@@ -36,10 +54,10 @@ def variables(release: Release) -> tuple[tuple[str, str], ...]:
     )
 
 
-def access_file(release: Release, password: SecretRef, *, owner: str) -> File:
+def access_file(release: Release, password: SecretRef) -> File:
     """The file that the migrator's shell reads ClickHouse's address and password from."""
     name = "DSN" if release.migrator is Migrator.SCHEMA_MIGRATOR else "SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_DSN"
-    return environment.environment_file({name: clickhouse_dsn(password)}, owner=owner)
+    return environment.environment_file({name: dsn(password)}, owner=USER)
 
 
 def script(release: Release) -> str:

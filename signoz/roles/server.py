@@ -11,11 +11,12 @@ from core.roles import Role
 from core.secrets import placeholders
 from signoz.plan import environment
 from signoz.plan.files import rendered_file
-from signoz.plan.model import Container, File, HealthCheck, Image, VolumeMount
-from signoz.roles import migrator as migrations
+from signoz.plan.model import Container, File, HealthCheck
 from signoz.roles.alertmanager import PORT as ALERTMANAGER_PORT
 from signoz.roles.alertmanager import alertmanager_environment, emailing_environment
-from signoz.roles.clickhouse import CLUSTER
+from signoz.roles.clickhouse import CLUSTER, dsn
+from signoz.roles.context import RoleContext
+from signoz.roles.gateway import external_url
 from stacks.settings.roles.signoz import SigNozSettings
 
 USER = "10001:10001"
@@ -25,16 +26,10 @@ DATABASE_PATH = f"{DATA_PATH}/signoz.db"
 PROMETHEUS_CONFIG_PATH = "/etc/turnscope/prometheus.yml"
 
 
-def external_url(settings: SigNozSettings) -> str:
-    """Where the pages are reached: through the gateway."""
-    port = settings.gateway.ui_port
-    return f"https://{settings.gateway.hostname}" + ("" if port == 443 else f":{port}")
-
-
-def server_container(
-    settings: SigNozSettings, release: Release, *, name: str, image: Image, data: VolumeMount
-) -> Container:
-    """`data` is for SigNoz' own database: users, dashboards, rules."""
+def container(context: RoleContext) -> Container:
+    """Its own database (users, dashboards, rules) is in a volume that has the same name in every release, so that an
+    upgrade finds it."""
+    settings, release = context.settings, context.release
     one = release.split is Split.ONE
     variables, secret_file, start, ready = _one(settings, release) if one else _query_service(settings)
     files = [secret_file]
@@ -42,16 +37,14 @@ def server_container(
         files.insert(0, _prometheus_config(settings, release))
     return Container(
         role=release.server,
-        name=name,
-        image=image,
+        name=context.name(release.server),
+        image=context.image_of(release.server),
         entrypoint=("/bin/sh", "-c", environment.then(f"exec {start}")),
         environment=variables,
         files=tuple(files),
-        volumes=(data,),
+        volumes=(context.data_volume(Role.SIGNOZ, DATA_PATH),),
         tmpfs=("/tmp",),  # noqa: S108 - a mount point
-        health=HealthCheck(
-            ("wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}{ready}"), start_period_seconds=120
-        ),
+        health=HealthCheck.http_get(f"http://127.0.0.1:{PORT}{ready}", start_period_seconds=120),
         after=(Role.MIGRATOR,) if one else (Role.MIGRATOR, Role.ALERTMANAGER),
         user=USER,
         read_only_root=True,
@@ -66,7 +59,7 @@ Variables = tuple[tuple[str, str], ...]
 
 def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, str, str]:
     """Variables, file of secret ones, command and readiness path of the container that has everything."""
-    url = external_url(settings)
+    url = external_url(settings.gateway)
     alerts, alert_secrets = alertmanager_environment(settings.alertmanager, external_url=url)
     mails, mail_secrets = emailing_environment(settings.alertmanager.smtp)
     variables = {
@@ -85,7 +78,7 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
         "SIGNOZ_PROMETHEUS_ACTIVE__QUERY__TRACKER_ENABLED": "false",
     }
     secrets = {
-        "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN": migrations.clickhouse_dsn(settings.clickhouse.password),
+        "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN": dsn(settings.clickhouse.password),
         "SIGNOZ_TOKENIZER_JWT_SECRET" if release.has_subcommands else "SIGNOZ_JWT_SECRET": placeholders.shell_word(
             settings.jwt_secret
         ),
@@ -115,7 +108,7 @@ def _query_service(settings: SigNozSettings) -> tuple[Variables, File, str, str]
         "GODEBUG": "netdns=go",
     }
     secrets = {
-        "ClickHouseUrl": migrations.clickhouse_dsn(settings.clickhouse.password),
+        "ClickHouseUrl": dsn(settings.clickhouse.password),
         "SIGNOZ_JWT_SECRET": placeholders.shell_word(settings.jwt_secret),
     }
     if smtp := settings.alertmanager.smtp:
@@ -128,7 +121,7 @@ def _query_service(settings: SigNozSettings) -> tuple[Variables, File, str, str]
         f"--config={PROMETHEUS_CONFIG_PATH}",
         "--use-logs-new-schema=true",
         "--use-trace-new-schema=true",
-        f"--rules.repo-url={external_url(settings)}/alerts",
+        f"--rules.repo-url={external_url(settings.gateway)}/alerts",
     )
     start = f"./query-service {' '.join(flags)}"
     return tuple(variables.items()), environment.environment_file(secrets, owner=USER), start, "/api/v1/health"
@@ -136,8 +129,7 @@ def _query_service(settings: SigNozSettings) -> tuple[Variables, File, str, str]
 
 def _prometheus_config(settings: SigNozSettings, release: Release) -> File:
     """Where the older server's PromQL engine reads metrics from, and sends alerts to."""
-    dsn = migrations.clickhouse_dsn(settings.clickhouse.password, "signoz_metrics")
-    text = f"remote_read:\n  - url: {dsn}\n"
+    text = f"remote_read:\n  - url: {dsn(settings.clickhouse.password, 'signoz_metrics')}\n"
     if Role.ALERTMANAGER in release.roles:
         target = f"{Role.ALERTMANAGER}:{ALERTMANAGER_PORT}"
         text += f"alerting:\n  alertmanagers:\n    - static_configs:\n        - targets: [{target}]\n"

@@ -11,14 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from core.secrets.reference import SecretRef
-from signoz.roles.collector import (
-    CLICKHOUSE_PASSWORD,
-    LANGFUSE_CREDENTIALS,
-    TOKENS,
-    langfuse_credentials,
-    render_collector,
-    token_file,
-)
+from signoz.roles.collector.config import CLICKHOUSE_PASSWORD, LANGFUSE_CREDENTIALS, TOKENS, render_collector
+from signoz.roles.collector.credentials import langfuse_credentials, token_file
 from tests.collector_cases import collector_context, collector_settings
 from tests.contract import names
 from tests.integration.collector_process import Collector, Config, free_port, in_files, localized, wait_for

@@ -19,15 +19,15 @@ from typing import Any, TypeVar
 import grpc
 import yaml
 
-from signoz.roles.collector import (
+from signoz.roles.collector.config import (
     HEALTH_PORT,
     OTLP_GRPC_PORT,
     OTLP_HTTP_PORT,
     QUEUE_FOLDER,
     SECRETS_FOLDER,
-    plan_collector,
+    Generation,
 )
-from tests.collector_cases import collector_context, collector_settings
+from signoz.roles.collector.container import ready_command
 
 FILED = {"clickhousetraces", "signozclickhousemetrics", "clickhouselogsexporter"}
 STORES = FILED | {"signozclickhousemeter", "metadataexporter"}
@@ -103,7 +103,7 @@ class Collector:
 
     def ready(self) -> bool:
         """Whether the container's own readiness command succeeds, on the ports that are used here."""
-        *shell, command = plan_collector(collector_settings(), collector_context()).ready_command
+        *shell, command = ready_command(Generation.CURRENT)
         health = self.config["extensions"]["health_check"]["endpoint"]
         here = {HEALTH_PORT: health, OTLP_GRPC_PORT: self.endpoint("grpc"), OTLP_HTTP_PORT: self.endpoint("http")}
 

@@ -18,16 +18,14 @@ from typing import Any
 import grpc
 import pytest
 
-from signoz.roles.collector import (
+from signoz.roles.collector.config import (
     CLICKHOUSE_PASSWORD,
     FIREHOSE_ACCESS_KEY,
     LANGFUSE_CREDENTIALS,
     TOKENS,
-    credential,
-    langfuse_credentials,
     render_collector,
-    token_file,
 )
+from signoz.roles.collector.credentials import credential, langfuse_credentials, token_file
 from tests.collector_cases import ENVIRONMENTS, OPTIONS, collector_context, collector_settings
 from tests.integration.collector_process import (
     STORES,

@@ -18,19 +18,19 @@ from signoz.roles.clickhouse import (
     DATA_PATH,
     FUNCTION_PATH,
     HISTOGRAM_QUANTILE_PATH,
-    KEEPER_CONFIG_PATH,
-    KEEPER_DATA_PATH,
     SYSTEM_LOGS,
     USER,
     USERS_PATH,
     clickhouse_files,
-    keeper_files,
     render_clickhouse,
 )
-from signoz.roles.collector import CollectorContext
-from stacks.settings.model import Prices
+from signoz.roles.collector.config import render_collector
+from signoz.roles.keeper import CONFIG_PATH as KEEPER_CONFIG_PATH
+from signoz.roles.keeper import DATA_PATH as KEEPER_DATA_PATH
+from signoz.roles.keeper import keeper_files
 from stacks.settings.roles.clickhouse import ClickHouseSettings
 from tests import clickhouse_schema
+from tests.collector_cases import collector_context, collector_settings
 from tests.golden_files import CheckGolden
 from tests.role_cases import CLICKHOUSE, CLICKHOUSE_PASSWORD, COLD, RELEASES, clickhouse_settings
 
@@ -43,21 +43,27 @@ SCHEMAS = {
 EVERY = [(case, release) for case in CLICKHOUSE for release in RELEASES]
 
 
+def texts(case: str, release: str) -> dict[str, str]:
+    """Path -> text of the configuration of ClickHouse and, unless ZooKeeper does its work, of Keeper."""
+    settings, used = clickhouse_settings(case), RELEASES[release]
+    return render_clickhouse(settings, used) | {file.path: file.text for file in keeper_files(settings, used)}
+
+
 def parsed(path: str, case: str = "prod", release: str = "current") -> ElementTree.Element:
-    return ElementTree.fromstring(render_clickhouse(clickhouse_settings(case), RELEASES[release])[path])  # noqa: S314
+    return ElementTree.fromstring(texts(case, release)[path])  # noqa: S314
 
 
 @pytest.mark.parametrize(("case", "release"), EVERY)
 def test_golden(case: str, release: str, golden: CheckGolden) -> None:
     """A file changes only when somebody meant it to."""
-    for path, text in render_clickhouse(clickhouse_settings(case), RELEASES[release]).items():
+    for path, text in texts(case, release).items():
         golden(f"clickhouse/{case}-{release}/{path.rpartition('/')[2]}", text)
 
 
 @pytest.mark.parametrize(("case", "release"), EVERY)
 def test_every_element_is_known(case: str, release: str) -> None:
     """ClickHouse ignores a misspelt key without a word, so each is checked here."""
-    for path, text in render_clickhouse(clickhouse_settings(case), RELEASES[release]).items():
+    for path, text in texts(case, release).items():
         assert clickhouse_schema.problems(text, SCHEMAS[path]) == [], path
 
 
@@ -74,7 +80,7 @@ def test_every_element_is_known(case: str, release: str) -> None:
 )
 def test_a_wrong_key_is_found(path: str, right: str, wrong: str) -> None:
     """The check above fails for a key or value that is wrong."""
-    text = render_clickhouse(clickhouse_settings("prod"), CURRENT)[path]
+    text = texts("prod", "current")[path]
     assert right in text
     assert clickhouse_schema.problems(text.replace(right, wrong), SCHEMAS[path])
 
@@ -83,7 +89,8 @@ def test_one_user_who_needs_the_password() -> None:
     """Nobody gets in without the password: the collector's user is the only one, and no `default` is left."""
     users = parsed(USERS_PATH).find("users")
     assert users is not None
-    assert [user.tag for user in users] == [USER] == [CollectorContext("dev", prices=Prices()).clickhouse_user]
+    assert [user.tag for user in users] == [USER]
+    assert f"tcp://{USER}:" in render_collector(collector_settings(), collector_context())
     assert [each.tag for each in users[0] if "password" in each.tag] == ["password_sha256_hex"]
 
 
@@ -109,7 +116,7 @@ def test_tables_about_itself_end(case: str) -> None:
 def test_what_is_written_is_on_a_volume(case: str, release: str) -> None:
     """State beside the volume is lost with the container; Keeper's loss makes tables read-only."""
     for path, volume in ((CONFIG_PATH, DATA_PATH), (KEEPER_CONFIG_PATH, KEEPER_DATA_PATH)):
-        if path not in render_clickhouse(clickhouse_settings(case), RELEASES[release]):
+        if path not in texts(case, release):
             continue
         root = parsed(path, case, release)
         # Paths in Keeper's tree and in a users file are not the server's to write.
@@ -137,8 +144,7 @@ def test_older_servers_get_no_newer_settings(release: Any) -> None:
 
 def test_coordination_follows_the_release() -> None:
     """ZooKeeper listens on 2181 and has no file here; Keeper on 9181, the port that its own file says."""
-    with_zookeeper = render_clickhouse(clickhouse_settings("prod"), CLASSIC)
-    assert KEEPER_CONFIG_PATH not in with_zookeeper
+    assert keeper_files(clickhouse_settings("prod"), CLASSIC) == ()
     assert parsed(CONFIG_PATH, release="classic").findtext("zookeeper/node/port") == "2181"
     [keeper] = keeper_files(clickhouse_settings("prod"), CURRENT)
     port = ElementTree.fromstring(keeper.text).findtext("keeper_server/tcp_port")  # noqa: S314

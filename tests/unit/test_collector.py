@@ -17,16 +17,9 @@ from pydantic import ValidationError
 from core.errors import UserError
 from core.secrets.reference import SecretRef
 from signoz.plan.templating import ottl_string
-from signoz.roles.collector import (
-    BODY_KEYS,
-    CONTENT_KEYS,
-    Generation,
-    credential,
-    langfuse_credentials,
-    plan_collector,
-    render_collector,
-    token_file,
-)
+from signoz.roles.collector.config import BODY_KEYS, CONTENT_KEYS, Generation, render_collector
+from signoz.roles.collector.container import command
+from signoz.roles.collector.credentials import credential, langfuse_credentials, token_file
 from tests.collector_cases import ENVIRONMENTS, OPTIONS, collector_context, collector_settings
 from tests.golden_files import CheckGolden
 from tests.secret_folder import replace_secret_files
@@ -151,12 +144,9 @@ def test_langfuse_without_keys_is_as_if_it_were_not_there(generation: Generation
 
 
 def test_opamp_decides_how_the_collector_starts() -> None:
-    with_opamp = plan_collector(collector_settings(), collector_context())
-    assert with_opamp.manager_config == "server_endpoint: ws://signoz:4320/v1/opamp\n"
-    assert any(argument.startswith("--manager-config=") for argument in with_opamp.command)
-    without = plan_collector(collector_settings(opamp=False), collector_context())
-    assert without.manager_config is None
-    assert without.command == ("--config=/etc/turnscope/collector.yaml",)
+    with_opamp = command(Generation.CURRENT, opamp=True)
+    assert any(argument.startswith("--manager-config=") for argument in with_opamp)
+    assert command(Generation.CURRENT, opamp=False) == ("--config=/etc/turnscope/collector.yaml",)
 
 
 @given(st.lists(st.from_regex(r"[A-Za-z0-9._~+/-]{16,60}=*", fullmatch=True), min_size=1, max_size=5))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from core.secrets import placeholders
 from core.secrets.reference import SecretRef
-from signoz.roles import collector
+from signoz.roles.collector import config as collector
 from signoz.roles.gateway import (
     CERTIFICATE_PATH,
     CONFIG_PATH,

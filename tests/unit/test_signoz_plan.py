@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -21,7 +22,7 @@ from signoz.plan.build import plan_signoz
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.files import content
 from signoz.plan.images import registry_images
-from signoz.plan.model import Container, File, SigNozPlan
+from signoz.plan.model import Container, File, Image, SigNozPlan
 from signoz.plan.volumes import volumes
 from signoz.stack import start_order
 from stacks.settings.model import Prices
@@ -56,7 +57,11 @@ def settings(release: str = VERSIONS[-1], **over: Any) -> SigNozSettings:
 
 def plan(release: str = VERSIONS[-1], *, environment: Environment = Environment.DEV, **over: Any) -> SigNozPlan:
     made = settings(release, **over)
-    return plan_signoz("dev", made, environment=environment, owner="tests", prices=Prices())
+    return plan_signoz("dev", made, environment=environment, owner="tests", prices=Prices(), lab_image=lab_image)
+
+
+def lab_image(role: Role) -> Image:
+    return Image(f"lab/{role}", "1", lab=True)
 
 
 SMTP = {"host": "mail.example.com", "sender": "signoz@example.com", "username": "u", "password": secret("smtp")}
@@ -157,6 +162,16 @@ def test_migrations_come_before_what_uses_tables(planned: SigNozPlan) -> None:
     for role in roles.intersection(MAKES_TABLES):
         assert {Role.KEEPER, Role.CLICKHOUSE, Role.MIGRATOR} <= all_before(planned, role)
     assert {Role.COLLECTOR, find_release(planned.release).pages[0]} <= all_before(planned, Role.GATEWAY)
+
+
+@pytest.mark.parametrize("opamp", [True, False])
+def test_the_collector_finds_opamp_where_the_release_serves_it(opamp: bool) -> None:
+    """At another address it would start, and never open its ports."""
+    for release in VERSIONS:
+        planned = plan(release, collector={"tokens": (secret("collector.tokens.0"),), "opamp": opamp})
+        files = {file.path: file.text for file in planned.container(Role.COLLECTOR).files}
+        expected = f"server_endpoint: ws://{find_release(release).server}:4320/v1/opamp\n" if opamp else None
+        assert files.get("/etc/turnscope/opamp.yaml") == expected
 
 
 @pytest.mark.parametrize("opamp", [True, False])
@@ -261,11 +276,34 @@ def test_tokens_rotate_without_replacing_the_collector() -> None:
 
 
 def test_token_file_has_no_empty_line() -> None:
-    """An empty line would let in whoever sends an empty token (`signoz.roles.collector.token_file`)."""
+    """An empty line would let in whoever sends an empty token (`signoz.roles.collector.credentials.token_file`)."""
     tokens = {"tokens": (secret("collector.tokens.0"), secret("collector.tokens.1"))}
     (file,) = (file for file in plan(collector=tokens).container(Role.COLLECTOR).files if file.watched)
     filled = content(file, {path: f"{number:020}" for number, (path, _) in enumerate(file.secrets)})
     assert filled.split("\n") == ["0" * 20, f"{1:020}"]
+
+
+@pytest.mark.parametrize("value", ["short", "a key with spaces in it", "$" * 20])
+def test_credentials_of_the_collector_are_checked_when_they_are_filled_in(value: str) -> None:
+    """What the collector would read as something else, or as no protection, is never deployed."""
+    good = "k" * 20
+    own = {
+        "tokens": (secret("collector.tokens.0"),),
+        "langfuse": {"public_key": secret("langfuse.public_key"), "secret_key": secret("langfuse.secret_key")},
+        "firehose": {"access_key": secret("firehose.access_key")},
+    }
+    files = [file for file in plan(collector=own).container(Role.COLLECTOR).files if file.compose]
+    texts = {file.path.rpartition("/")[2]: content(file, {path: good for path, _ in file.secrets}) for file in files}
+    assert texts == {
+        "otlp_tokens": good,
+        "langfuse_credentials": base64.b64encode(f"{good}:{good}".encode()).decode(),
+        "firehose_access_key": good,
+    }
+    for file in files:
+        for wrong, _ in file.secrets:
+            with pytest.raises(UserError, match="16 or more letters") as raised:
+                content(file, {path: value if path == wrong else good for path, _ in file.secrets})
+            assert value not in str(raised.value)
 
 
 @every_plan
@@ -322,10 +360,19 @@ def test_open_files_stay_within_what_the_host_allows() -> None:
 
 
 def test_lab_images_only_in_local() -> None:
-    with pytest.raises(UserError, match="except in environment local"):
-        plan(images={"source": "lab"})
+    for environment in set(Environment) - {Environment.LOCAL}:
+        with pytest.raises(UserError, match="except in environment local"):
+            plan(images={"source": "lab"}, environment=environment)
     local = plan(images={"source": "lab"}, environment=Environment.LOCAL)
     assert all(container.image.lab for container in local.containers)
+
+
+def test_a_server_of_ones_own_among_lab_images() -> None:
+    """What is worked on is SigNoz; the rest may be the lab's."""
+    images = {"source": "lab", "server": "registry.example.com/signoz:dev"}
+    planned = plan(images=images, environment=Environment.LOCAL).containers
+    assert [each.role for each in planned if not each.image.lab] == [Role.SIGNOZ]
+    assert {each.image.reference for each in planned if not each.image.lab} == {"registry.example.com/signoz:dev"}
 
 
 def test_digests_pin_images_of_a_mirror() -> None:

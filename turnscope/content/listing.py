@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from signoz.content.model import Kind
 from signoz.content.resource_types import kind_of
-from signoz.roles.server import external_url
+from signoz.roles.gateway import external_url
 from turnscope.deployment.deployment import Deployment
 
 PAGES = {
@@ -28,7 +28,7 @@ def rows(deployment: Deployment) -> list[dict[str, str]]:
         if resource is None:
             where = "not yet"
         elif page:
-            where = external_url(settings) + page.format(id=resource.id)
+            where = external_url(settings.gateway) + page.format(id=resource.id)
         else:
             where = resource.id
         row = {"kind": str(each.kind), "key": each.key, "title": each.title, "source": each.source, "deployed": where}

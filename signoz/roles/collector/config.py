@@ -1,4 +1,4 @@
-"""The collector role: its configuration, how it is started and proved ready, and its secret files. Pure.
+"""The collector's configuration: what it receives, changes, keeps and passes on. Pure.
 
 Two generations of SigNoz' collector are served by one template: `CURRENT` (0.144, with SigNoz 0.138) and
 `CLASSIC` (0.111.29, with SigNoz 0.75.0). What differs between them is in github.com/SigNoz/signoz
@@ -8,14 +8,12 @@ github.com/SigNoz/signoz-otel-collector (`components/components.go`).
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.errors import UserError
+from core.roles import Role
 from signoz.plan import templating
+from signoz.roles import clickhouse
 from stacks.settings.model import Prices
 from stacks.settings.roles.collector import CollectorSettings
 
@@ -39,8 +37,6 @@ CLICKHOUSE_PASSWORD = "clickhouse_password"  # noqa: S105 (a file's name)
 FIREHOSE_ACCESS_KEY = "firehose_access_key"
 LANGFUSE_CREDENTIALS = "langfuse_credentials"
 
-MINIMUM_CREDENTIAL_CHARACTERS = 16
-
 
 class Generation(StrEnum):
     """SigNoz' collector, by what its configuration may say."""
@@ -57,11 +53,6 @@ class CollectorContext:
     """Resource attribute `deployment.environment`, where the sender has none."""
     prices: Prices
     generation: Generation = Generation.CURRENT
-    clickhouse_host: str = "clickhouse"
-    clickhouse_port: int = 9000
-    clickhouse_user: str = "turnscope"
-    opamp_host: str = "signoz"
-    """The container that serves OpAMP on 4320: `signoz`, in classic releases `query-service`."""
 
 
 @dataclass(frozen=True)
@@ -167,44 +158,6 @@ CONTENT_EVENTS = r"^gen_ai\.((system|user|assistant|tool)\.message|choice|client
 """Span events and log events whose attributes and body are the content itself."""
 
 
-_READY = (
-    f"exec 3<>/dev/tcp/127.0.0.1/{HEALTH_PORT} && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && read -r status <&3 && "
-    '[[ $status == *" 200 "* ]] && {ports}'
-)
-
-
-@dataclass(frozen=True)
-class CollectorPlan:
-    """The collector's container, as far as it is the collector's own affair."""
-
-    config: str
-    manager_config: str | None
-    """The OpAMP client's configuration; None without OpAMP."""
-    command: tuple[str, ...]
-    """Arguments for the image's entry point, once its migrations are checked."""
-    ready_command: tuple[str, ...]
-    """Succeeds once data is accepted. Two things have to be true: with OpAMP, the health check says 200 long before
-    the ports are open; without, the ports are open a moment before every pipeline behind them has started, and
-    what arrives in that moment fails. The image has bash, and no HTTP client."""
-
-
-def plan_collector(settings: CollectorSettings, context: CollectorContext) -> CollectorPlan:
-    """Everything of the collector that does not depend on Docker."""
-    command = [f"--config={CONFIG_FILE}"]
-    if settings.opamp:
-        command += [f"--manager-config={MANAGER_FILE}", f"--copy-path={RUNNING_COPY}"]
-    if context.generation is Generation.CLASSIC:
-        # As SigNoz 0.75.0 starts it: its pages expect the names that this leaves as they are.
-        command.append("--feature-gates=-pkg.translator.prometheus.NormalizeName")
-    ports = (OTLP_GRPC_PORT, OTLP_HTTP_PORT)
-    return CollectorPlan(
-        config=render_collector(settings, context),
-        manager_config=f"server_endpoint: ws://{context.opamp_host}:4320/v1/opamp\n" if settings.opamp else None,
-        command=tuple(command),
-        ready_command=("bash", "-c", _READY.format(ports=" && ".join(f"</dev/tcp/127.0.0.1/{port}" for port in ports))),
-    )
-
-
 def render_collector(settings: CollectorSettings, context: CollectorContext) -> str:
     """The collector's configuration as YAML. Holds no secret, only the paths of secret files."""
     return templating.render(
@@ -221,40 +174,9 @@ def render_collector(settings: CollectorSettings, context: CollectorContext) -> 
         body_keys="|".join(BODY_KEYS),
         content_events=CONTENT_EVENTS,
         langfuse=settings.langfuse if settings.langfuse and settings.langfuse.enabled else None,
+        clickhouse_user=clickhouse.USER,
+        clickhouse_host=Role.CLICKHOUSE,
+        clickhouse_port=clickhouse.NATIVE_PORT,
         secrets_folder=SECRETS_FOLDER,
         queue_folder=QUEUE_FOLDER,
     )
-
-
-def token_file(tokens: Sequence[str], generation: Generation = Generation.CURRENT) -> str:
-    """The content of the token file: one token a line, no line end after the last.
-
-    The collector takes every line for a token, an empty one too: a final line end, or an empty token, would let in
-    whoever sends `Authorization: Bearer ` with nothing behind it. Raises UserError, which shows no token.
-    """
-    if not tokens:
-        raise UserError("collector tokens: none; allowed: at least one")
-    if generation is Generation.CLASSIC and len(tokens) > 1:
-        raise UserError("collector tokens: the collector of SigNoz 0.75 takes one token; allowed: one")
-    return "\n".join(
-        credential(f"collector token {number} of {len(tokens)}", each) for number, each in enumerate(tokens, 1)
-    )
-
-
-def langfuse_credentials(public_key: str, secret_key: str) -> str:
-    """The content of the file with Langfuse's credentials, for basic authentication."""
-    pair = f"{credential('Langfuse public_key', public_key)}:{credential('Langfuse secret_key', secret_key)}"
-    return base64.b64encode(pair.encode()).decode()
-
-
-def credential(name: str, value: str) -> str:
-    """A secret that is fit for a file that the collector reads. Raises UserError, which does not show it.
-
-    The collector does not mind an empty one: an empty Firehose key, say, accepts every request.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value) or len(value) < MINIMUM_CREDENTIAL_CHARACTERS:
-        raise UserError(
-            f"{name}: {'not usable' if value else 'empty'}; allowed: {MINIMUM_CREDENTIAL_CHARACTERS} or more letters, "
-            "digits and . _ ~ + / - with = at the end"
-        )
-    return value

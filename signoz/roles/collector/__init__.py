@@ -1,0 +1,1 @@
+"""The collector role: its configuration, its credentials, its container."""
