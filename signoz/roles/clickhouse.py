@@ -17,7 +17,7 @@ from signoz.plan.model import Container, File, HealthCheck
 from signoz.roles.context import RoleContext
 from stacks.settings.roles.clickhouse import ClickHouseSettings, ColdStorage
 
-USER_ID = "101:101"
+USER = "101:101"
 
 CONFIG_PATH = "/etc/clickhouse-server/config.xml"
 USERS_PATH = "/etc/clickhouse-server/users.xml"
@@ -27,10 +27,10 @@ DATA_PATH = "/var/lib/clickhouse"
 """The data volume of ClickHouse; everything it writes is below."""
 USER_SCRIPTS_PATH = f"{DATA_PATH}/user_scripts"
 HISTOGRAM_QUANTILE_PATH = f"{USER_SCRIPTS_PATH}/histogramQuantile"
-"""Where the executable of the function must be (mode 0755): SigNoz' percentiles of histograms call it."""
+"""Where the function's program must be, executable: SigNoz' percentiles of histograms call it."""
 
 CLUSTER = "cluster"
-USER = "turnscope"
+DATABASE_USER = "turnscope"
 HTTP_PORT = 8123
 NATIVE_PORT = 9000
 METRICS_PORT = 9363
@@ -58,6 +58,7 @@ an older one refuses to start."""
 
 
 def container(context: RoleContext) -> Container:
+    """One server; its data volume holds every span, metric and log record."""
     settings = context.settings
     return Container(
         role=Role.CLICKHOUSE,
@@ -70,7 +71,7 @@ def container(context: RoleContext) -> Container:
         tmpfs=("/tmp", "/var/log/clickhouse-server"),  # noqa: S108 - mount points
         health=HealthCheck.http_get(f"http://127.0.0.1:{HTTP_PORT}/ping", start_period_seconds=60),
         after=(Role.KEEPER,),
-        user=USER_ID,
+        user=USER,
         read_only_root=True,
         memory_mib=settings.clickhouse.memory_mib,
         cpus=settings.limits.clickhouse_cpus,
@@ -114,7 +115,10 @@ def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[st
     return {
         CONFIG_PATH: config,
         USERS_PATH: templating.render(
-            "clickhouse-users.xml.j2", user=USER, password=placeholders.sha256_of(settings.password), profile=profile
+            "clickhouse-users.xml.j2",
+            user=DATABASE_USER,
+            password=placeholders.sha256_of(settings.password),
+            profile=profile,
         ),
         FUNCTION_PATH: templating.render("clickhouse-histogram-quantile.xml.j2"),
     }
@@ -125,15 +129,15 @@ def clickhouse_files(settings: ClickHouseSettings, release: Release) -> tuple[Fi
     texts = render_clickhouse(settings, release)
     program = (TEMPLATES_FOLDER / "histogramQuantile").read_text(encoding="utf-8")
     return (
-        *(rendered_file(path, text, owner=USER_ID) for path, text in texts.items()),
-        File(HISTOGRAM_QUANTILE_PATH, program, mode="0555", owner=USER_ID),
+        *(rendered_file(path, text, owner=USER) for path, text in texts.items()),
+        File(HISTOGRAM_QUANTILE_PATH, program, mode="0555", owner=USER),
     )
 
 
 def dsn(password: SecretRef, database: str = "") -> str:
     """Where the other roles reach it and as whom, with a placeholder for the password."""
     path = f"/{database}" if database else ""
-    return f"tcp://{USER}:{placeholders.url_part(password)}@{Role.CLICKHOUSE}:{NATIVE_PORT}{path}"
+    return f"tcp://{DATABASE_USER}:{placeholders.url_part(password)}@{Role.CLICKHOUSE}:{NATIVE_PORT}{path}"
 
 
 def _version(tag: str) -> tuple[int, int]:

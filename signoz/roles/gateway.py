@@ -42,6 +42,7 @@ FIREHOSE_METRICS_PATH = "/firehose/metrics"
 
 
 def container(context: RoleContext) -> Container:
+    """The one container with published ports; its volume holds certificates, their keys and the internal authority."""
     settings = context.settings
     return Container(
         role=Role.GATEWAY,

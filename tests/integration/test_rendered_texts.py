@@ -610,7 +610,7 @@ def test_the_engine_loads_the_files(case: str, release: str, tmp_path: Path) -> 
     ]
     assert answers[2] == [{"quantile": 0.25}]
     assert int(answers[3][0]["value"]) == settings.memory_mib * 1024**2 * settings.query_memory_percent // 100
-    assert answers[4] == [{"name": clickhouse.USER, "auth_type": ["sha256_password"]}]
+    assert answers[4] == [{"name": clickhouse.DATABASE_USER, "auth_type": ["sha256_password"]}]
     assert {row["name"] for row in answers[-1]} >= {"query_log", "part_log"}
     assert {row["partition_key"] for row in answers[-1]} == {"event_date"}
     assert {int(row["days"]) for row in answers[-1]} == {settings.system_log_retention_days}

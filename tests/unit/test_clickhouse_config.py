@@ -16,10 +16,10 @@ from core.secrets.reference import SecretRef
 from signoz.roles.clickhouse import (
     CONFIG_PATH,
     DATA_PATH,
+    DATABASE_USER,
     FUNCTION_PATH,
     HISTOGRAM_QUANTILE_PATH,
     SYSTEM_LOGS,
-    USER,
     USERS_PATH,
     clickhouse_files,
     render_clickhouse,
@@ -89,8 +89,8 @@ def test_one_user_who_needs_the_password() -> None:
     """Nobody gets in without the password: the collector's user is the only one, and no `default` is left."""
     users = parsed(USERS_PATH).find("users")
     assert users is not None
-    assert [user.tag for user in users] == [USER]
-    assert f"tcp://{USER}:" in render_collector(collector_settings(), collector_context())
+    assert [user.tag for user in users] == [DATABASE_USER]
+    assert f"tcp://{DATABASE_USER}:" in render_collector(collector_settings(), collector_context())
     assert [each.tag for each in users[0] if "password" in each.tag] == ["password_sha256_hex"]
 
 

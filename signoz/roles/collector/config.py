@@ -174,7 +174,7 @@ def render_collector(settings: CollectorSettings, context: CollectorContext) -> 
         body_keys="|".join(BODY_KEYS),
         content_events=CONTENT_EVENTS,
         langfuse=settings.langfuse if settings.langfuse and settings.langfuse.enabled else None,
-        clickhouse_user=clickhouse.USER,
+        clickhouse_user=clickhouse.DATABASE_USER,
         clickhouse_host=Role.CLICKHOUSE,
         clickhouse_port=clickhouse.NATIVE_PORT,
         secrets_folder=SECRETS_FOLDER,
