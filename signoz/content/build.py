@@ -43,23 +43,26 @@ def plan_content(stack: str, settings: Settings, *, folder: Path | None) -> Cont
     if settings.signoz is None or settings.signoz.content is None:
         return ContentPlan()
     content, alertmanager = settings.signoz.content, settings.signoz.alertmanager
-    forms = loader.load(folder, numbers(content.thresholds), exclude=_excluded(content))
-    channels = (*plan_channels(alertmanager), *_raw(forms, Kind.CHANNEL))
+    documents = loader.load(folder, numbers(content.thresholds), exclude=_excluded(content))
+    channels = (*plan_channels(alertmanager), *_raw(documents, Kind.CHANNEL))
     context = RuleContext(stack, alertmanager, tuple(each.title for each in channels), settings.runbook_base_url)
-    labels = {label for each in forms.rules for label in alert_labels(each.form)}
-    rules = (*(compile_rule(each.form, each.source, context) for each in forms.rules), *_raw(forms, Kind.ALERT_RULE))
+    labels = {label for each in documents.rules for label in alert_labels(each.document)}
+    rules = (
+        *(compile_rule(each.document, each.source, context) for each in documents.rules),
+        *_raw(documents, Kind.ALERT_RULE),
+    )
     return ContentPlan(
         (
             *channels,
             *plan_policies(alertmanager, labels),
-            *_raw(forms, Kind.ROUTE_POLICY),
+            *_raw(documents, Kind.ROUTE_POLICY),
             *rules,
             *plan_downtimes(content.downtimes, rules),
-            *_raw(forms, Kind.DOWNTIME),
-            *(compile_dashboard(each.form, each.source) for each in forms.dashboards),
-            *_raw(forms, Kind.DASHBOARD),
-            *(compile_view(each.form, each.source) for each in forms.views),
-            *_raw(forms, Kind.SAVED_VIEW),
+            *_raw(documents, Kind.DOWNTIME),
+            *(compile_dashboard(each.document, each.source) for each in documents.dashboards),
+            *_raw(documents, Kind.DASHBOARD),
+            *(compile_view(each.document, each.source) for each in documents.views),
+            *_raw(documents, Kind.SAVED_VIEW),
             *plan_retention(content.retention),
             *plan_prices(settings.prices.llm),
         )
@@ -77,5 +80,5 @@ def _excluded(content: ContentSettings) -> dict[Kind, Sequence[str]]:
     return {Kind.DASHBOARD: exclude.dashboards, Kind.ALERT_RULE: exclude.rules, Kind.SAVED_VIEW: exclude.views}
 
 
-def _raw(forms: loader.Forms, kind: Kind) -> tuple[ContentObject, ...]:
-    return tuple(each for each in forms.raw if each.kind == kind)
+def _raw(documents: loader.Documents, kind: Kind) -> tuple[ContentObject, ...]:
+    return tuple(each for each in documents.raw if each.kind == kind)

@@ -1,5 +1,5 @@
-"""From the typed form to what SigNoz' API takes, for release 0.138: dashboards (schema v6), saved views (v2) and the
-queries of both and of alert rules (query range v5). Pure; what is a valid form compiles.
+"""From documents of `signoz.content.schema` to what SigNoz' API takes, for release 0.138: dashboards (schema v6), saved
+views (v2) and the queries of both and of alert rules (query range v5). Pure; every valid document compiles.
 
 What the server would fill in is spelt out, so that what it gives back is the same but for added nulls and empty texts
 (github.com/SigNoz/signoz at v0.138.0, `docs/api/openapi.yml` and `pkg/types/dashboardtypes`).
@@ -43,47 +43,47 @@ PERIODS = {
 }
 
 
-def compile_dashboard(form: Dashboard, source: str) -> ContentObject:
+def compile_dashboard(dashboard: Dashboard, source: str) -> ContentObject:
     panels: dict[str, Any] = {}
     layouts = []
-    for section in form.sections:
+    for section in dashboard.sections:
         keys = []
         for panel in section.panels:
             keys.append(_panel_key(panel.title, panels))
-            panels[keys[-1]] = _panel(panel, form.variables)
+            panels[keys[-1]] = _panel(panel, dashboard.variables)
         layouts.append(_layout(section, keys))
     body = {
         "schemaVersion": "v6",
-        "name": form.key,
+        "name": dashboard.key,
         "image": "",
-        "tags": [_tag(each) for each in form.tags],
+        "tags": [_tag(each) for each in dashboard.tags],
         "spec": {
-            "display": {"name": form.title, "description": form.description},
-            "variables": [_variable(each) for each in form.variables],
+            "display": {"name": dashboard.title, "description": dashboard.description},
+            "variables": [_variable(each) for each in dashboard.variables],
             "panels": panels,
             "layouts": layouts,
             "links": [],
         },
     }
-    return ContentObject(Kind.DASHBOARD, form.key, form.title, body, source)
+    return ContentObject(Kind.DASHBOARD, dashboard.key, dashboard.title, body, source)
 
 
-def compile_view(form: SavedView, source: str) -> ContentObject:
-    request = VIEWS[form.kind]
+def compile_view(view: SavedView, source: str) -> ContentObject:
+    request = VIEWS[view.kind]
     body = {
-        "name": form.key,
-        "source": form.signal,
+        "name": view.key,
+        "source": view.signal,
         "schemaVersion": "v2",
         "spec": {
-            "displayName": form.title,
-            "panelType": form.kind,
+            "displayName": view.title,
+            "panelType": view.kind,
             "requestType": request,
-            "queries": [_envelope(each, request) for each in form.queries],
-            "selectedFields": [field_key(each) for each in form.columns],
+            "queries": [_envelope(each, request) for each in view.queries],
+            "selectedFields": [field_key(each) for each in view.columns],
             "display": {"maxLines": 2, "fontSize": "small", "format": "table", "color": ""},
         },
     }
-    return ContentObject(Kind.SAVED_VIEW, form.key, form.title, body, source)
+    return ContentObject(Kind.SAVED_VIEW, view.key, view.title, body, source)
 
 
 def compile_queries(queries: Sequence[Query], *, panel: str = "time_series") -> list[dict[str, Any]]:
@@ -303,5 +303,5 @@ def _order(query: Query, request: str) -> list[dict[str, Any]]:
 
 
 def _legend(text: str) -> str:
-    """A group key stands in two pairs of braces for SigNoz; in one in the form, two are Jinja's."""
+    """A group key stands in two pairs of braces for SigNoz; in one in a document, as two are Jinja's."""
     return re.sub(r"\{([^{}]+)\}", r"{{\1}}", text)

@@ -1,6 +1,6 @@
 """Content from files: the shipped library, and a stack's own folder over it.
 
-    dashboards/*.yaml  rules/*.yaml  views/*.yaml      the typed form (`signoz.content.schema`), after Jinja2
+    dashboards/*.yaml  rules/*.yaml  views/*.yaml      documents (`signoz.content.schema`), after Jinja2
     dashboards/*.json  rules/*.json  views/*.json  channels/*.json  policies/*.json  downtimes/*.json
                                                        what the API takes, as it is
 
@@ -32,9 +32,13 @@ from stacks.settings.schema import Node, child, resolved
 LIBRARY = Path(__file__).parent / "library"
 GUIDE = "What the files may hold: docs/how-to/content.md"
 
-Form = Dashboard | AlertRule | SavedView
-FormT = TypeVar("FormT", Dashboard, AlertRule, SavedView)
-FORMS: dict[Kind, type[Form]] = {Kind.DASHBOARD: Dashboard, Kind.ALERT_RULE: AlertRule, Kind.SAVED_VIEW: SavedView}
+ContentDocument = Dashboard | AlertRule | SavedView
+DocumentT = TypeVar("DocumentT", Dashboard, AlertRule, SavedView)
+SCHEMAS: dict[Kind, type[ContentDocument]] = {
+    Kind.DASHBOARD: Dashboard,
+    Kind.ALERT_RULE: AlertRule,
+    Kind.SAVED_VIEW: SavedView,
+}
 FOLDERS = {
     "dashboards": Kind.DASHBOARD,
     "rules": Kind.ALERT_RULE,
@@ -67,16 +71,16 @@ SCHEMA_VERSIONS = {Kind.DASHBOARD: "v6", Kind.ALERT_RULE: "v2alpha1", Kind.SAVED
 
 
 @dataclass(frozen=True)
-class Written(Generic[FormT]):
-    """A form, and the file that it is in."""
+class Written(Generic[DocumentT]):
+    """A document, and the file that it is in."""
 
-    form: FormT
+    document: DocumentT
     source: str
 
 
 @dataclass(frozen=True)
-class Forms:
-    """What files say: forms, and `raw` objects of the API. No key is there twice in a kind."""
+class Documents:
+    """What files say: documents, and `raw` objects of the API. No key is there twice in a kind."""
 
     dashboards: tuple[Written[Dashboard], ...] = ()
     rules: tuple[Written[AlertRule], ...] = ()
@@ -86,12 +90,12 @@ class Forms:
 
 @dataclass(frozen=True)
 class _Object:
-    """One file's object: a form, or a body of the API."""
+    """One file's object: a document, or a body of the API."""
 
     kind: Kind
     key: str
     title: str
-    content: Form | dict[str, Any]
+    content: ContentDocument | dict[str, Any]
     file: str
     lines: Mapping[Location, int]
 
@@ -105,7 +109,7 @@ def load(
     *,
     library: Path | None = LIBRARY,
     exclude: Mapping[Kind, Collection[str]] | None = None,
-) -> Forms:
+) -> Documents:
     """The library without what `exclude` names, and the folder `own` over it.
 
     An own object with the key of a shipped one takes its place. `numbers` is what templates may use. Raises `UserError`
@@ -131,7 +135,7 @@ def load(
     problems += _same_titles(kept, mine)
     raise_if_any(problems, f"the content in {shown(own)}" if own else "the shipped content", GUIDE)
     everything = [*kept, *mine]
-    return Forms(
+    return Documents(
         dashboards=tuple(
             Written(each.content, each.file) for each in everything if isinstance(each.content, Dashboard)
         ),
@@ -154,10 +158,10 @@ def _folder(folder: Path, numbers: Mapping[str, Any], problems: list[Problem]) -
             read: Callable[[], Iterator[_Object | Problem]]
             if path.suffix == ".json":
                 read = partial(_raw, path, kind)
-            elif path.suffix in (".yaml", ".yml") and kind in FORMS:
-                read = partial(_form, path, kind, numbers)
+            elif path.suffix in (".yaml", ".yml") and kind in SCHEMAS:
+                read = partial(_document, path, kind, numbers)
             else:
-                endings = ".yaml, .json" if kind in FORMS else ".json"
+                endings = ".yaml, .json" if kind in SCHEMAS else ".json"
                 problems.append(Problem(shown(path), None, f"not read: allowed in {name}/: {endings}"))
                 continue
             try:
@@ -201,25 +205,25 @@ def _same_titles(shipped: list[_Object], mine: list[_Object]) -> Iterator[Proble
             yield each.problem("title", f"{json.dumps(each.title)}: another {each.kind} has it, in {other.file}{hint}")
 
 
-def _form(path: Path, kind: Kind, numbers: Mapping[str, Any]) -> Iterator[_Object | Problem]:
+def _document(path: Path, kind: Kind, numbers: Mapping[str, Any]) -> Iterator[_Object | Problem]:
     file = shown(path)
-    document = parse(_rendered(text_of(path), file, numbers), file)
-    yield from document.problems
-    if not isinstance(document.data, dict):
+    parsed = parse(_rendered(text_of(path), file, numbers), file)
+    yield from parsed.problems
+    if not isinstance(parsed.data, dict):
         yield Problem(file, None, f"allowed: a mapping, with the keys of a {kind}")
         return
     try:
-        form = FORMS[kind].model_validate(document.data)
+        document = SCHEMAS[kind].model_validate(parsed.data)
     except ValidationError as error:
         found = [(error_location(detail), detail) for detail in error.errors(include_url=False)]
         for location, detail in found:
             # A list of which an entry is wrong counts as too short besides.
             within = any(len(other) > len(location) and other[: len(location)] == location for other, _ in found)
             if not (within and detail["type"] == "too_short"):
-                yield Problem(file, _line(document, location), _words(kind, location, detail))
+                yield Problem(file, _line(parsed, location), _words(kind, location, detail))
         return
-    if not document.problems:
-        yield _Object(kind, form.key, form.title, form, file, document.lines)
+    if not parsed.problems:
+        yield _Object(kind, document.key, document.title, document, file, parsed.lines)
 
 
 def _words(kind: Kind, location: Location, detail: ErrorDetails) -> str:
@@ -228,18 +232,18 @@ def _words(kind: Kind, location: Location, detail: ErrorDetails) -> str:
     return error_text(location, detail, node_at=partial(_node_at, kind))
 
 
-def _line(document: Document, location: Location) -> int | None:
+def _line(parsed: Document, location: Location) -> int | None:
     """The line of a value, or of what is nearest around it."""
     for length in range(len(location), 0, -1):
-        if location[:length] in document.lines:
-            return document.lines[location[:length]]
+        if location[:length] in parsed.lines:
+            return parsed.lines[location[:length]]
     return None
 
 
 @cache
-def form_schema(kind: Kind) -> Node:
-    """The JSON schema of a form, without references."""
-    schema = FORMS[kind].model_json_schema()
+def json_schema(kind: Kind) -> Node:
+    """The JSON schema of a kind's documents, without references."""
+    schema = SCHEMAS[kind].model_json_schema()
     definitions = schema.pop("$defs", {})
 
     def inlined(node: Any) -> Any:
@@ -254,7 +258,7 @@ def form_schema(kind: Kind) -> Node:
 
 
 def _node_at(kind: Kind, location: Location) -> Node | None:
-    node: Node | None = form_schema(kind)
+    node: Node | None = json_schema(kind)
     for part in location:
         node = child(resolved(node), part)
         if node is None:

@@ -1,4 +1,4 @@
-"""From the form of an alert rule to what SigNoz' API takes (schema v2alpha1). Pure.
+"""From an alert rule's document to what SigNoz' API takes (schema v2alpha1). Pure.
 
 What the server makes of it is in github.com/SigNoz/signoz, `pkg/types/ruletypes` and `pkg/query-service/rules`:
 

@@ -1,4 +1,4 @@
-"""The typed form in which dashboards, alert rules and saved views are written, Turnscope's own and users' alike.
+"""The documents in which dashboards, alert rules and saved views are written, Turnscope's own and users' alike.
 
 A YAML file is one object. What is valid here compiles to what the API takes (`signoz.content.compile`); mistakes that
 SigNoz would refuse, or would take and show nothing for, are found here. Names of spans, attributes and metrics are

@@ -14,7 +14,7 @@ import pytest
 from signoz.content.build import numbers
 from signoz.content.compile import COLORS, compile_dashboard, compile_view
 from signoz.content.filters import parse_filter
-from signoz.content.loader import Forms, load
+from signoz.content.loader import Documents, load
 from signoz.content.references import Sort, references
 from signoz.content.schema import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
 from stacks.settings.roles.content import Thresholds
@@ -134,30 +134,30 @@ EVERYTHING = {
 
 
 @pytest.fixture(scope="module")
-def library() -> Forms:
+def library() -> Documents:
     return load(None, numbers(Thresholds()))
 
 
-def _panels(form: Dashboard) -> Iterator[Panel]:
-    return (panel for section in form.sections for panel in section.panels)
+def _panels(document: Dashboard) -> Iterator[Panel]:
+    return (panel for section in document.sections for panel in section.panels)
 
 
-def test_every_feature_of_the_form_as_it_is_sent(golden: CheckGolden) -> None:
+def test_every_feature_of_the_schema_as_it_is_sent(golden: CheckGolden) -> None:
     body = compile_dashboard(Dashboard.model_validate(EVERYTHING), "test").body
     golden("content/everything.json", json.dumps(body, indent=2) + "\n")
 
 
-def test_shipped_dashboards_as_they_are_sent(library: Forms, golden: CheckGolden) -> None:
+def test_shipped_dashboards_as_they_are_sent(library: Documents, golden: CheckGolden) -> None:
     """A line per panel and query: what it asks, where it stands."""
     for each in library.dashboards:
-        body = compile_dashboard(each.form, each.source).body
-        golden(f"content/dashboards/{each.form.key}.txt", "\n".join(_told(body)) + "\n")
+        body = compile_dashboard(each.document, each.source).body
+        golden(f"content/dashboards/{each.document.key}.txt", "\n".join(_told(body)) + "\n")
 
 
-def test_shipped_views_as_they_are_sent(library: Forms, golden: CheckGolden) -> None:
+def test_shipped_views_as_they_are_sent(library: Documents, golden: CheckGolden) -> None:
     for each in library.views:
-        body = compile_view(each.form, each.source).body
-        golden(f"content/views/{each.form.key}.json", json.dumps(body, indent=2) + "\n")
+        body = compile_view(each.document, each.source).body
+        golden(f"content/views/{each.document.key}.json", json.dumps(body, indent=2) + "\n")
 
 
 def _told(body: dict[str, Any]) -> Iterator[str]:
@@ -207,8 +207,8 @@ def test_the_strictest_threshold_gives_the_colour(kind: str, order: tuple[int, .
     ]
     query = {"signal": "traces", "aggregate": "count()"}
     panel = {"title": "P", "kind": kind, "queries": [query], "thresholds": [thresholds[each] for each in order]}
-    form = {"key": "k", "title": "T", "sections": [{"title": "S", "panels": [panel]}]}
-    [built] = compile_dashboard(Dashboard.model_validate(form), "test").body["spec"]["panels"].values()
+    document = {"key": "k", "title": "T", "sections": [{"title": "S", "panels": [panel]}]}
+    [built] = compile_dashboard(Dashboard.model_validate(document), "test").body["spec"]["panels"].values()
     sent = built["spec"]["plugin"]["spec"]["thresholds"]
     for value, color in ((9, "red"), (3, "orange"), (2, "green"), (0.5, "blue"), (-1, "red")):
         assert next(each for each in sent if _holds(value, each))["color"] == COLORS[color], value
@@ -229,42 +229,44 @@ def _asked(kind: str, spec: dict[str, Any]) -> str:
     return " ".join(filter(None, (name, spec["signal"], *asked, f"[{spec['filter']['expression']}]", told)))
 
 
-def test_every_shipped_file_is_named_after_its_key(library: Forms) -> None:
+def test_every_shipped_file_is_named_after_its_key(library: Documents) -> None:
     """A user who replaces one finds its key by the file's name."""
     for each in (*library.dashboards, *library.views):
-        assert each.source.endswith(f"/{each.form.key}.yaml")
-    assert {each.form.key for each in library.dashboards} == NEEDED
+        assert each.source.endswith(f"/{each.document.key}.yaml")
+    assert {each.document.key for each in library.dashboards} == NEEDED
 
 
-def test_every_panel_can_be_narrowed_down(library: Forms) -> None:
+def test_every_panel_can_be_narrowed_down(library: Documents) -> None:
     """Every query follows the environment, and the service too where it knows one; the collector's own serves all."""
     for each in library.dashboards:
-        for panel in _panels(each.form):
+        for panel in _panels(each.document):
             for query in panel.queries:
                 if query.formula or query.promql or (query.metric or "").startswith("otelcol_"):
                     continue
-                names = {v.name for v in each.form.variables if (query.signal or "metrics") in v.signals}
+                names = {v.name for v in each.document.variables if (query.signal or "metrics") in v.signals}
                 followed = names - {*panel.without}
-                assert "environment" in followed, (each.form.key, panel.title)
+                assert "environment" in followed, (each.document.key, panel.title)
                 if not (query.metric or "").startswith(SCRAPED):
-                    assert "service" in followed, (each.form.key, panel.title)
+                    assert "service" in followed, (each.document.key, panel.title)
 
 
-def _queries(library: Forms) -> Iterator[tuple[str, Query]]:
+def _queries(library: Documents) -> Iterator[tuple[str, Query]]:
     for each in library.dashboards:
         yield from (
-            (f"{each.form.key}, {panel.title}", query) for panel in _panels(each.form) for query in panel.queries
+            (f"{each.document.key}, {panel.title}", query)
+            for panel in _panels(each.document)
+            for query in panel.queries
         )
-    yield from ((each.form.key, query) for each in library.views for query in each.form.queries)
+    yield from ((each.document.key, query) for each in library.views for query in each.document.queries)
 
 
-def test_percentiles_are_those_of_spans(library: Forms) -> None:
+def test_percentiles_are_those_of_spans(library: Documents) -> None:
     """LiveKit's histograms begin at 5 s: a percentile of them is made up."""
     for where, query in _queries(library):
         assert not (query.space_aggregation or "").startswith("p"), where
 
 
-def test_a_turns_duration_is_nobodys_latency(library: Forms) -> None:
+def test_a_turns_duration_is_nobodys_latency(library: Documents) -> None:
     """It includes the whole answer as it is spoken; what the caller waited is lk.e2e_latency."""
     for where, query in _queries(library):
         if "duration_nano" in (query.aggregate or ""):
@@ -272,14 +274,14 @@ def test_a_turns_duration_is_nobodys_latency(library: Forms) -> None:
             assert "agent_turn" not in named, where
 
 
-def test_calls_are_counted_by_sessions(library: Forms) -> None:
+def test_calls_are_counted_by_sessions(library: Documents) -> None:
     """The span job_entrypoint ends after the last export, and is often lost: it serves for its own attributes only."""
     for where, query in _queries(library):
         if "job_entrypoint" in query.where:
             assert query.aggregate != "count()", where
 
 
-def test_failed_tools_are_found_by_what_livekit_says(library: Forms) -> None:
+def test_failed_tools_are_found_by_what_livekit_says(library: Documents) -> None:
     """LiveKit leaves the span's status unset, and a setting renames the span."""
     for where, query in _queries(library):
         assert "function_tool'" not in query.where, where
@@ -287,16 +289,16 @@ def test_failed_tools_are_found_by_what_livekit_says(library: Forms) -> None:
             assert "has_error" not in query.where, where
 
 
-def test_every_query_tells_its_names(library: Forms) -> None:
+def test_every_query_tells_its_names(library: Documents) -> None:
     """The contract sees every panel: none that asks for telemetry goes without a reference."""
     for each in library.dashboards:
-        found = references([compile_dashboard(each.form, each.source)])
+        found = references([compile_dashboard(each.document, each.source)])
         told = {one.source for one in found if one.sort in (Sort.SPAN, Sort.METRIC, Sort.FIELD, Sort.RESOURCE)}
-        for panel in _panels(each.form):
-            assert any(f"panel {panel.title!r}" in source for source in told), (each.form.key, panel.title)
+        for panel in _panels(each.document):
+            assert any(f"panel {panel.title!r}" in source for source in told), (each.document.key, panel.title)
 
 
-def test_the_guide_tells_every_field_and_every_object(library: Forms) -> None:
+def test_the_guide_tells_every_field_and_every_object(library: Documents) -> None:
     """A field that nobody can read of is a field that nobody uses."""
     guide = (Path(__file__).parents[2] / "docs" / "how-to" / "content.md").read_text()
     fields = {
@@ -306,7 +308,7 @@ def test_the_guide_tells_every_field_and_every_object(library: Forms) -> None:
     }
     assert {name for name in fields if f"`{name}`" not in guide} == set()
     assert {
-        each.form.key for each in (*library.dashboards, *library.views) if f"`{each.form.key}`" not in guide
+        each.document.key for each in (*library.dashboards, *library.views) if f"`{each.document.key}`" not in guide
     } == set()
 
 

@@ -39,7 +39,7 @@ PAGED: dict[str, Any] = {
     "routes": [{"labels": {"severity": "critical"}, "receiver": "pager"}],
 }
 RULES = loader.load(None, numbers(Thresholds())).rules
-every_rule = pytest.mark.parametrize("written", RULES, ids=[each.form.key for each in RULES])
+every_rule = pytest.mark.parametrize("written", RULES, ids=[each.document.key for each in RULES])
 
 
 def settings(environment: str = "dev", **signoz: Any) -> Settings:
@@ -60,10 +60,10 @@ def rule(**over: Any) -> AlertRule:
     return AlertRule.model_validate({**least, **over})
 
 
-def compiled(form: AlertRule, **over: Any) -> dict[str, Any]:
+def compiled(document: AlertRule, **over: Any) -> dict[str, Any]:
     alertmanager = AlertmanagerSettings.model_validate(over)
     context = RuleContext("dev", alertmanager, tuple(alertmanager.receivers), "https://runbooks.example.com")
-    return compile_rule(form, "rules/mine.yaml", context).body
+    return compile_rule(document, "rules/mine.yaml", context).body
 
 
 def text_of(objects: tuple[ContentObject, ...]) -> str:
@@ -89,13 +89,13 @@ def test_golden_rules(golden: CheckGolden) -> None:
 
 @every_rule
 def test_every_shipped_rule_has_a_runbook_page_that_the_index_lists(written: loader.Written[AlertRule]) -> None:
-    """Whoever is woken up finds a page in the form of all others, with the thresholds that the rule really has."""
-    form = written.form
-    assert form.runbook == f"signoz-{form.key}"
-    page = (ROOT / "docs" / "runbooks" / f"{form.runbook}.md").read_text()
+    """Whoever is woken up finds a page like all others, with the thresholds that the rule really has."""
+    document = written.document
+    assert document.runbook == f"signoz-{document.key}"
+    page = (ROOT / "docs" / "runbooks" / f"{document.runbook}.md").read_text()
     headings = re.findall("^#+ (.*)$", page, re.MULTILINE)
     assert headings == [
-        f"signoz-{form.key}",
+        f"signoz-{document.key}",
         "What it means",
         "What fires it",
         "First five minutes",
@@ -107,10 +107,10 @@ def test_every_shipped_rule_has_a_runbook_page_that_the_index_lists(written: loa
     for name in set(re.findall(r"thresholds\.(\w+)", template)):
         default = numbers(Thresholds())["thresholds"][name]
         assert re.search(rf"`thresholds\.{name}` \[{default:g}(0|\.0)?\]", page.replace("\n  ", " ")), name
-    severities = {threshold.severity for threshold in form.thresholds}
+    severities = {threshold.severity for threshold in document.thresholds}
     assert severities <= set(re.findall("critical|warning", page.split("## What fires it")[1].split("##")[0]))
     index = (ROOT / "docs" / "runbooks" / "README.md").read_text()
-    assert f"| [{form.runbook}]({form.runbook}.md) | {', '.join(sorted(severities, reverse=True))} |" in index
+    assert f"| [{document.runbook}]({document.runbook}.md) | {', '.join(sorted(severities, reverse=True))} |" in index
 
 
 def test_every_threshold_is_in_a_shipped_rule() -> None:
@@ -123,16 +123,16 @@ def test_every_threshold_is_in_a_shipped_rule() -> None:
 def test_ratios_and_percentiles_need_enough_of_what_they_are_of(written: loader.Written[AlertRule]) -> None:
     """The P95 of two turns is the slower one: nobody is to be woken by it. And what is guarded that way has values of
     unfinished steps, which the guard lets come and go, so the last value alone must not decide."""
-    form = written.form
-    formula = next((query.formula for query in form.queries if query.formula), None)
-    percentile = any("p95(" in (query.aggregate or "") for query in form.queries)
-    if percentile or (formula and not any(query.metric and "otelcol" in query.metric for query in form.queries)):
+    document = written.document
+    formula = next((query.formula for query in document.queries if query.formula), None)
+    percentile = any("p95(" in (query.aggregate or "") for query in document.queries)
+    if percentile or (formula and not any(query.metric and "otelcol" in query.metric for query in document.queries)):
         assert re.match(r"B >= \d+ \? .* : 0$", formula or "")
-        [counted] = [query for query in form.queries if query.name == "B"]
+        [counted] = [query for query in document.queries if query.name == "B"]
         assert counted.aggregate == "count()" or counted.metric == "turnscope.calls"
-        assert form.match == "at_least_once"
-    elif form.match == "all_the_times":
-        assert (form.minimum_points or 0) >= 2
+        assert document.match == "at_least_once"
+    elif document.match == "all_the_times":
+        assert (document.minimum_points or 0) >= 2
 
 
 # --- Rules ---
@@ -151,12 +151,12 @@ def test_severity_is_a_label_only_where_there_is_one() -> None:
 @given(st.integers(1, 60), st.integers(1, 1440))
 def test_a_window_holds_a_step_that_is_over(step: int, window: int) -> None:
     """SigNoz judges no value whose step is not over: in a shorter window there would be none, most of the time."""
-    form = rule(step_minutes=step, for_minutes=window)
+    document = rule(step_minutes=step, for_minutes=window)
     if step > 1 and window < 2 * step:
         with pytest.raises(UserError, match=r"rules/mine.yaml: for_minutes: .* twice step_minutes"):
-            compiled(form)
+            compiled(document)
     else:
-        assert compiled(form)["condition"]["compositeQuery"]["queries"][0]["spec"]["stepInterval"] == step * 60
+        assert compiled(document)["condition"]["compositeQuery"]["queries"][0]["spec"]["stepInterval"] == step * 60
 
 
 def test_channels_of_a_rule_go_before_the_routes() -> None:
@@ -286,7 +286,7 @@ def _channels() -> list[ContentObject]:
 
 def test_what_is_left_out_is_not_there_and_must_exist() -> None:
     keys = {each.key for each in content(exclude={"rules": ["no-data"]}).of(Kind.ALERT_RULE)}
-    assert keys == {each.form.key for each in RULES} - {"no-data"}
+    assert keys == {each.document.key for each in RULES} - {"no-data"}
     with pytest.raises(UserError, match="no-dta: no such alert-rule; did you mean no-data"):
         content(exclude={"rules": ["no-dta"]})
 
@@ -305,9 +305,9 @@ def test_own_rules_reach_the_plan(tmp_path: Path) -> None:
     """One of one's own with a shipped key replaces it; its own channel must be a receiver."""
     folder = tmp_path / "rules"
     folder.mkdir()
-    form = rule(key="errors-high", title="Own").model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    form["thresholds"][0]["channels"] = ["pager"]
-    (folder / "own.yaml").write_text(json.dumps(form))
+    document = rule(key="errors-high", title="Own").model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    document["thresholds"][0]["channels"] = ["pager"]
+    (folder / "own.yaml").write_text(json.dumps(document))
     [own] = [each for each in content(tmp_path).of(Kind.ALERT_RULE) if each.key == "errors-high"]
     assert own.title == "Own"
     with pytest.raises(UserError, match=r"own.yaml: thresholds\[0\].channels: pager; allowed: .*no receivers"):

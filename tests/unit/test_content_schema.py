@@ -1,4 +1,4 @@
-"""The form of SigNoz' content and the files that it is in: mistakes are found where they are, and in words."""
+"""The documents of SigNoz' content and the files that it is in: mistakes are found where they are, and in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.errors import UserError
 from signoz.content.compile import COLUMNS, compile_dashboard, compile_queries, place
 from signoz.content.filters import Comparison, FilterError, Variable, parse_aggregate, parse_filter
-from signoz.content.loader import Forms, load
+from signoz.content.loader import Documents, load
 from signoz.content.model import ContentObject, Kind
 from signoz.content.references import Sort, references
 from signoz.content.schema import Dashboard, Query
@@ -71,7 +71,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     return into
 
 
-def own(**options: Any) -> Forms:
+def own(**options: Any) -> Documents:
     return load(Path.cwd(), NUMBERS, library=None, **options)
 
 
@@ -186,14 +186,14 @@ def test_an_own_object_takes_the_place_of_the_shipped_one(write: Write, tmp_path
     (tmp_path / "own/dashboards/x.yaml").write_text(DASHBOARD.replace("mine", "one").replace("Mine", "Another"))
     (tmp_path / "own/dashboards/y.json").write_text(json.dumps({**RAW_DASHBOARD, "name": "two"}))
 
-    forms = load(tmp_path / "own", NUMBERS, library=library)
+    documents = load(tmp_path / "own", NUMBERS, library=library)
 
-    assert sorted((each.form.key, each.form.title) for each in forms.dashboards) == [
+    assert sorted((each.document.key, each.document.title) for each in documents.dashboards) == [
         ("one", "Another"),
         ("three", "three"),
     ]
-    assert [(each.kind, each.key, each.title) for each in forms.raw] == [(Kind.DASHBOARD, "two", "Raw")]
-    assert [each.form.key for each in forms.rules] == ["one"], "another kind's key is no concern"
+    assert [(each.kind, each.key, each.title) for each in documents.raw] == [(Kind.DASHBOARD, "two", "Raw")]
+    assert [each.document.key for each in documents.rules] == ["one"], "another kind's key is no concern"
 
 
 def test_two_own_objects_cannot_have_one_key_or_one_title(write: Write) -> None:
@@ -210,7 +210,7 @@ def test_two_own_objects_cannot_have_one_key_or_one_title(write: Write) -> None:
 def test_what_is_left_out_has_to_be_there(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "a.yaml").write_text(RULE)
-    assert load(None, NUMBERS, library=tmp_path, exclude={Kind.ALERT_RULE: ("mine",)}) == Forms()
+    assert load(None, NUMBERS, library=tmp_path, exclude={Kind.ALERT_RULE: ("mine",)}) == Documents()
     with pytest.raises(UserError, match="exclude: mime: no such alert-rule; did you mean mine"):
         load(None, NUMBERS, library=tmp_path, exclude={Kind.ALERT_RULE: ("mime",)})
 
@@ -245,10 +245,10 @@ def test_json_of_the_api_is_passed_on_as_it_is(write: Write) -> None:
     ]
 
 
-def test_numbers_of_the_settings_reach_the_forms(write: Write) -> None:
+def test_numbers_of_the_settings_reach_the_documents(write: Write) -> None:
     write("rules/mine.yaml", RULE.replace("above: 10", "above: {{ thresholds.page_ms / 1000 }}"))
     [rule] = own().rules
-    assert rule.form.thresholds[0].above == 0.8
+    assert rule.document.thresholds[0].above == 0.8
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_an_aggregations_condition_is_read_too() -> None:
 
 def test_variables_join_the_filter_of_every_query_that_follows_them() -> None:
     """Also where the filter has an OR; not where the signal or the panel does not know the key."""
-    form = Dashboard.model_validate(
+    document = Dashboard.model_validate(
         {
             "key": "k",
             "title": "T",
@@ -312,7 +312,7 @@ def test_variables_join_the_filter_of_every_query_that_follows_them() -> None:
             ],
         }
     )
-    body = compile_dashboard(form, "here").body
+    body = compile_dashboard(document, "here").body
     assert [query["filter"]["expression"] for query in _queries(body)] == [
         "(a = 1 OR b = 2) AND resource.service.name IN $service AND attribute.tenant IN $tenant",
         "resource.service.name IN $service",
@@ -392,7 +392,7 @@ _panels = st.builds(
 
 
 @given(st.lists(st.tuples(st.lists(st.tuples(_titles, _panels), min_size=1, max_size=8)), min_size=1, max_size=4))
-def test_every_valid_form_becomes_a_dashboard_that_signoz_would_take(drawn: list[Any]) -> None:
+def test_every_valid_document_becomes_a_dashboard_that_signoz_would_take(drawn: list[Any]) -> None:
     """One query a panel, every panel placed once, keys and names within the server's bounds."""
     seen: set[str] = set()
     sections = []
@@ -400,8 +400,8 @@ def test_every_valid_form_becomes_a_dashboard_that_signoz_would_take(drawn: list
         fresh = [{**panel, "title": title} for title, panel in panels if not (title in seen or seen.add(title))]
         if fresh:
             sections.append({"title": f"S{number}", "panels": fresh})
-    form = Dashboard.model_validate({"key": "k", "title": "T", "sections": sections})
-    body = compile_dashboard(form, "here").body
+    document = Dashboard.model_validate({"key": "k", "title": "T", "sections": sections})
+    body = compile_dashboard(document, "here").body
     spec = body["spec"]
     placed = [item["content"]["$ref"] for layout in spec["layouts"] for item in layout["spec"]["items"]]
     assert sorted(placed) == sorted(f"#/spec/panels/{key}" for key in spec["panels"])
@@ -416,8 +416,8 @@ def test_every_valid_form_becomes_a_dashboard_that_signoz_would_take(drawn: list
 
 def test_references_know_what_each_query_is_about() -> None:
     """The contract asks whether that span has that attribute, not only whether any has."""
-    form = yaml.safe_load(DASHBOARD)
-    form["sections"][0]["panels"] += [
+    document = yaml.safe_load(DASHBOARD)
+    document["sections"][0]["panels"] += [
         {
             "title": "P",
             "queries": [{"promql": 'sum by (node) (rate(a_total{x=~"$service"}[5m])) / count({"b.c"} > 0.7)'}],
@@ -448,7 +448,7 @@ def test_references_know_what_each_query_is_about() -> None:
         },
         {"title": "O", "queries": [_spans("name = 'u' OR lk.q = 1")]},
     ]
-    found = references([compile_dashboard(Dashboard.model_validate(form), "file.yaml")])
+    found = references([compile_dashboard(Dashboard.model_validate(document), "file.yaml")])
     short = {(each.signal, str(each.sort), each.name, each.of) for each in found}
     metrics = ("a_total", "b.c")
     assert {each for each in short if each[2] not in ("service.name", "name")} == {
