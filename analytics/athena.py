@@ -13,7 +13,15 @@ MIB = 1024 * 1024
 
 
 class Athena(Component):
+    """An Athena workgroup, and in it a named query for each of the plan.
+
+    Its own settings win over a client's: a query that would scan more than the plan's limit (MiB) is cancelled, and
+    results go to `results_bucket`, encrypted as the buckets are. Deletion removes the named queries, and the workgroup
+    with its query history, unless the data bucket is protected (then AWS refuses a workgroup that has a history).
+    """
+
     workgroup: pulumi.Output[str]
+    """Its name."""
 
     def __init__(
         self,

@@ -17,12 +17,19 @@ ABANDONED_UPLOAD_DAYS = 7
 
 
 class PrivateBucket(Component):
-    """`existing` is the bucket's name where it is there already. `made` is what else must be there before anything is
-    written into it."""
+    """An S3 bucket with its ownership controls, public access block, policy, default encryption and, by the plan,
+    versioning and lifecycle (days).
+
+    `existing` is the bucket's name where an earlier teardown kept it: the engine then takes it over instead of making
+    one. Deletion: refused by the engine where the plan protects the bucket; left in AWS, with everything around it,
+    where the plan keeps it; else AWS deletes it, with its objects only where the plan says `empty_on_delete`, and
+    refuses otherwise while there are any.
+    """
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
     made: list[pulumi.Resource]
+    """What else must be there before anything is written into it."""
 
     def __init__(
         self,

@@ -17,10 +17,17 @@ PARTITION_KEYS = {"agent_name": "Agent", "datehour": "Hour of arrival, UTC"}
 
 
 class Catalogue(Component):
-    """`tables` maps an event to its table."""
+    """A Glue database, and in it an external table for each event, over the Parquet files in the bucket.
+
+    Partitions are projected from the hour of arrival (UTC), so none is ever added. An update that would lose data (a
+    column removed or retyped, another partitioning) fails with a `ValueError` before it is made, also in a preview.
+    Deletion removes database and tables; the files stay the bucket's.
+    """
 
     database: pulumi.Output[str]
+    """Its name."""
     tables: dict[str, aws.glue.CatalogTable]
+    """By event."""
 
     def __init__(
         self,

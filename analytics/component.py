@@ -23,10 +23,19 @@ from core.component import Component
 
 
 class Analytics(Component):
-    """`log_groups` maps a log group's planned name to the one that exists."""
+    """Events of the log groups as Parquet files in S3, and Athena to query them.
+
+    Made in this order: the KMS key (`AnalyticsKey`, where the plan asks for one), IAM roles, two buckets (`data`,
+    `results`), Glue's catalogue, the record validation, Firehose's streams, the copy of the data bucket where the plan
+    has one, Athena's workgroup, and alarms. `log_groups` maps a log group's planned name to the one that exists,
+    `topics` a severity to its SNS topic's ARN. Raises `KeyError` for a log group or topic that is missing. Deletion is
+    each part's; the buckets and their key are what may be kept or protected (`PrivateBucket`).
+    """
 
     buckets: dict[str, pulumi.Output[str]]
+    """Names, by key: `data`, `results`."""
     workgroup: pulumi.Output[str]
+    """Athena's, by name."""
 
     def __init__(
         self,

@@ -17,7 +17,14 @@ PARTITION_RETRY_SECONDS = 300
 
 
 class Delivery(Component):
-    """A stream for each event, their own log, and the subscriptions of the agents' log groups."""
+    """A Firehose stream for each event, their log group of errors, and the subscription filters of the agents' log
+    groups that feed them.
+
+    A stream buffers by the plan's seconds or MiB, whichever comes first, calls the record validation and writes
+    Parquet. `roles` has `delivery` and `subscription`; `log_groups` maps a planned name to the log group that exists;
+    `ready` is what must be there before the first record is written. Raises `KeyError` for a log group that is missing.
+    Deletion, and a change that replaces a stream, may lose what it has buffered; delivered files stay.
+    """
 
     def __init__(
         self,

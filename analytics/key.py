@@ -14,6 +14,12 @@ from core.component import Component
 
 
 class AnalyticsKey(Component):
+    """A KMS key for both buckets, with the alias `alias/turnscope-<stack>-analytics`; AWS rotates it every year.
+
+    Deletion is the data bucket's: refused where that is protected, left in AWS where it is kept (without its key nobody
+    reads it), else scheduled in `KEY_DELETION_DAYS` days.
+    """
+
     arn: pulumi.Output[str]
 
     def __init__(

@@ -13,7 +13,12 @@ from core.component import Component
 
 
 class BucketCopy(Component):
-    """Of what is written from now on; a bucket's deletions are not copied, so that a copy outlives a mistake."""
+    """S3 replication of a bucket into the plan's bucket, which exists already, also in another region or account.
+
+    What is written from now on is copied; deletions are not, so that a copy outlives a mistake. The bucket must be
+    versioned; `role` is what S3 works as, `encrypted_with_kms` whether the source has a KMS key. Deletion ends the
+    copying; copies stay.
+    """
 
     def __init__(
         self,

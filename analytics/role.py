@@ -14,10 +14,14 @@ from core.component import Component
 
 
 class AnalyticsRole(Component):
-    """`allowed` is the role's policy: whoever uses the role waits for it."""
+    """An IAM role with its one inline policy; both are in `analytics.plan.iam`, by the role's key.
+
+    Deletion removes them.
+    """
 
     arn: pulumi.Output[str]
     allowed: aws.iam.RolePolicy
+    """Its policy: whoever uses the role waits for it."""
 
     def __init__(self, name: str, plan: Role, *, known: Known, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)

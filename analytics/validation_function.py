@@ -29,10 +29,16 @@ MEMORY_MIB = 256
 
 
 class RecordValidation(Component):
-    """`made` is what must be there before Firehose calls it."""
+    """The Lambda function (`MEMORY_MIB` MiB, at most `TIMEOUT_SECONDS` seconds a call) and its log group, kept as many
+    days as Firehose's errors.
+
+    `role` must be allowed to write rejected records into the bucket `bucket_name`. Deletion removes both; rejected
+    records stay in the bucket.
+    """
 
     arn: pulumi.Output[str]
     made: list[pulumi.Resource]
+    """What must be there before Firehose calls it."""
 
     def __init__(
         self,

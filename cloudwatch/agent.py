@@ -15,7 +15,15 @@ from core.component import Component
 
 
 class AgentObservability(Component):
+    """One agent's log group (`AgentLogGroup`), and on it `SavedQueries`, `MetricFilters` and `Alarms`.
+
+    `topics` maps each severity to the ARN of its SNS topic; `stack_key_arn` is the KMS key for a log group with
+    `encrypt: stack-key`, None where the stack has no such group. Raises `KeyError` for an alarm whose severity has no
+    topic. Deletion removes everything; of the log group only what `AgentLogGroup` says.
+    """
+
     log_group_name: pulumi.Output[str]
+    """Known once the group exists, so what reads it waits for the group."""
 
     def __init__(
         self,

@@ -13,9 +13,16 @@ from core.component import Component
 
 
 class Alarms(Component):
-    """`topics` maps a severity to the ARN of the topic that its alarms speak to, in ALARM and back in OK."""
+    """A CloudWatch metric alarm for each of `alarms`, and a composite alarm for each of `composites`.
+
+    `topics` maps a severity to the ARN of the SNS topic that its alarms notify, in ALARM and back in OK; an alarm that
+    does not notify by itself has no actions. Periods are in seconds, thresholds in the metric's own unit. Raises
+    `KeyError` for an alarm that notifies a severity without a topic, and for a composite alarm that names an alarm
+    which is not in `alarms`. Deletion removes the composite alarms first, as their rules name the others.
+    """
 
     arns: dict[str, pulumi.Output[str]]
+    """By the alarm's key."""
 
     def __init__(
         self,

@@ -10,7 +10,12 @@ from core.component import Component
 
 
 class CostBudget(Component):
-    """Alerts go out when actual cost passes a percentage of the limit, and once when the forecast passes all of it."""
+    """An AWS budget of the monthly cost, in US dollars, of the plan's services.
+
+    It alerts each time that the actual cost passes one of the plan's percentages of the limit, and when the forecast
+    passes all of it: to the SNS topic `topic_arn` (whose policy must let budgets.amazonaws.com publish) and to the
+    plan's e-mail addresses. It stops nothing. Deletion removes the budget; AWS keeps the cost data.
+    """
 
     def __init__(
         self,

@@ -14,6 +14,13 @@ from core.component import Component
 
 
 class Dashboards(Component):
+    """A CloudWatch dashboard for each of the plan.
+
+    `account_id` completes the ARNs of alarms in their bodies, which the plan cannot know. CloudWatch overwrites
+    a dashboard of the same name, and refuses a body that it cannot read. Deletion removes the dashboards, and with them
+    what was edited by hand.
+    """
+
     def __init__(
         self,
         name: str,

@@ -15,7 +15,12 @@ KEY_DELETION_DAYS = 30
 
 
 class LogEncryptionKey(Component):
-    """A KMS key that CloudWatch Logs of this region may use, for log groups of this account only."""
+    """A KMS key with the alias `alias/<name>`, which CloudWatch Logs of `region` may use for log groups of the account
+    `account_id` alone (`key_policy`). AWS rotates it every year.
+
+    Deletion schedules the key's own in `KEY_DELETION_DAYS` days; until then it can be cancelled, after that nobody
+    reads what it encrypted.
+    """
 
     arn: pulumi.Output[str]
 
@@ -69,9 +74,15 @@ def key_policy(region: str, account_id: str) -> dict[str, object]:
 
 
 class AgentLogGroup(Component):
-    """`log_group_name` is known only once the group exists, so what reads it waits for the group."""
+    """An agent's CloudWatch log group: made here where the plan manages it, else looked up and never changed.
+
+    A managed group has the plan's retention (days) and encryption; `stack_key_arn` is the KMS key for
+    `encrypt: stack-key`. The deployment fails where a group that is not managed does not exist. Deletion removes a
+    managed group with its log events, unless it is protected (the engine refuses); any other stays as it is.
+    """
 
     log_group_name: pulumi.Output[str]
+    """Known once the group exists, so what reads it waits for the group."""
 
     def __init__(
         self,

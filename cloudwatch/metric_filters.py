@@ -12,6 +12,12 @@ from core.component import Component
 
 
 class MetricFilters(Component):
+    """A metric filter on `log_group_name` for each of the plan, which turns log events from then on into data points.
+
+    CloudWatch refuses a pattern that it cannot read, and a log group has at most 100 filters: both fail the
+    deployment. Deletion removes the filters; data points stay as long as CloudWatch keeps any (15 months).
+    """
+
     def __init__(
         self,
         name: str,

@@ -1,4 +1,4 @@
-"""A severity's topic, who may speak to it, and who hears of it."""
+"""A severity's topic, who may publish to it, and who is notified."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ SLACK_LOG_RETENTION_DAYS = 14
 
 
 class NotificationTopic(Component):
+    """An SNS topic of one severity, its policy (`topic_policy`) and its subscriptions.
+
+    An e-mail address is notified only after its owner followed the link that AWS sends; PagerDuty confirms by itself
+    at its HTTPS address; Slack has a Lambda function between (`SlackNotifier`). `read_secret` gives the addresses that
+    are secrets. Deletion removes topic and subscriptions.
+    """
+
     arn: pulumi.Output[str]
 
     def __init__(
@@ -98,7 +105,13 @@ def topic_policy(topic_arn: str, account_id: str) -> dict[str, object]:
 
 
 class SlackNotifier(Component):
-    """A small Lambda that passes a topic's messages on to a Slack webhook."""
+    """A Lambda function, subscribed to `topic_arn`, that posts each message to a Slack webhook.
+
+    Made with it: its webhook's address as an SSM SecureString `/turnscope/<function_name>/webhook-url`, its log group
+    `/aws/lambda/<function_name>` (kept `SLACK_LOG_RETENTION_DAYS` days) and its IAM role, which may read the one and
+    write to the other, nothing else. A message that Slack refuses fails the call, which is then tried again. Deletion
+    removes all of it.
+    """
 
     def __init__(
         self,
@@ -172,6 +185,7 @@ class SlackNotifier(Component):
 
 
 def lambda_trust_policy(account_id: str) -> dict[str, object]:
+    """Lambda may take the role, for functions of this account."""
     return {
         "Version": "2012-10-17",
         "Statement": [

@@ -12,6 +12,12 @@ from core.component import Component
 
 
 class SavedQueries(Component):
+    """A Logs Insights query definition for each of the plan, on `log_group_name`; `/` in a name makes a folder.
+
+    Queries were checked when they were planned (`cloudwatch.insights`). Deletion removes the definitions; nobody's
+    results depend on them.
+    """
+
     def __init__(
         self,
         name: str,

@@ -21,9 +21,13 @@ CONTENT_LABEL = "turnscope.content"
 
 
 class RoleContainer(Component):
-    """A container, made by the engine and started by `make_ready`.
+    """A Docker container of one role, made by the engine and started by `make_ready`.
 
-    Any change replaces it: the old one is stopped first, as both have the same name.
+    `volumes` has the stack's volumes by name, `after` is what must be ready first. Its label `turnscope.content` is a
+    hash over its files, secrets filled in, so that a changed file changes the container. Any change replaces it:
+    the old one is stopped first (within the plan's `stop_grace_seconds`), as both have the same name. Fails the
+    deployment with `pulumi.RunError` where the container does not get ready within the plan's `start_timeout_seconds`,
+    and for a secret that cannot be used. Deletion stops and removes the container; its volumes are the stack's.
     """
 
     ready: pulumi.Output[docker.Container]

@@ -95,7 +95,7 @@ class DockerHost:
         said = "".join(f"\n  {line}" for line in lines) or "\n  (it logged nothing)"
         return UserError(
             f"{container.role} {what}. Its last log lines:{said}\n"
-            f"More: docker -H {self.address} logs {container.name}. Mend the cause and deploy again.",
+            f"More: docker -H {self.address} logs {container.name}. Fix the cause and deploy again.",
             exit_code=1,
         )
 

@@ -19,8 +19,14 @@ from signoz.roles.server import DATA_PATH
 
 
 class SigNoz(Component):
-    """Everything of a plan. Containers start one after the other, each once those before it are healthy; they are
-    deleted in the opposite order."""
+    """Everything of a plan: a bridge network, a volume for each data folder and each folder of files, a `RoleContainer`
+    for each role, and `SigNozContent` where the plan has content and `access` is given.
+
+    Containers start one after the other, each once those before it are healthy, and are deleted in the opposite order.
+    `read_secret` gives the values of secrets, `make_ready` starts a container on the Docker host and waits for it.
+    Raises `graphlib.CycleError` for roles that wait for each other. Deletion removes network, containers and volumes of
+    files; volumes of data stay on the host where the plan keeps them (`keep_volumes`).
+    """
 
     ready: dict[Role, pulumi.Output[docker.Container]]
     """Each role's container, once it does its work."""

@@ -21,7 +21,7 @@ GENERATED = (
     "signoz.clickhouse.password",
     "signoz.collector.tokens.0",
 )
-"""Where they stand in the configuration."""
+"""Where they are in the configuration."""
 
 _CLASSES = "aA1-"
 """SigNoz asks a password for lower and upper case, a digit and a special character; randomness may lack one."""
@@ -34,6 +34,7 @@ def derived(passphrase: str, reference: SecretRef) -> str:
 
 
 def random_secret() -> str:
+    """256 random bits as 47 characters, of every class that a password may be asked for."""
     return secrets.token_urlsafe(32) + _CLASSES
 
 

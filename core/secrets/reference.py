@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SecretRef:
-    """A secret setting, by where it stands in the stack's configuration; its value is never in a plan."""
+    """A secret setting, by where it is in the stack's configuration; its value is never in a plan."""
 
     path: str
 

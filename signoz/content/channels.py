@@ -27,20 +27,22 @@ def plan_channels(settings: AlertmanagerSettings) -> tuple[ContentObject, ...]:
 
 
 def _channel(name: str, receiver: Receiver) -> ContentObject:
-    told = {"send_resolved": receiver.send_resolved}
+    resolved = {"send_resolved": receiver.send_resolved}
     body: dict[str, Any] = {"name": name}
     if receiver.emails:
-        body["email_configs"] = [{**told, "to": ",".join(receiver.emails), "headers": {"Subject": TITLE}}]
+        body["email_configs"] = [{**resolved, "to": ",".join(receiver.emails), "headers": {"Subject": TITLE}}]
     if receiver.slack_webhook_url:
         channel = {"channel": receiver.slack_channel} if receiver.slack_channel else {}
         # Without an address of its own a channel fails once it is used (signoz#10582).
         address = {"api_url": placeholders.value_of(receiver.slack_webhook_url)}
-        body["slack_configs"] = [{**told, **address, **channel, "title": TITLE, "text": TEXT}]
+        body["slack_configs"] = [{**resolved, **address, **channel, "title": TITLE, "text": TEXT}]
     if receiver.pagerduty_routing_key:
         key = placeholders.value_of(receiver.pagerduty_routing_key)
-        body["pagerduty_configs"] = [{**told, "routing_key": key, "description": TITLE, "severity": PAGERDUTY_SEVERITY}]
+        body["pagerduty_configs"] = [
+            {**resolved, "routing_key": key, "description": TITLE, "severity": PAGERDUTY_SEVERITY}
+        ]
     if receiver.webhook_url:
-        body["webhook_configs"] = [{**told, "url": placeholders.value_of(receiver.webhook_url)}]
+        body["webhook_configs"] = [{**resolved, "url": placeholders.value_of(receiver.webhook_url)}]
     references = (receiver.slack_webhook_url, receiver.pagerduty_routing_key, receiver.webhook_url)
     secrets: Secrets = tuple((each.path, each) for each in references if each)
     return ContentObject(Kind.CHANNEL, name, name, body, f"{SOURCE}.{name}", secrets)

@@ -1,8 +1,8 @@
 """From documents of `signoz.content.schema` to what SigNoz' API takes, for release 0.138: dashboards (schema v6), saved
 views (v2) and the queries of both and of alert rules (query range v5). Pure; every valid document compiles.
 
-What the server would fill in is spelt out, so that what it gives back is the same but for added nulls and empty texts
-(github.com/SigNoz/signoz at v0.138.0, `docs/api/openapi.yml` and `pkg/types/dashboardtypes`).
+What the server would fill in is spelt out, so that what it gives back is the same except for added nulls and empty
+texts (github.com/SigNoz/signoz at v0.138.0, `docs/api/openapi.yml` and `pkg/types/dashboardtypes`).
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ PERIODS = {
 
 
 def compile_dashboard(dashboard: Dashboard, source: str) -> ContentObject:
+    """The dashboard as the API takes it; `source` is the file that it is in, for messages."""
     panels: dict[str, Any] = {}
     layouts = []
     for section in dashboard.sections:
@@ -69,6 +70,7 @@ def compile_dashboard(dashboard: Dashboard, source: str) -> ContentObject:
 
 
 def compile_view(view: SavedView, source: str) -> ContentObject:
+    """The saved view as the API takes it; `source` is the file that it is in, for messages."""
     request = VIEWS[view.kind]
     body = {
         "name": view.key,
@@ -98,7 +100,7 @@ def field_key(text: str) -> dict[str, str]:
 
 
 def place(sizes: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Where boxes of (width, height) stand in the grid: left to right, in rows as high as the highest in them."""
+    """The places of boxes of (width, height) in the grid: left to right, in rows as high as the highest in them."""
     places, x, y, row_height = [], 0, 0, 0
     for width, height in sizes:
         if x + width > COLUMNS:
@@ -303,5 +305,5 @@ def _order(query: Query, request: str) -> list[dict[str, Any]]:
 
 
 def _legend(text: str) -> str:
-    """A group key stands in two pairs of braces for SigNoz; in one in a document, as two are Jinja's."""
+    """SigNoz has a group key in two pairs of braces; a document has it in one, as two are Jinja's."""
     return re.sub(r"\{([^{}]+)\}", r"{{\1}}", text)

@@ -30,7 +30,13 @@ NEEDS: Mapping[Kind, tuple[Kind, ...]] = {
 
 
 class SigNozContent(Component):
-    """The key and everything of a plan; resources are named `<kind>/<key>`, whatever their titles."""
+    """The content of a SigNoz that runs: a service account `turnscope` with its API key, and with that key a resource
+    for each object of the plan, named `<kind>/<key>` whatever its title.
+
+    An object that is there already under the same name is adopted, not made twice. `read_secret` gives the root user's
+    password and the secrets in bodies; `after` must be ready before the API is asked. Deletion removes the objects and
+    the service account through the API; where `deleted_with` is deleted too, nothing is asked.
+    """
 
     def __init__(
         self,
@@ -44,7 +50,7 @@ class SigNozContent(Component):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`deleted_with` holds SigNoz' database: where it goes, content needs no deleting, and where it is kept,
-        content stays in it and is taken up by the next deployment. Raises `UserError`, see `checked`."""
+        content stays in it and is adopted by the next deployment. Raises `UserError`, see `checked`."""
         super().__init__(name, opts)
         connection = {
             "address": access.address,
@@ -77,7 +83,7 @@ def checked(plan: ContentPlan) -> tuple[ContentObject, ...]:
     """The objects of a plan that can be deployed as it is.
 
     Raises `UserError` with every problem: two objects of one kind with the same key or identity (the second would
-    take up the first), a reference to what does not come before, a placeholder of a secret that is not declared.
+    adopt the first), a reference to what does not come before, a placeholder of a secret that is not declared.
     """
     problems: list[str] = []
     keys: dict[str, ContentObject] = {}

@@ -12,7 +12,7 @@ ABSENT = "(not there)"
 
 
 class _Absent:
-    """No value: told apart from null."""
+    """No value, which is not null."""
 
 
 _NOTHING = _Absent()

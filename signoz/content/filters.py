@@ -18,7 +18,7 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True)
 class Variable:
-    """`$name` where a value stands."""
+    """`$name` in place of a value."""
 
     name: str
 
@@ -34,7 +34,7 @@ class Comparison:
 
 @dataclass
 class Filter:
-    """A filter's conditions in their order; texts that stand alone are searched for everywhere."""
+    """A filter's conditions in their order; texts without a key are searched for everywhere."""
 
     comparisons: list[Comparison] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ CONDITIONAL_AGGREGATES = {
     "rateIf": 0,
     **dict.fromkeys(tuple(f"{name}If" for name in ("sum", "avg", "min", "max", *_PERCENTILES)), 1),
 }
-"""The same with a filter as the last argument, and how many keys stand before it."""
+"""The same with a filter as the last argument, and how many keys come before it."""
 
 
 def parse_filter(text: str) -> Filter:
@@ -126,7 +126,7 @@ def parse_aggregate(text: str) -> Aggregate:
 
 
 def _arguments(text: str) -> list[str]:
-    """Split at the commas that stand in no brackets and no quotes."""
+    """Split at the commas outside of brackets and quotes."""
     parts, depth, quote, start = [], 0, "", 0
     for at, char in enumerate(text):
         if quote:
@@ -281,4 +281,4 @@ def _value(kind: str, text: str) -> Value | Variable:
         case "key":
             return text
         case _:
-            raise FilterError(f"{text} stands where a value is expected")
+            raise FilterError(f"{text} is not a value, which is expected here")

@@ -276,7 +276,7 @@ def _rendered(text: str, file: str, numbers: Mapping[str, Any]) -> str:
         frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
         at = f":{frames[-1]}" if frames else ""
         raise UserError(
-            f"{file}{at}: {error.message}: allowed: {', '.join(_names(numbers))}; the key in a legend stands in single "
+            f"{file}{at}: {error.message}: allowed: {', '.join(_names(numbers))}; the key in a legend is in single "
             "braces: {service.name}"
         ) from None
     except Exception as error:  # a template is a program of the user's

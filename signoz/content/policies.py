@@ -1,4 +1,4 @@
-"""Route policies: which channels hear of which alerts, from the routes of the alertmanager settings. Pure.
+"""Route policies: which channels are notified of which alerts, from the routes of the alertmanager settings. Pure.
 
 SigNoz tells every channel whose policy an alert meets; the settings have the first route take it. So each policy also
 says that no route before it does. Expressions are of github.com/expr-lang/expr over the alert's labels, in which SigNoz
@@ -57,7 +57,7 @@ def repeat_seconds(settings: AlertmanagerSettings, alerts: Collection[Mapping[st
 
 
 def _condition(wanted: Mapping[str, str], labels: Collection[str]) -> str:
-    # `?.` because a label that an alert lacks would fail the whole policy, and the alert be told to nobody.
+    # `?.` because a label that an alert lacks would fail the whole policy, and nobody would be notified.
     return " && ".join(
         f"{alert_label(name, labels).replace('.', '?.')} == {json.dumps(value, ensure_ascii=False)}"
         for name, value in sorted(wanted.items())

@@ -6,7 +6,7 @@ placeholders (`signoz.content.placeholders`), so previews show them; secrets are
 engine encrypts.
 
 What the engine cannot do with dynamic resources: `pulumi import` (it hands a provider no inputs with the identifier, so
-nothing says which provider; pkg/resource/deploy/step.go, ImportStep). Instead, a create takes up an object of the same
+nothing says which provider; pkg/resource/deploy/step.go, ImportStep). Instead, a create adopts an object of the same
 kind and name that is there already.
 """
 
@@ -67,8 +67,8 @@ class ContentProvider(dynamic.ResourceProvider):
     """Any kind of content."""
 
     serialize_as_secret_always = False
-    taken_up: set[tuple[str, str]] = set()  # noqa: RUF012 - of this process, which lives for one run of the engine
-    """Kind and identifier of what this run made or took up: not to be deleted under another name of the same thing."""
+    adopted: set[tuple[str, str]] = set()  # noqa: RUF012 - of this process, which lives for one run of the engine
+    """Kind and identifier of what this run made or adopted: not to be deleted under another name of the same thing."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()
@@ -102,7 +102,7 @@ class ContentProvider(dynamic.ResourceProvider):
                     client.update(kind, object_id, body)
             else:
                 client.update(kind, object_id, body)
-        self.taken_up.add((kind, object_id))
+        self.adopted.add((kind, object_id))
         return dynamic.CreateResult(object_id, dict(props))
 
     def read(self, id_: str, props: Props) -> dynamic.ReadResult:
@@ -131,7 +131,7 @@ class ContentProvider(dynamic.ResourceProvider):
 
     def delete(self, _id: str, _props: Props) -> None:
         kind = Kind(_props["kind"])
-        if (kind, _id) in self.taken_up:
+        if (kind, _id) in self.adopted:
             return
         with _explained(_props):
             self.connect(_props).delete(kind, _id)
@@ -188,7 +188,11 @@ class ApiKeyProvider(dynamic.ResourceProvider):
 
 
 class ApiKey(dynamic.Resource, module=MODULE, name=API_KEY_TYPE):
-    """The key with which Turnscope deploys content; made once, for a service account of its own."""
+    """The key with which Turnscope deploys content; made once, for a service account of its own.
+
+    A key that SigNoz does not know any more is made again after a refresh. Deletion removes the service account, and
+    with it the key. Errors of the API fail the deployment (`ContentError`), with its words and no secret.
+    """
 
     key: pulumi.Output[str]
     """A secret."""
@@ -204,7 +208,12 @@ class ApiKey(dynamic.Resource, module=MODULE, name=API_KEY_TYPE):
 
 
 class Content(dynamic.Resource):
-    """One object of the API. Subclasses differ in their type token alone."""
+    """One object of the API, by its identifier there. Subclasses differ in their type token alone.
+
+    Created where it is not there by name, else adopted; a change is an update, or a replacement where the API cannot
+    update (`IMMUTABLE`). Deletion removes it (retention stays as it is) and is no error where it is gone. Errors
+    as `ApiKey`'s.
+    """
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         """`props`: the connection, `api_key`, `service_account`, `kind`, `key`, `title`, `body` (JSON, with

@@ -14,6 +14,7 @@ SIGNALS = ("traces", "metrics", "logs")
 
 
 def plan_retention(retention: Retention) -> tuple[ContentObject, ...]:
+    """Traces, metrics and logs: days until deletion and, where set, days until they move to cold storage."""
     made: list[ContentObject] = []
     for signal in SIGNALS:
         settings = getattr(retention, signal)

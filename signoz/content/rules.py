@@ -4,7 +4,7 @@ What the server makes of it is in github.com/SigNoz/signoz, `pkg/types/ruletypes
 
 - A threshold's name becomes its alerts' label `severity`, unless the rule has a label of that name. An alert for
   missing data has the rule's labels alone. So a rule with one threshold has the label, one with several has not.
-- A group is a rule (always) and the labels of `groupBy`; it speaks at most once in the group interval that the server
+- A group is a rule (always) and the labels of `groupBy`; it notifies at most once in the group interval that the server
   is started with (`signoz.roles.alertmanager`), and again after `renotify.interval`.
 - A rule either names channels at its thresholds, or leaves it to the route policies.
 """

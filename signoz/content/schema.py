@@ -67,7 +67,7 @@ Field_ = Annotated[
         rf"({'|'.join(CONTEXTS)})\..+", f"a key with its context, such as resource.service.name ({', '.join(CONTEXTS)})"
     ),
 ]
-"""A telemetry field, with where it stands."""
+"""A telemetry field, with its context."""
 Tag = Annotated[
     str,
     Matching(
@@ -121,7 +121,7 @@ class Query(Model):
     limit: Annotated[int, Field(ge=1, le=10_000), NUMBER] | None = None
     """Series or rows at most."""
     step_seconds: Annotated[int, Field(ge=1, le=86_400), NUMBER] | None = None
-    """In a chart: the time that one point stands for; by default SigNoz chooses by the time shown."""
+    """In a chart: the time that one point covers; by default SigNoz chooses by the time shown."""
     legend: str = ""
     """A series' or column's name; `{service.name}` is a group key's value."""
     unit: Unit = ""

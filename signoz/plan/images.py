@@ -36,7 +36,8 @@ def image_of(
     *,
     lab_image: Callable[[Role], Image] | None = None,
 ) -> Callable[[Role], Image]:
-    """Role -> image, by the settings; with `images.source: lab` what `lab_image` says, but for a server of one's own.
+    """Role -> image, by the settings; with `images.source: lab` what `lab_image` says, except for a server that
+    the settings name.
 
     Raises `UserError` for lab images outside environment local, or without `lab_image`.
     """

@@ -57,7 +57,7 @@ class File:
 
 @dataclass(frozen=True)
 class VolumeMount:
-    """A named volume. `keep` volumes hold data: teardown keeps them unless told otherwise."""
+    """A named volume. `keep` volumes hold data: teardown leaves them where they are."""
 
     volume: str
     path: str

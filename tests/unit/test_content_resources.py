@@ -86,7 +86,7 @@ class Provider(ContentProvider):
     def __init__(self, server: Server) -> None:
         super().__init__()
         self.server = server
-        self.taken_up = set()
+        self.adopted = set()
 
     def connect(self, props: dict[str, Any]) -> Server:
         return self.server
@@ -118,7 +118,7 @@ def props(kind: Kind = Kind.CHANNEL, body: Mapping[str, Any] = CHANNEL, **change
     return {**made, **changed}
 
 
-def test_what_a_lost_create_left_is_taken_up(provider: Provider, server: Server) -> None:
+def test_what_a_lost_create_left_is_adopted(provider: Provider, server: Server) -> None:
     server.held["theirs"] = {"name": "oncall", "slack_configs": []}
     assert provider.create(props()).id == "theirs"
     assert "create" not in server.calls
@@ -212,7 +212,7 @@ def test_only_what_the_api_cannot_change_replaces(provider: Provider, changed: d
     assert bool(diff.replaces) == replaced
 
 
-def test_the_old_name_of_what_was_taken_up_deletes_nothing(provider: Provider, server: Server) -> None:
+def test_the_old_name_of_what_was_adopted_deletes_nothing(provider: Provider, server: Server) -> None:
     """A key was renamed: the new resource took up the object, then the engine deletes the old resource."""
     server.held["same"] = {"name": "oncall"}
     provider.create(props(key="renamed"))
@@ -435,4 +435,4 @@ def test_a_file_that_somebody_changed_is_not_overwritten(tmp_path: Path) -> None
 @pytest.fixture(autouse=True)
 def _no_client_is_kept() -> Iterator[None]:
     yield
-    ContentProvider.taken_up.clear()
+    ContentProvider.adopted.clear()

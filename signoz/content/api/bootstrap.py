@@ -54,7 +54,7 @@ def key_works(
     retry_policy: RetryPolicy | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> bool:
-    """Whether the server still knows the key. Raises `ApiError` where that cannot be told."""
+    """Whether the server still knows the key. Raises `ApiError` where that cannot be determined."""
     http = Http(
         address,
         root_certificate=root_certificate,

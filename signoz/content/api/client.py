@@ -161,7 +161,7 @@ class SigNozClient:
         made = known or self.find(Kind.LLM_PRICES, body)
         if made is None:
             raise ServerError(
-                f"SigNoz at {self._http.address} took the price of {body.get('modelName')} and has it not."
+                f"SigNoz at {self._http.address} accepted the price of {body.get('modelName')} but did not store it."
             )
         return made
 

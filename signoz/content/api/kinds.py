@@ -1,4 +1,4 @@
-"""The API of each kind that has objects with identifiers: paths, what identifies one, what stands around a body.
+"""The API of each kind that has objects with identifiers: paths, what identifies one, what is around a body.
 
 Taken from release 0.138 (github.com/SigNoz/signoz, `docs/api/openapi.yml` and the handlers), and tried on it.
 """
