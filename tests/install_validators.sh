@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# The programs that integration tests let check rendered files: caddy and amtool, from Debian's packages.
-# Tests that need one that is not there say so and skip.
+# The programs that integration tests use, from Debian's packages: caddy and amtool check rendered files, an image
+# registry answers `turnscope lock`. A test whose program is missing says so and is skipped.
 set -euo pipefail
 missing=()
 command -v caddy > /dev/null || missing+=(caddy)
 command -v amtool > /dev/null || missing+=(prometheus-alertmanager)
+command -v docker-registry > /dev/null || missing+=(docker-registry)
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then
-  echo "Not installed: ${missing[*]}. Their tests will skip; on Debian: sudo apt-get install ${missing[*]}" >&2
+  echo "Not installed: ${missing[*]}. Their tests are skipped; on Debian: sudo apt-get install ${missing[*]}" >&2
   exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
