@@ -124,7 +124,9 @@ def main() -> int:
     parser.add_argument("--plan-source", default=PLAN_SOURCE, help="module:function(project, stack)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    # httpx logs each address that it asks, and an endpoint's may hold a secret.
+    for name in ("botocore", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     return serve(
         arguments.port,
         StateDir(arguments.state_dir),

@@ -9,18 +9,18 @@ differs.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from core.errors import UserError
 from lab.plan_source import PLAN_SOURCE
@@ -190,11 +190,11 @@ def _read(state: StateDir) -> Emulator | None:
 
 def _answers(emulator: Emulator) -> bool:
     """Whether that very instance serves the port."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know our loopback
     try:
-        with opener.open(emulator.url + HEALTH_PATH, timeout=2) as response:
-            health: dict[str, Any] = json.load(response)
-    except (OSError, ValueError):
+        # A proxy does not know our loopback.
+        answer = httpx.get(emulator.url + HEALTH_PATH, timeout=2, trust_env=False)
+        health: dict[str, Any] = answer.raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
         return False
     return health.get("instance_id") == emulator.instance_id
 

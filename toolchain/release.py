@@ -6,8 +6,6 @@ A release is one archive per platform, beside a file with the SHA-256 of each.
 import hashlib
 import shutil
 import tarfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,12 +26,14 @@ def archive_name(version: str = pins.RELEASE_CLI) -> str:
 
 def checksum(base: str = BASE, version: str = pins.RELEASE_CLI) -> str | None:
     """The published SHA-256 of this platform's archive; None when the releases cannot be reached."""
+    import httpx  # here: `plan` loads this module, and asks nobody
+
     try:
-        with urllib.request.urlopen(f"{base}/pulumi-{version}-checksums.txt", timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            text = answer.read().decode()
-    except (OSError, UnicodeDecodeError):
+        url = f"{base}/pulumi-{version}-checksums.txt"
+        answer = httpx.get(url, timeout=TIMEOUT_SECONDS, follow_redirects=True).raise_for_status()
+    except httpx.HTTPError:
         return None
-    return find_checksum(text, archive_name(version))
+    return find_checksum(answer.text, archive_name(version))
 
 
 def find_checksum(checksums: str, name: str) -> str | None:
@@ -46,19 +46,29 @@ def find_checksum(checksums: str, name: str) -> str | None:
 
 def download(folder: Path, expected: str, base: str = BASE, version: str = pins.RELEASE_CLI) -> None:
     """Put the CLI and its language hosts into `folder`/bin. Raises UserError when the archive is not as published."""
+    import httpx
+
     name = archive_name(version)
+    url = f"{base}/{name}"
     archive = folder / name
     digest = hashlib.sha256()
+    # As published: a server that may compress would send other bytes.
+    headers = {"Accept-Encoding": "identity"}
     try:
-        with urllib.request.urlopen(f"{base}/{name}", timeout=60) as answer, archive.open("wb") as file:  # noqa: S310
-            while chunk := answer.read(1 << 20):
+        with (
+            httpx.stream("GET", url, headers=headers, timeout=60, follow_redirects=True) as answer,
+            archive.open("wb") as file,
+        ):
+            if not answer.is_success:
+                raise UserError(f"{url}: HTTP {answer.status_code}. Run again to retry.", exit_code=1)
+            for chunk in answer.iter_raw(1 << 20):
                 digest.update(chunk)
                 file.write(chunk)
-    except OSError as error:
-        raise UserError(f"{base}/{name}: {error}. Run again to retry.", exit_code=1) from error
+    except (OSError, httpx.HTTPError) as error:
+        raise UserError(f"{url}: {error}. Run again to retry.", exit_code=1) from error
     if digest.hexdigest() != expected:
         raise UserError(
-            f"{base}/{name}: its SHA-256 is {digest.hexdigest()}, the published one {expected}. Not installed; "
+            f"{url}: its SHA-256 is {digest.hexdigest()}, the published one {expected}. Not installed; "
             "run again, and if it stays so, something between here and there changes downloads.",
             exit_code=1,
         )

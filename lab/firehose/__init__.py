@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import requests
+import httpx
 
 from core.errors import UserError
 from lab import emulator
@@ -37,7 +37,11 @@ def wait_delivered(directory: Path, timeout_seconds: float) -> None:
 
 def _waiting(url: str) -> dict[str, int]:
     try:
-        streams = requests.get(f"{url}{PROGRESS_PATH}", timeout=30).json()
-    except requests.RequestException as error:
+        # A proxy does not know our loopback.
+        answer = httpx.get(f"{url}{PROGRESS_PATH}", timeout=30, trust_env=False)
+        if not answer.is_success:
+            raise ValueError(f"HTTP {answer.status_code}")
+        streams = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
         raise UserError(f"The AWS emulator does not answer: {error}", exit_code=1) from None
     return {arn.rpartition("/")[2]: each["pending"] for arn, each in streams.items() if each["pending"]}

@@ -7,13 +7,13 @@ import os
 import shlex
 import shutil
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Collection, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import httpx
 
 from core.errors import UserError
 from core.roles import Role
@@ -87,12 +87,14 @@ def _registry_urls(prefix: str, information: Mapping[str, object]) -> list[str]:
 
 def _speaks_registry(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=REGISTRY_SECONDS) as answer:  # noqa: S310 - http(s) only
+        with httpx.stream("GET", url, timeout=REGISTRY_SECONDS, follow_redirects=True) as answer:
+            if answer.is_error:
+                return answer.status_code == httpx.codes.UNAUTHORIZED
             # A network's login page answers 200 to everything.
-            return "json" in answer.headers.get_content_type() or "Docker-Distribution-Api-Version" in answer.headers
-    except urllib.error.HTTPError as error:
-        return error.code == 401
-    except OSError:
+            return (
+                "json" in answer.headers.get("Content-Type", "") or "Docker-Distribution-Api-Version" in answer.headers
+            )
+    except httpx.HTTPError:
         return False
 
 

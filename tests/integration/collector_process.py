@@ -9,14 +9,13 @@ import re
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
+import httpx
 import yaml
 
 from signoz.roles.collector.config import (
@@ -203,12 +202,7 @@ def in_files(config: Config, folder: Path) -> Config:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    request = urllib.request.Request(url, body, dict(headers))  # noqa: S310 (an address of this test's)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
+    return httpx.post(url, content=body, headers=headers, timeout=20, trust_env=False).status_code
 
 
 def attributes(owner: Mapping[str, Any]) -> dict[str, Any]:

@@ -412,7 +412,7 @@ def test_a_message_reaches_this_machine_and_nothing_else(client: Client, running
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as endpoint:
         threading.Thread(target=endpoint.serve_forever, daemon=True).start()
         for protocol, address in (
-            ("http", f"http://127.0.0.1:{endpoint.server_port}/hook"),
+            ("http", f"http://127.0.0.1:{endpoint.server_port}/secret/hook"),
             ("https", "https://events.pagerduty.invalid/secret/enqueue"),
             ("lambda", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:absent"),
             ("email", "oncall@example.com"),

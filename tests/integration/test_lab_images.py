@@ -8,14 +8,13 @@ import re
 import secrets
 import subprocess
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 from rich.console import Console
 
@@ -242,9 +241,8 @@ def counts(container: str) -> list[int]:
 
 
 def post(url: str, body: dict[str, Any]) -> None:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        assert json.load(answer) == {"partialSuccess": {}}
+    answer = httpx.post(url, json=body, timeout=30, trust_env=False)
+    assert answer.raise_for_status().json() == {"partialSuccess": {}}
 
 
 def send(base: str) -> None:
@@ -300,10 +298,8 @@ def test_content_survives_a_restart_of_the_server(lab: Lab) -> None:
 
     def call(method: str, path: str, body: Any = None, **headers: str) -> Any:
         base = f"http://{docker('port', container, '8080/tcp').splitlines()[0]}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(base + path, data, headers, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"{}").get("data")
+        answer = httpx.request(method, base + path, json=body, headers=headers, timeout=30, trust_env=False)
+        return json.loads(answer.raise_for_status().content or b"{}").get("data")
 
     organisation = call("GET", "/api/v2/sessions/context?email=root@example.com")["orgs"][0]["id"]
     login = {"email": "root@example.com", "password": PASSWORD, "orgId": organisation}
@@ -320,7 +316,7 @@ def test_content_survives_a_restart_of_the_server(lab: Lab) -> None:
     docker("start", container)
     assert lab.healthy(container, *health), logs(container)
     assert [each["name"] for each in call("GET", "/api/v1/channels", **key)] == ["on-call"]
-    with pytest.raises(urllib.error.HTTPError, match="401"):
+    with pytest.raises(httpx.HTTPStatusError, match="401"):
         call("GET", "/api/v1/channels", **session)
 
 
