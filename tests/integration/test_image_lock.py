@@ -40,7 +40,7 @@ pytestmark = [
 ]
 
 ENVIRONMENT = dict(os.environ)
-"""Of before a test hides the engine from `turnscope lock`."""
+"""Copied before a test hides the engine from `turnscope lock`."""
 STACK = "pinned"
 SETTINGS = """\
 config:
@@ -68,7 +68,7 @@ fi
 
 @dataclass(frozen=True)
 class World:
-    """A project, a registry that lets everybody in, and one with the same images that lets USER in."""
+    """A project, a registry without login, and a registry with the same images that requires USER's login."""
 
     checkout: Checkout
     public: str
@@ -199,9 +199,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Docker's configuration of whoever runs `turnscope lock`: a folder without logins so far."""
+    """Docker's configuration of the user who runs `turnscope lock`: a folder without logins."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    # `turnscope lock` needs no engine.
+    # `turnscope lock` must not need an engine.
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     return tmp_path
 
@@ -216,7 +216,7 @@ def add_helper(folder: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def log_in(how: str, folder: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `docker login` or a credential helper's instructions do it."""
+    """With `docker login`, or with a credential helper as its instructions say."""
     if how == "config.json":
         docker(folder, "login", "--username", USER, "--password-stdin", address, data=PASSWORD.encode())
         assert address in json.loads((folder / "config.json").read_text())["auths"]
@@ -227,7 +227,7 @@ def log_in(how: str, folder: Path, address: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_lock_has_the_digests_that_docker_pushed(world: World, configuration: Path) -> None:
-    """Of an image and of a list of platforms; the file is the same for the same content."""
+    """Of images and of a list of platforms. The same content gives the same file."""
     done = world.lock(world.public)
     assert done.returncode == 0, done.stdout + done.stderr
     assert world.locked(world.public) == world.digests
@@ -261,7 +261,7 @@ def test_private_images_without_a_login_are_refused(
 
 
 def test_image_that_is_missing_is_named(world: World, configuration: Path) -> None:
-    """Nothing is written, though the registry has the other images."""
+    """Nothing is written, although the registry has the other images."""
     done = world.lock(world.public, edition="community")
     assert done.returncode == 1
     assert re.search(rf"{world.public} has no mirror/signoz/signoz-community:\S+\. Nothing was written", done.stderr)

@@ -1,4 +1,4 @@
-"""HTTP is spoken through httpx, which follows no redirect and uses a proxy only where that is meant."""
+"""httpx is the only HTTP client; redirects are followed and proxies used only where that is intended."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from lab.emulator import Emulator
 from lab.firehose import PROGRESS_PATH, wait_delivered
 from lab.images import build
 from lab.state_dir import HEALTH_PATH
+from tests.unit.conftest import ROOT
 from toolchain import release
 
-ROOT = Path(__file__).parents[2]
 OTHERS = ("urllib.request", "requests")
 ALLOWED = {
     "cloudwatch/slack_notifier/handler.py": "runs in AWS Lambda, with the standard library alone",
@@ -44,7 +44,7 @@ NO_PROXIES = ("no_proxy", "NO_PROXY")
 
 
 def sources() -> Iterator[Path]:
-    """The project's Python files, scripts without a suffix too; not what lies in hidden folders, such as .venv."""
+    """The project's Python files, with scripts that have no suffix; without hidden folders, such as .venv."""
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if not name.startswith((".", "__")) and name != "node_modules"]
         for path in (Path(folder, name) for name in files):
@@ -97,14 +97,14 @@ def test_imports_are_found(line: str, other: bool) -> None:
 
 
 def test_there_is_one_http_client() -> None:
-    """Each exception is one still, and the walk has seen the project."""
+    """No exception is out of date, and the walk found the project's files."""
     found = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in sources()}
     assert {"__main__.py", "toolchain/release.py", "tests/unit/test_http_clients.py"} <= found.keys()
     assert {path for path, text in found.items() if uses_another_client(text)} == set(ALLOWED)
 
 
 def test_a_plan_loads_no_http_client() -> None:
-    """It asks nobody, so it need not wait for what could."""
+    """A plan uses no network, so `turnscope plan` should not wait for a client to load."""
     command = [sys.executable, "-X", "importtime", "-m", "turnscope", "plan", "prod"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
@@ -114,7 +114,7 @@ def test_a_plan_loads_no_http_client() -> None:
     assert not loaded & {"httpx", "requests", "docker"}
 
 
-# --- servers of each test's own
+# --- a server for each test
 
 Answer = tuple[int, Mapping[str, str], bytes]
 
@@ -152,7 +152,7 @@ def pages(content: Mapping[str, Answer], seen: list[str], request: BaseHTTPReque
 
 @pytest.fixture
 def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The environment of a machine behind a proxy, without exceptions; what the proxy was asked."""
+    """The environment of a machine behind a proxy, without exceptions. Returns what the proxy received."""
     asked: list[str] = []
     with served(partial(pages, {}, asked)) as proxy:
         for name in PROXIES:
@@ -175,7 +175,7 @@ def subscription(endpoint: str) -> Any:
 
 
 def test_a_notification_does_not_leave_this_machine(proxied: list[str], caplog: pytest.LogCaptureFixture) -> None:
-    """Neither through a proxy nor because the endpoint says that it has moved."""
+    """Neither through a proxy nor by following a redirect."""
     elsewhere: list[str] = []
     received: list[str] = []
     with ExitStack() as stack:
@@ -188,7 +188,7 @@ def test_a_notification_does_not_leave_this_machine(proxied: list[str], caplog: 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1/secret", "http://127.0.0.1:port/secret"])
 def test_an_endpoint_that_does_not_answer_is_logged(endpoint: str, caplog: pytest.LogCaptureFixture) -> None:
-    """By its kind: an address may hold a secret."""
+    """With the kind of error only: an address may contain a secret."""
     with caplog.at_level(logging.INFO, deliveries.__name__):
         deliveries.publish(subscription(endpoint), "m", "1", subject="s")
     assert "http of topic alarms" in caplog.text
@@ -209,7 +209,7 @@ def test_an_endpoint_that_does_not_answer_is_logged(endpoint: str, caplog: pytes
     ],
 )
 def test_emulator_answers_for_its_own_instance(page: Answer, answers: bool, proxied: list[str], tmp_path: Path) -> None:
-    """Whatever proxy the environment names, and whoever else has its port by now."""
+    """Without the environment's proxy, and not for another server that uses its port."""
     content = {HEALTH_PATH: page, "/moved": (200, {}, b'{"instance_id": "i"}')}
     with served(partial(pages, content, [])) as url:
         assert emulator._answers(Emulator(url, 1, 1, "i", tmp_path / "log")) is answers
@@ -227,7 +227,7 @@ def test_emulator_answers_for_its_own_instance(page: Answer, answers: bool, prox
 def test_progress_of_firehose_is_asked_of_the_emulator(
     page: Answer, reason: str | None, proxied: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that is none is not "nothing on the way"."""
+    """An invalid answer does not mean that nothing is pending."""
     with served(partial(pages, {PROGRESS_PATH: page}, [])) as url:
         monkeypatch.setattr(emulator, "status", lambda _: Emulator(url, 1, 1, "i", tmp_path / "log"))
         if reason is None:
@@ -242,7 +242,7 @@ def test_progress_of_firehose_is_asked_of_the_emulator(
 
 
 def test_a_registry_that_has_moved_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mirror may send its clients on."""
+    """A mirror may redirect its clients."""
     monkeypatch.setattr(build, "_engine_information", dict)
     content = {
         "/v2/": (301, {"Location": "/registry/v2/"}, b""),
@@ -260,7 +260,7 @@ def archive() -> bytes:
 
 
 def test_a_release_is_what_was_published(tmp_path: Path) -> None:
-    """From where its address leads, and not as a server may compress it on the way."""
+    """After redirects, and without the compression that a server may add in transit."""
     content = archive()
     sums = f"{hashlib.sha256(content).hexdigest()}  {release.archive_name()}\n".encode()
 
@@ -281,8 +281,8 @@ def test_a_release_is_what_was_published(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_release_that_is_not_given_out_is_none(status: int, tmp_path: Path) -> None:
-    """An error's page is neither a list of sums nor an archive."""
+def test_a_release_that_the_server_refuses_is_not_installed(status: int, tmp_path: Path) -> None:
+    """An error page is neither a list of checksums nor an archive."""
     name = release.archive_name()
     with served(lambda _: (status, {}, f"{'0' * 64}  {name}\n".encode())) as base:
         assert release.checksum(base) is None
@@ -291,8 +291,8 @@ def test_a_release_that_is_not_given_out_is_none(status: int, tmp_path: Path) ->
     assert not (tmp_path / "bin").exists()
 
 
-def test_a_download_that_breaks_off_is_an_error(tmp_path: Path) -> None:
-    """Not an archive of which the rest is missing."""
+def test_an_incomplete_download_is_an_error(tmp_path: Path) -> None:
+    """Its beginning is not unpacked."""
     with (
         served(lambda _: (200, {"Content-Length": "1000"}, b"begun")) as base,
         pytest.raises(UserError, match="Run again to retry"),

@@ -1,4 +1,4 @@
-"""`turnscope lock`: digests from registries, which are played here, with logins that docker-py finds."""
+"""`turnscope lock`: digests from simulated registries, with logins that docker-py finds."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ PRIVATE = Image("registry.example.com/hub/caddy", "2.10.2")
 TOKEN_SERVICE = "https://auth.example.com/token?account=a"
 
 
-class Played:
-    """A registry with token service that knows `caddy:2.10.2`, for whoever `user` is, if one is asked for."""
+class FakeRegistry:
+    """A simulated registry with a token service. It has `caddy:2.10.2`, for everybody or for `user` only."""
 
     def __init__(self, user: str | None = None, *, basic: bool = False) -> None:
         self.user, self.basic, self.seen = user, basic, list[httpx.Request]()
@@ -82,7 +82,7 @@ class Docker:
         return docker_logins(self.config)
 
     def helper(self, name: str, answers: str, *, status: int = 0) -> None:
-        """A helper that gives `answers` for registry.example.com and Docker Hub, and knows no other registry."""
+        """A helper that prints `answers` for registry.example.com and Docker Hub, and has no other registry."""
         program = self._programs / f"docker-credential-{name}"
         program.write_text(
             f"""#!/bin/sh
@@ -113,24 +113,24 @@ def kept(user: str, secret: str) -> str:
 
 def test_digest_of_a_public_image() -> None:
     """Docker Hub gives a token to anybody, and its official images are below `library`."""
-    played = Played()
-    assert played.registries().digests([CADDY, CADDY]) == {"caddy:2.10.2": DIGEST}
-    assert [request.url.host for request in played.seen] == [DOCKER_HUB, "auth.example.com", DOCKER_HUB]
-    assert played.seen[0].url.path == "/v2/library/caddy/manifests/2.10.2"
-    assert dict(played.seen[1].url.params) == {"account": "a", "service": "s", "scope": "repository:x:pull"}
+    registry = FakeRegistry()
+    assert registry.registries().digests([CADDY, CADDY]) == {"caddy:2.10.2": DIGEST}
+    assert [request.url.host for request in registry.seen] == [DOCKER_HUB, "auth.example.com", DOCKER_HUB]
+    assert registry.seen[0].url.path == "/v2/library/caddy/manifests/2.10.2"
+    assert dict(registry.seen[1].url.params) == {"account": "a", "service": "s", "scope": "repository:x:pull"}
 
 
 def test_lists_of_platforms_are_asked_for_first() -> None:
     """The digest of one platform's manifest could not be run on a host of another."""
-    played = Played()
-    played.registries().digests([CADDY])
-    assert played.seen[0].headers["Accept"].startswith("application/vnd.oci.image.index.v1+json, ")
+    registry = FakeRegistry()
+    registry.registries().digests([CADDY])
+    assert registry.seen[0].headers["Accept"].startswith("application/vnd.oci.image.index.v1+json, ")
 
 
 @pytest.mark.parametrize("basic", [True, False])
 def test_login_of_config_json_is_used(basic: bool, docker: Docker) -> None:
     logins = docker.configure(auths={"https://registry.example.com/v1/": login("me", "pw")})
-    assert Played("me", basic=basic).registries(logins).digests([PRIVATE]) == {PRIVATE.reference: DIGEST}
+    assert FakeRegistry("me", basic=basic).registries(logins).digests([PRIVATE]) == {PRIVATE.reference: DIGEST}
 
 
 @pytest.mark.parametrize(
@@ -146,25 +146,25 @@ def test_login_of_config_json_is_used(basic: bool, docker: Docker) -> None:
 )
 @pytest.mark.parametrize("basic", [True, False])
 def test_login_of_a_credential_helper_is_used(configuration: dict[str, object], basic: bool, docker: Docker) -> None:
-    """As Docker Desktop's and Amazon ECR's keep it."""
+    """Docker Desktop's and Amazon ECR's are such helpers."""
     docker.helper("keychain", kept("me", "pw"))
     docker.helper("other", kept("me", "wrong"))
     logins = docker.configure(**configuration)
-    assert Played("me", basic=basic).registries(logins).digests([PRIVATE]) == {PRIVATE.reference: DIGEST}
+    assert FakeRegistry("me", basic=basic).registries(logins).digests([PRIVATE]) == {PRIVATE.reference: DIGEST}
 
 
 def test_helper_is_asked_for_docker_hub_by_its_old_address(docker: Docker) -> None:
-    """`docker login` without a host keeps the login under https://index.docker.io/v1/."""
+    """`docker login` without a host stores the login under https://index.docker.io/v1/."""
     docker.helper("keychain", kept("me", "pw"))
     logins = docker.configure(credsStore="keychain")
-    assert Played("me").registries(logins).digests([CADDY]) == {CADDY.reference: DIGEST}
+    assert FakeRegistry("me").registries(logins).digests([CADDY]) == {CADDY.reference: DIGEST}
 
 
-def test_login_beside_a_helper_that_does_not_know_the_registry_is_used(docker: Docker) -> None:
+def test_login_of_config_json_is_used_for_a_registry_that_the_helper_does_not_have(docker: Docker) -> None:
     docker.helper("keychain", kept("me", "pw"))
     logins = docker.configure(credsStore="keychain", auths={"other.example.com": login("me", "pw")})
     other = Image("other.example.com/caddy", "2.10.2")
-    assert Played("me").registries(logins).digests([other]) == {other.reference: DIGEST}
+    assert FakeRegistry("me").registries(logins).digests([other]) == {other.reference: DIGEST}
 
 
 @pytest.mark.parametrize("helped", [True, False])
@@ -175,11 +175,11 @@ def test_identity_token_is_exchanged(helped: bool, docker: Docker) -> None:
         logins = docker.configure(credsStore="keychain")
     else:
         logins = docker.configure(auths={"registry.example.com": {"auth": "", "identitytoken": "identity-of-me"}})
-    assert Played("me").registries(logins).digests([PRIVATE]) == {PRIVATE.reference: DIGEST}
+    assert FakeRegistry("me").registries(logins).digests([PRIVATE]) == {PRIVATE.reference: DIGEST}
 
 
-def test_nobody_is_asked_for_a_login_that_is_not_needed(docker: Docker) -> None:
-    """A keychain may ask its owner."""
+def test_helper_is_not_called_for_a_registry_that_needs_no_login(docker: Docker) -> None:
+    """A keychain may prompt its owner."""
     docker.helper("keychain", "locked", status=1)
     logins = docker.configure(credsStore="keychain")
     found = httpx.Response(200, headers={"Docker-Content-Digest": DIGEST})
@@ -198,14 +198,14 @@ def test_nobody_is_asked_for_a_login_that_is_not_needed(docker: Docker) -> None:
 )
 @pytest.mark.filterwarnings("error")
 def test_helper_that_fails_is_named(answer: str | None, status: int, reason: str, docker: Docker) -> None:
-    """In one line, with exit code 1: a wrong digest cannot come of it, so the user can repair it and run again."""
+    """In one line, with exit code 1."""
     if answer is not None:
         docker.helper("keychain", answer, status=status)
     logins = docker.configure(credsStore="keychain")
     with pytest.raises(
         UserError, match=rf"^The credential helper for registry\.example\.com failed: .*{reason}"
     ) as raised:
-        Played("me").registries(logins).digests([PRIVATE])
+        FakeRegistry("me").registries(logins).digests([PRIVATE])
     assert raised.value.exit_code == 1
     assert "\n" not in str(raised.value)
 
@@ -215,16 +215,16 @@ def test_helper_that_fails_is_named(answer: str | None, status: int, reason: str
 def test_refusal_says_how_to_log_in(basic: bool, logins: dict[str, object], docker: Docker) -> None:
     found = docker.configure(**logins)
     with pytest.raises(UserError, match=r"docker login registry\.example\.com$") as refused:
-        Played("me", basic=basic).registries(found).digests([PRIVATE])
+        FakeRegistry("me", basic=basic).registries(found).digests([PRIVATE])
     assert refused.value.exit_code == 1
     with pytest.raises(UserError, match=r"registry-1\.docker\.io refuses library/caddy.*docker login$"):
-        Played("me", basic=basic).registries(found).digests([CADDY])
+        FakeRegistry("me", basic=basic).registries(found).digests([CADDY])
 
 
 def test_missing_image_and_silent_registry_are_named() -> None:
     """Both end with exit code 1 and write nothing."""
     with pytest.raises(UserError, match=r"has no library/caddy:9\.9") as missing:
-        Played().registries().digests([Image("caddy", "9.9")])
+        FakeRegistry().registries().digests([Image("caddy", "9.9")])
     assert missing.value.exit_code == 1
 
     def silent(_: httpx.Request) -> httpx.Response:
@@ -237,7 +237,7 @@ def test_missing_image_and_silent_registry_are_named() -> None:
 
 @pytest.mark.parametrize("digest", [None, "sha256:abc", "latest"])
 def test_answer_without_a_digest_is_no_digest(digest: str | None) -> None:
-    """A login page of a network answers 200 to everything."""
+    """The login page of a network answers 200 to every request."""
     headers = {"Docker-Content-Digest": digest} if digest else {}
     page = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, html="<h1>hello", headers=headers)))
     with pytest.raises(UserError, match="without a digest"):
@@ -245,8 +245,8 @@ def test_answer_without_a_digest_is_no_digest(digest: str | None) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/vnd.oci.image.index.v1+json", "text/html"])
-def test_digest_of_a_registry_that_sends_no_header_is_the_manifest_s(kind: str) -> None:
-    """The header is optional, a page of something else is no manifest."""
+def test_without_the_digest_header_the_manifest_is_hashed(kind: str) -> None:
+    """The header is optional. A web page is no manifest."""
     manifest = b'{"schemaVersion": 2}'
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -262,8 +262,8 @@ def test_digest_of_a_registry_that_sends_no_header_is_the_manifest_s(kind: str) 
         assert registries.digests([CADDY]) == {CADDY.reference: f"sha256:{hashlib.sha256(manifest).hexdigest()}"}
 
 
-def test_token_service_that_is_none_is_named() -> None:
-    """A login page may stand in its place too."""
+def test_invalid_answer_of_a_token_service_is_an_error() -> None:
+    """The login page of a network answers in its place too."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked = {"WWW-Authenticate": 'Bearer realm="https://auth.example.com/token"'}
@@ -275,7 +275,7 @@ def test_token_service_that_is_none_is_named() -> None:
 
 def test_lab_images_are_not_locked() -> None:
     with pytest.raises(UserError, match="built on this machine"):
-        Played().registries().digests([Image("turnscope-lab/gateway", "0", lab=True)])
+        FakeRegistry().registries().digests([Image("turnscope-lab/gateway", "0", lab=True)])
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_lab_images_are_not_locked() -> None:
         ("localhost/caddy", ("localhost", "localhost", "caddy")),
     ],
 )
-def test_repository_of_a_name_is_docker_s(name: str, expected: tuple[str, str, str]) -> None:
+def test_repository_is_resolved_as_docker_does(name: str, expected: tuple[str, str, str]) -> None:
     assert repository_of(name) == Repository(*expected)
 
 
@@ -314,7 +314,7 @@ def registry_on_this_machine() -> Iterator[int]:
 
 
 def test_registry_on_this_machine_needs_neither_tls_nor_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy elsewhere does not know our loopback."""
+    """A proxy on another machine cannot reach this one's loopback."""
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1")
     for variable in ("no_proxy", "NO_PROXY"):
@@ -327,7 +327,7 @@ def test_registry_on_this_machine_needs_neither_tls_nor_the_proxy(monkeypatch: p
 def test_authorities_of_the_system_are_trusted_beside_the_public_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A company's own registry has a certificate of the company's."""
+    """A company's registry often has a certificate of a private authority."""
     some, others = tmp_path / "public.pem", tmp_path / "system.pem"
     first, second = Path(certifi.where()).read_text().split("-----END CERTIFICATE-----\n")[:2]
     some.write_text(f"{first}-----END CERTIFICATE-----\n")
@@ -353,8 +353,8 @@ def test_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert list(read_lock("prod", tmp_path)) == sorted(written)
 
 
-def test_lock_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
-    """Of two images, the first of which could be locked."""
+def test_failed_lock_keeps_the_previous_file(tmp_path: Path) -> None:
+    """Although the first of two images could be locked."""
     (tmp_path / "stacks").mkdir()
     write_lock("prod", tmp_path, {"caddy:2.10.2": DIGEST})
     before = lock_file("prod", tmp_path).read_bytes()
@@ -376,7 +376,7 @@ def test_lock_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 def test_logins_are_read_from_the_file_that_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker: Docker
 ) -> None:
-    """Not from another that docker-py would find; where there is none, nobody is logged in."""
+    """Not from other files that docker-py looks for; without the file there are no logins."""
     other = tmp_path / "home" / ".docker"
     other.mkdir(parents=True)
     (other / "config.json").write_text(json.dumps({"auths": {"registry.example.com": login("other", "pw")}}))
@@ -390,6 +390,6 @@ def test_logins_are_read_from_the_file_that_is_named(
 
 
 @pytest.mark.parametrize("auths", [{"registry.example.com": "me"}, {"registry.example.com": {"auth": "bWU="}}])
-def test_configuration_of_docker_that_is_none_is_named(auths: dict[str, object], docker: Docker) -> None:
+def test_invalid_docker_configuration_is_named(auths: dict[str, object], docker: Docker) -> None:
     with pytest.raises(UserError, match=r"config\.json: its `auths` cannot be read"):
         docker.configure(auths=auths)

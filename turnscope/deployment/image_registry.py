@@ -35,7 +35,7 @@ MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-"""Lists of platforms first: their digest is good on every architecture."""
+"""Lists of platforms first: their digest is valid on every architecture."""
 DIGEST_HEADER = "Docker-Content-Digest"
 """Optional: github.com/opencontainers/distribution-spec/blob/main/spec.md#legacy-docker-support-http-headers."""
 LOOPBACK = ("localhost", "127.0.0.1")
@@ -45,7 +45,7 @@ TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository: the registry by the name that logins are kept under, the host that serves it, the path there."""
+    """A repository: its registry by the name that logins are stored under, the host that serves it, the path there."""
 
     registry: str
     host: str
@@ -53,7 +53,7 @@ class Repository:
 
     @property
     def manifests(self) -> str:
-        """The address that a tag is added to."""
+        """The address of its manifests; a tag follows."""
         scheme = "http" if self.host.split(":")[0] in LOOPBACK else "https"
         return f"{scheme}://{self.host}/v2/{self.path}/manifests/"
 
@@ -76,7 +76,7 @@ def repository_of(name: str) -> Repository:
 
 
 def docker_logins(config: Path) -> auth.AuthConfig:
-    """The logins of Docker's config.json and of the credential helpers that it names; none where there is no file.
+    """The logins of Docker's config.json and of the credential helpers that it names; none without the file.
 
     Raises `UserError` for a login that cannot be read.
     """
@@ -95,7 +95,7 @@ def registry_client() -> httpx.Client:
 
 
 def trusted_authorities() -> ssl.SSLContext:
-    """The public authorities and the system's (or those of SSL_CERT_FILE), which know a company's own registry."""
+    """The public authorities, and the system's (or those of SSL_CERT_FILE), where a company adds its own."""
     trusted = httpx.create_ssl_context(trust_env=False)
     trusted.load_default_certs()
     return trusted
@@ -103,16 +103,16 @@ def trusted_authorities() -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class Registries:
-    """The registries of images, as whoever Docker's logins say."""
+    """Image registries, read with Docker's logins."""
 
     client: httpx.Client
     logins: auth.AuthConfig
 
     def digests(self, images: Iterable[Image]) -> Digests:
-        """Each image's reference without digest -> digest, of the list of platforms where there is one.
+        """Each image's reference without digest -> digest, of the list of platforms if the image has one.
 
-        Raises `UserError` for a lab image, and with exit code 1 for the first image that its registry does not have or
-        does not give out, for a registry that does not answer, and for a credential helper that fails.
+        Raises `UserError` for a lab image; with exit code 1 for the first image that its registry does not have or
+        refuses, for a registry that does not answer, and for a credential helper that fails.
         """
         found: dict[str, str] = {}
         for image in images:
@@ -149,7 +149,7 @@ class Registries:
         return digest
 
     def _authorization(self, registry: str, refusal: httpx.Response) -> Mapping[str, str]:
-        """The header that the registry asked for: the login itself, or a token that its token service gives for it."""
+        """The header that the registry requires: the login itself, or a token that its token service returns for it."""
         login = self._login(registry)
         basic = _basic(login)
         challenge = refusal.headers.get("WWW-Authenticate", "")
@@ -166,19 +166,19 @@ class Registries:
         return {"Authorization": f"Bearer {given.get('token') or given.get('access_token') or ''}"}
 
     def _login(self, registry: str) -> Mapping[str, str]:
-        """`username` and `password`, or `identitytoken`; empty for nobody. Raises `UserError`."""
+        """`username` and `password`, or `identitytoken`; empty without a login. Raises `UserError`."""
         try:
-            with warnings.catch_warnings(action="ignore"):  # of a helper that is missing, which is an error below
+            with warnings.catch_warnings(action="ignore"):  # about a missing helper: an error below
                 found = self.logins.resolve_authconfig(registry) or {}
         except (DockerException, ValueError, KeyError) as error:
             reason = " ".join(str(error.__cause__ or error).split())
             raise _not_locked(f"The credential helper for {registry} failed: {reason}") from None
-        # docker-py writes the keys differently for a helper and for config.json.
+        # docker-py capitalizes the keys of a helper's login.
         return {key.lower(): value for key, value in found.items() if value}
 
 
 def _digest_in(answer: httpx.Response) -> str:
-    """What the answer's header says, or the digest of the manifest in it; empty for an answer that is no manifest."""
+    """The digest in the answer's header, or of the manifest in its body; empty for an answer with neither."""
     if DIGEST_HEADER not in answer.headers and answer.headers.get("Content-Type") in MANIFESTS:
         return f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
     return answer.headers.get(DIGEST_HEADER, "")
