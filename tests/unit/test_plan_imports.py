@@ -25,9 +25,9 @@ PLAN = """
 import sys
 from pathlib import Path
 from stacks.settings.loading import load
-from turnscope.plans import plans
+from turnscope.plans import plan_stack
 stack, project = sys.argv[1], Path(sys.argv[2])
-plans(stack, load(stack, project), project)
+plan_stack(stack, load(stack, project), project)
 print(*sys.modules)
 """
 COMMAND = """
