@@ -46,13 +46,14 @@ FieldPath = Annotated[
     str,
     Matching(
         r"[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62}){0,3}",
-        "lower-case letters, digits and _, up to four names with dots between them",
+        "up to four names of lower-case letters, digits and _, separated by dots",
     ),
 ]
 
 
 class Lifecycle(Model):
-    """When data moves to cheaper storage, and when it is deleted. Athena reads every class here without a restore."""
+    """When data moves to cheaper storage, and when it is deleted. Athena reads all these storage classes without a
+    restore."""
 
     warm_days: Annotated[int, Field(ge=WARM_MINIMUM_DAYS, le=36_500), NUMBER] | None = None
     """Days after which data moves to STANDARD_IA (half the price, a fee per GB read); null for never."""
@@ -60,8 +61,8 @@ class Lifecycle(Model):
     """Days after which data moves to GLACIER_IR (a sixth of the price, a higher fee per GB read); null for never.
     At least 30 days after warm_days."""
     expire_days: Annotated[int, Field(ge=1, le=36_500), NUMBER] | None = None
-    """Days after which data is deleted; null for never. At least 30 days after warm_days and 90 after cold_days, which
-    S3 charges for in any case."""
+    """Days after which data is deleted; null for never. At least 30 days after warm_days and 90 days after cold_days,
+    because S3 charges for these days in any case."""
 
     @field_validator("cold_days")
     @classmethod
@@ -83,12 +84,12 @@ class Lifecycle(Model):
 
 
 class Replication(Model):
-    """A copy of every object, in a bucket that exists already and has versions."""
+    """A copy of every object in an existing bucket with versioning."""
 
     bucket_arn: Annotated[
         str, Matching(r"arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's ARN (arn:aws:s3:::NAME)")
     ]
-    """The bucket that gets the copies."""
+    """ARN of the bucket for the copies."""
     storage_class: Literal["STANDARD", "STANDARD_IA", "GLACIER_IR"] = "STANDARD_IA"
     """Storage class of the copies."""
     kms_key_arn: (
@@ -101,7 +102,7 @@ class Replication(Model):
         ]
         | None
     ) = None
-    """The KMS key, in that bucket's region, that encrypts the copies; needed where encryption is not aws."""
+    """ARN of the KMS key, in that bucket's region, that encrypts the copies; required unless encryption is aws."""
 
 
 class ExtraField(Model):
@@ -110,16 +111,16 @@ class ExtraField(Model):
     type: Literal["string", "number", "integer", "boolean"]
     """The JSON type; `integer` has 64 bits."""
     meaning: Annotated[str, Field(min_length=1, max_length=200)] = "Added in the settings"
-    """What it says, with its unit; the column's comment."""
+    """Meaning of the field, with its unit; the comment of the column."""
 
 
 class ExtraFields(Model):
     """Fields that your agents add to events, by dotted path in the event."""
 
     voice_metrics: dict[FieldPath, ExtraField] = {}
-    """Of the event of a turn."""
+    """Fields of the event of a turn."""
     session_analytics: dict[FieldPath, ExtraField] = {}
-    """Of the event of a call."""
+    """Fields of the event of a call."""
 
     def of(self, event: str) -> Mapping[str, ExtraField]:
         return getattr(self, event)
@@ -135,49 +136,50 @@ class ExtraFields(Model):
 
 
 class Analytics(Model):
-    """Events in S3 as Parquet, and Athena to query them."""
+    """Events in S3 as Parquet files, queried with Athena."""
 
     events: Annotated[tuple[EventName, ...], Field(min_length=1, max_length=2)] = ("voice_metrics", "session_analytics")
-    """Events that are kept; each has a Firehose stream, and takes one of a log group's two subscription filters. One
-    taken out loses its stream and its table; its data stays in the bucket."""
+    """Events to store. Each has a Firehose stream and uses one of the two subscription filters of a log group. If you
+    remove an event, its stream and table are deleted; its data stays in the bucket."""
     extra_fields: ExtraFields = ExtraFields()
-    """Fields that your agents add to events. More may be added; one that was deployed stays, with its type."""
+    """Fields that your agents add to events. You can add fields; a deployed field and its type cannot change."""
     first_day: Date = datetime.date(2026, 1, 1)
-    """Queries see data from this day on (UTC); a day long before the first data makes those without a time slower."""
+    """First day (UTC) that queries read. A day long before the first data makes queries without a time range slower."""
     buffer_seconds: Annotated[int, Field(ge=60, le=900), NUMBER] = 300
-    """Seconds after which a buffer is written to the bucket."""
+    """Seconds after which Firehose writes a buffer to the bucket."""
     buffer_mib: Annotated[int, Field(ge=64, le=128), NUMBER] = 128
-    """MiB at which a buffer is written to the bucket; Parquet needs 64."""
+    """MiB at which Firehose writes a buffer to the bucket; Parquet needs at least 64."""
     partition_by_agent: Flag = False
-    """Also keep each agent's data apart (`agent_name=`): cheaper queries of one agent, smaller files. Decided once:
-    data in the bucket keeps its layout, so a later change is refused. Costs per GB and per object."""
+    """Also partition data by agent (`agent_name=`): cheaper queries for one agent, smaller files. Cannot be changed
+    later, because data in the bucket keeps its layout. Costs per GB and per object."""
     record_max_kib: Annotated[int, Field(ge=16, le=512), NUMBER] = 256
-    """KiB of a log line above which it is refused."""
+    """Maximum size of a log line in KiB; longer lines are rejected."""
     lifecycle: Lifecycle = Lifecycle()
     """When data moves to cheaper storage, and when it is deleted."""
     rejected_days: Annotated[int, Field(ge=1, le=3650), NUMBER] | None = 30
-    """Days that refused and undelivered records are kept, to be mended and sent again; null, or more than expire_days,
-    for as long as the data."""
+    """Days that rejected and undelivered records are kept, so that you can correct and resend them; null, or more than
+    expire_days, to keep them as long as the data."""
     results_days: Annotated[int, Field(ge=1, le=3650), NUMBER] | None = 7
-    """Days that Athena's query results are kept; null for ever."""
+    """Days that Athena's query results are kept; null for unlimited."""
     encryption: KmsKey = "aws"
-    """Of both buckets: `aws` (S3's own keys), `stack-key` (a KMS key made by this stack), or an existing key's ARN,
-    whose policy must let this account use it."""
+    """Encryption of both buckets: `aws` (S3's own keys), `stack-key` (a KMS key that this stack creates), or the ARN of
+    an existing key, whose policy must allow this account to use it."""
     versioning: Flag | None = None
-    """Keep what is overwritten or deleted; null for true in staging and prod."""
+    """Keep overwritten and deleted objects; null for true in staging and prod."""
     noncurrent_days: Annotated[int, Field(ge=1, le=3650), NUMBER] = 30
-    """Days that what was overwritten or deleted is kept, with versioning."""
+    """Days that overwritten and deleted objects are kept, with versioning."""
     replication: Replication | None = None
-    """A copy of every object in another bucket; needs versioning."""
+    """A copy of every object in another bucket; requires versioning."""
     keep_data: Flag | None = None
-    """Teardown leaves the data bucket with what is in it (and its key); null for true in staging and prod. Must not be
+    """Keep the data bucket with its content (and its key) at tear-down; null for true in staging and prod. Must not be
     false in prod."""
     scan_limit_mib: Annotated[int, Field(ge=10, le=7_340_032), NUMBER] = 10_240
-    """MiB that one Athena query may read before it is cancelled; Athena charges by what is read."""
+    """MiB that one Athena query may read before it is cancelled; Athena charges for the data that it reads."""
     error_log_retention_days: Annotated[int, OneOf(RETENTION_DAYS), NUMBER] = 14
     """Days that the logs of Firehose and of the record validation are kept."""
     delivery_delay_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] = 60
-    """Minutes that the oldest undelivered record may be old before warning is given; at least three buffers."""
+    """Maximum age of the oldest undelivered record, in minutes, before the warning alarm fires; at least three times
+    buffer_seconds."""
 
     @field_validator("events")
     @classmethod
@@ -212,17 +214,17 @@ def _clash(path: str, others: Collection[str]) -> str | None:
     columns |= {"happened_at", "copy_number"}
     top = path.split(".")[0]
     if path in others:
-        return "allowed: a new name; the event has this field"
+        return "allowed: a new name; the event already has this field"
     if twin := next((other for other in others if other.replace(".", "_") == path.replace(".", "_")), None):
-        return f"allowed: another name; exports would call it as they call {twin}"
+        return f"allowed: another name; in exports it would have the same name as {twin}"
     if top in columns:
         return f"allowed: another name; {top} is a column of every table"
     if word := next((name for name in path.split(".") if name in RESERVED), None):
         return f"allowed: another name; {word} is a reserved word of Athena's SQL"
     if around := next((other for other in others if other.startswith(f"{path}.")), None):
-        return f"allowed: a name of its own; {around} lies below it"
+        return f"allowed: another name; {around} is nested in it"
     if above := next((other for other in others if path.startswith(f"{other}.")), None):
-        return f"allowed: a name of its own; {above} is a field, and can hold no other"
+        return f"allowed: another name; {above} is a field, and cannot contain other fields"
     return None
 
 
@@ -231,12 +233,12 @@ def environment_problem(value: Analytics, environment: Environment, agents: Mapp
     if environment == Environment.PROD and not value.keeps_data(environment):
         return "keep_data: allowed: true or null, in environment prod"
     if value.replication and not value.keeps_versions(environment):
-        return "replication: allowed with versioning: true; S3 replicates versions"
+        return "replication: allowed with versioning: true; S3 replicates versions only"
     if value.replication and value.encryption != "aws" and not value.replication.kms_key_arn:
-        return f"replication.kms_key_arn: missing: needed with encryption {value.encryption}"
+        return f"replication.kms_key_arn: missing: required with encryption {value.encryption}"
     if value.partition_by_agent and OTHER_AGENT in agents:
         return (
-            f"partition_by_agent: allowed without an agent named {OTHER_AGENT}, which is the partition of all agents "
-            "that the settings do not name"
+            f"partition_by_agent: allowed without an agent named {OTHER_AGENT}, because that is the partition of all "
+            "agents that the settings do not name"
         )
     return None

@@ -109,7 +109,7 @@ Secret = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "properties": {"secure": {"type": "string", "description": "What `pulumi config set --secret` wrote."}},
+            "properties": {"secure": {"type": "string", "description": "Written by `pulumi config set --secret`."}},
             "required": ["secure"],
             "additionalProperties": False,
         }
@@ -121,7 +121,7 @@ KmsKey = Annotated[
     str,
     Matching(
         r"aws|stack-key|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9_-]+",
-        "aws, stack-key, or a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID)",
+        "aws, stack-key, or the ARN of a key (arn:aws:kms:REGION:ACCOUNT:key/ID)",
     ),
 ]
 # fmt: off

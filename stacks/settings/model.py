@@ -41,36 +41,36 @@ LogGroupName = Annotated[
     str,
     Matching(
         "(?![Aa][Ww][Ss]/)[A-Za-z0-9_./#-]{1,512}",
-        "1 to 512 letters, digits and . - _ / #, not starting with aws/ (AWS keeps that; /aws/ is fine)",
+        "1 to 512 letters, digits and . - _ / #, not starting with aws/ (reserved by AWS; /aws/ is allowed)",
     ),
 ]
 
 
 class LogGroups(Model):
-    """How agents' log groups are kept."""
+    """Retention and encryption of the agents' log groups."""
 
     retention_days: Annotated[int, OneOf(RETENTION_DAYS), NUMBER] = 30
-    """Days that log events are kept; never-expire is not offered, it is the most common leak of money."""
+    """Days that log events are kept. Unlimited retention is not available, because its cost grows without limit."""
     encryption: KmsKey = "aws"
-    """`aws` (CloudWatch's own key), `stack-key` (a KMS key made by this stack), or an existing key's ARN."""
+    """`aws` (CloudWatch's own key), `stack-key` (a KMS key that this stack creates), or the ARN of an existing key."""
 
 
 _MINUTES_OR_HOURS: list[JsonValue] = [{"maximum": 60}, {"multipleOf": 60}]
 
 
 class SavedQueries(Model):
-    """Numbers in the saved Logs Insights queries."""
+    """Numbers in the saved queries."""
 
     slow_turn_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
-    """A turn whose total latency is above this many seconds counts as slow."""
+    """Total latency, in seconds, above which a turn counts as slow."""
     row_limit: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 20
-    """Rows that an investigation query returns."""
+    """Maximum number of rows that an investigation query returns."""
     bin_minutes: Annotated[int, Field(ge=1, le=1440, json_schema_extra={"anyOf": _MINUTES_OR_HOURS}), NUMBER] = 5
-    """Minutes per point of a query over time: up to 60, or whole hours; `bin` takes no other period."""
+    """Minutes per data point of a query over time: up to 60, or whole hours. `bin` accepts no other period."""
     lead_team_size_minimum: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 5
-    """A session is a qualified lead from this team size on (people)."""
+    """Minimum team size (people) of a qualified lead."""
     lead_monthly_volume_minimum: Annotated[int, Field(ge=1, le=1_000_000_000), NUMBER] = 100
-    """A session is a qualified lead from this monthly volume on (documents)."""
+    """Minimum monthly volume (documents) of a qualified lead."""
 
     @field_validator("bin_minutes")
     @classmethod
@@ -84,37 +84,38 @@ class Alarms(Model):
     """Thresholds and evaluation of an agent's alarms."""
 
     percentile: Annotated[float, Field(ge=50, le=99.9), NUMBER] = 95
-    """The percentile of turns that latency alarms watch."""
+    """Percentile of turns that latency alarms watch."""
     total_latency_warning_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
-    """Total latency above which warning is given: what the caller waits from the end of speech to the first sound."""
+    """Total latency above which the warning alarm fires: the time from the end of the caller's speech to the first
+    sound of the answer."""
     total_latency_critical_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 2.0
-    """Total latency above which someone is paged; above the warning."""
+    """Total latency above which the critical alarm fires. Must be above total_latency_warning_seconds."""
     llm_ttft_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 0.7
-    """LLM time to first token above which warning is given."""
+    """LLM time to first token above which the warning alarm fires."""
     tts_ttfb_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 0.3
-    """TTS time to first byte above which warning is given."""
+    """TTS time to first byte above which the warning alarm fires."""
     tool_success_percent: Annotated[float, Field(gt=0, le=100), NUMBER] = 95
-    """Share of successful tool calls below which warning is given."""
+    """Share of successful tool calls below which the warning alarm fires."""
     errors_per_period: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 10
-    """Error log lines in one period above which warning is given."""
+    """Error log lines in one period above which the warning alarm fires."""
     no_data_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] | None = 60
-    """Minutes without any log event after which someone is paged; null for agents that may be idle."""
+    """Minutes without log events after which the critical alarm fires; null for agents that may be idle."""
     anomaly_band_standard_deviations: Annotated[float, Field(gt=0, le=10), NUMBER] | None = 2
-    """Width of the anomaly band on total latency; null leaves the anomaly alarm out."""
+    """Width of the anomaly band of total latency; null disables the anomaly alarm."""
     period_seconds: Annotated[int, Field(ge=60, le=3600, multiple_of=60), NUMBER] = 300
     """Seconds that one data point covers."""
     evaluation_periods: Annotated[int, Field(ge=1, le=100), NUMBER] = 3
-    """Periods that are looked at (N of M-out-of-N)."""
+    """Number of periods that an alarm evaluates (N of M-out-of-N)."""
     datapoints_to_alarm: Annotated[int, Field(ge=1, le=100), NUMBER] = 2
-    """Periods of those that must breach (M of M-out-of-N)."""
+    """Number of these periods that must breach (M of M-out-of-N)."""
     low_samples: Literal["gate", "evaluate", "ignore"] = "gate"
-    """Percentiles over few turns: `gate` counts only periods of at least `minimum_samples` turns; `evaluate` takes
-    them as they are; `ignore` is CloudWatch's rule, which keeps the state below 10/(1-p) turns (200 for P95)."""
+    """Percentiles of few turns: `gate` evaluates only periods with at least `minimum_samples` turns; `evaluate`
+    evaluates all periods; `ignore` is CloudWatch's rule, which keeps the state below 10/(1-p) turns (200 for P95)."""
     minimum_samples: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 10
-    """Turns (tool calls, for tool success) that a period needs to count, with `low_samples: gate`."""
+    """Minimum number of turns (tool calls, for tool success) in a period, with `low_samples: gate`."""
     notify_per: Literal["agent", "alarm"] = "agent"
-    """`agent`: one composite alarm per severity speaks, and the critical one silences the warning one; `alarm`:
-    every alarm speaks for itself."""
+    """`agent`: one composite alarm per severity notifies, and the critical one suppresses the warning one; `alarm`:
+    every metric alarm notifies directly."""
 
     @field_validator("total_latency_critical_seconds")
     @classmethod
@@ -129,7 +130,7 @@ class Alarms(Model):
     def _window_within_a_day(cls, value: int, info: ValidationInfo) -> int:
         period = info.data.get("period_seconds")
         if period and period * value > 86_400:
-            raise problem(f"allowed: at most {86_400 // period}, the periods of {period} seconds in a day")
+            raise problem(f"allowed: at most {86_400 // period}, the number of {period}-second periods in a day")
         return value
 
     @field_validator("datapoints_to_alarm")
@@ -145,59 +146,60 @@ class Agent(Model):
     """One voice agent."""
 
     log_group: LogGroupName | None = None
-    """Its log group; `/aws/livekit/<agent>` when left out."""
+    """Name of the log group; null for `/aws/livekit/<agent>`."""
     log_group_exists: Flag = False
-    """The group is there already (made by LiveKit's forwarder, say): use it, change nothing, leave it at teardown."""
+    """The log group exists already (for example, created by LiveKit's log forwarding): the stack uses it, does not
+    change it, and keeps it at tear-down."""
     alarms: Alarms = Alarms()
-    """Alarm settings of this agent where they differ from the stack's `alarms`."""
+    """Alarm settings of this agent that override the stack's `alarms`."""
 
 
 class LlmPrice(Model):
-    """What a language model costs."""
+    """Price of an LLM."""
 
     input_usd_per_million_tokens: Usd
-    """US dollars for a million input tokens."""
+    """US dollars per million input tokens."""
     output_usd_per_million_tokens: Usd
-    """US dollars for a million output tokens."""
+    """US dollars per million output tokens."""
 
 
 class SttPrice(Model):
-    """What speech to text costs."""
+    """Price of speech to text."""
 
     usd_per_minute: Usd
-    """US dollars for a minute of audio."""
+    """US dollars per minute of audio."""
 
 
 class TtsPrice(Model):
-    """What text to speech costs."""
+    """Price of text to speech."""
 
     usd_per_thousand_characters: Usd
-    """US dollars for a thousand characters."""
+    """US dollars per thousand characters."""
 
 
 ModelName = Annotated[str, Matching("[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}", "1 to 100 letters, digits and . _ : / -")]
 
 
 class Prices(Model):
-    """Price tables by model name, as the agent reports it; they turn usage into cost."""
+    """List prices by model name, as the agent reports it, to compute cost from usage."""
 
     llm: dict[ModelName, LlmPrice] = {}
-    """Language models."""
+    """LLMs."""
     stt: dict[ModelName, SttPrice] = {}
-    """Speech to text models."""
+    """Speech-to-text models."""
     tts: dict[ModelName, TtsPrice] = {}
-    """Text to speech models."""
+    """Text-to-speech models."""
 
 
 class Receivers(Model):
-    """Who hears of alarms of one severity."""
+    """Receivers of the alarms of one severity."""
 
     emails: tuple[Email, ...] = ()
-    """Addresses; each gets a confirmation mail from AWS first."""
+    """E-mail addresses; each one must confirm AWS's subscription e-mail first."""
     slack_webhook_url: Secret | None = None
-    """An incoming-webhook address of Slack (secret)."""
+    """URL of a Slack incoming webhook (secret)."""
     pagerduty_integration_url: Secret | None = None
-    """The integration URL of a PagerDuty service's Amazon CloudWatch integration (secret)."""
+    """Integration URL of the Amazon CloudWatch integration of a PagerDuty service (secret)."""
 
     @property
     def any(self) -> bool:
@@ -208,22 +210,22 @@ class Notifications(Model):
     """Receivers by severity."""
 
     critical: Receivers = Receivers()
-    """Critical alarms: page someone."""
+    """Receivers of critical alarms, such as a pager."""
     warning: Receivers = Receivers()
-    """Warnings: look at them in working hours."""
+    """Receivers of warning alarms, for working hours."""
 
 
 class Budget(Model):
-    """A monthly cost budget over the AWS services that this stack uses."""
+    """A monthly cost budget for the AWS services that this stack uses."""
 
     monthly_limit_usd: Annotated[float, Field(gt=0, le=1_000_000), NUMBER]
-    """US dollars a month."""
+    """US dollars per month."""
     alert_percents: Annotated[
         tuple[Annotated[int, Field(ge=1, le=1000), NUMBER], ...], Field(min_length=1, max_length=5)
     ] = (80, 100)
-    """Percents of the limit at which an alert goes out; AWS allows five."""
+    """Percentages of the limit at which AWS sends an alert; AWS allows five."""
     emails: Annotated[tuple[Email, ...], Field(max_length=10)] = ()
-    """Addresses that hear of it besides the warning topic; AWS allows ten."""
+    """E-mail addresses that AWS notifies in addition to the warning topic; AWS allows ten."""
 
 
 class Lab(Model):
@@ -237,35 +239,36 @@ class Settings(Model):
     """A stack of Turnscope."""
 
     environment: Environment
-    """local, dev, staging or prod: what may be deleted, who must be told, and whether AWS is emulated."""
+    """local, dev, staging or prod: determines what may be deleted, which receivers are required, and whether AWS is
+    emulated."""
     owner: Annotated[str, Field(min_length=1, max_length=128)]
-    """The team that answers for this stack; a tag on everything."""
+    """The team that owns this stack; a tag on all resources."""
     region: Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-west-1")] = "us-west-1"
     """AWS region."""
     protect: Flag = False
-    """Refuse to delete log groups and what holds data; required in prod."""
+    """Refuse to delete log groups and resources with data; required in prod."""
     expires_on: Date | None = None
-    """The day after which this stack may be torn down (YYYY-MM-DD); a tag. Not in prod."""
-    runbook_base_url: Annotated[str, Matching(r"https?://\S+[^/\s]", "an http(s) address without a slash at its end")]
-    """Where runbooks are read; an alarm's link is this plus `/<alarm>.md`."""
+    """The day after which this stack may be torn down (YYYY-MM-DD); a tag. Not allowed in prod."""
+    runbook_base_url: Annotated[str, Matching(r"https?://\S+[^/\s]", "an http(s) URL without a trailing slash")]
+    """URL of the runbooks; the link of an alarm is this URL plus `/<alarm>.md`."""
     agents: Annotated[dict[AgentName, Agent], Field(min_length=1, max_length=50)]
     """The voice agents, by name."""
     log_groups: LogGroups = LogGroups()
-    """How agents' log groups are kept."""
+    """Retention and encryption of the agents' log groups."""
     saved_queries: SavedQueries = SavedQueries()
-    """Numbers in the saved Logs Insights queries."""
+    """Numbers in the saved queries."""
     alarms: Alarms = Alarms()
-    """Alarm thresholds for all agents."""
+    """Thresholds and evaluation of alarms, for all agents."""
     prices: Prices = Prices()
-    """Price tables that turn usage into cost."""
+    """List prices, to compute cost from usage."""
     notifications: Notifications = Notifications()
-    """Who hears of alarms."""
+    """Receivers of alarms."""
     budget: Budget | None = None
     """A monthly cost budget."""
     analytics: Analytics | None = None
-    """Events in S3 as Parquet, and Athena to query them; null for a stack without."""
+    """Events in S3 as Parquet files, queried with Athena; null for a stack without analytics."""
     signoz: SigNozSettings | None = None
-    """SigNoz on a Docker host; null for a stack without. `turnscope init STACK` makes its secrets."""
+    """SigNoz on a Docker host; null for a stack without SigNoz. `turnscope init STACK` generates its secrets."""
     lab: Lab | None = None
     """The AWS emulator; only in environment local."""
 
@@ -290,7 +293,7 @@ class Settings(Model):
         for name, agent in value.items():
             group = agent.log_group or default_log_group(name)
             if group in groups:
-                raise problem(f"allowed: a log group each; {groups[group]} and {name} share {group}")
+                raise problem(f"allowed: a separate log group per agent; {groups[group]} and {name} share {group}")
             groups[group] = name
         return value
 
@@ -315,8 +318,8 @@ class Settings(Model):
         reached = value is None or value.content is None or value.alertmanager.default_receiver
         if not reached and info.data.get("environment") in (Environment.STAGING, Environment.PROD):
             raise problem(
-                "allowed, in environments staging and prod: alertmanager.default_receiver, or content: null; an alert "
-                "that no route takes would reach nobody"
+                "allowed, in environments staging and prod: alertmanager.default_receiver, or content: null; without a "
+                "default receiver, an alert that matches no route notifies nobody"
             )
         return value
 
@@ -332,5 +335,5 @@ class Settings(Model):
 
 
 def default_log_group(agent: str) -> str:
-    """LiveKit Cloud's log forwarding names an agent's group like this (seed 002)."""
+    """The name that LiveKit Cloud's log forwarding gives to an agent's log group."""
     return f"/aws/livekit/{agent}"

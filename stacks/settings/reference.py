@@ -38,14 +38,14 @@ def render(project: Path) -> dict[Path, str]:
 
 def base_file_schema() -> Node:
     """The JSON schema of `base.yaml`: any part of the settings, without secrets."""
-    return {"$schema": DIALECT, "title": "Settings that every stack starts from", **_file_schema(secrets=False)}
+    return {"$schema": DIALECT, "title": "Settings that all stacks share", **_file_schema(secrets=False)}
 
 
 def stack_file_schema() -> Node:
     """The JSON schema of a `Pulumi.<stack>.yaml`: any part of the settings, and what else Pulumi keeps there."""
     schema = _file_schema(secrets=True)
     config = {
-        "description": "The settings in which this stack differs from base.yaml.",
+        "description": "The stack's overrides of base.yaml.",
         "type": "object",
         "properties": {f"{NAMESPACE}:{key}": node for key, node in schema["properties"].items()},
         # Providers' and the engine's own keys, such as aws:region and pulumi:tags.
@@ -77,7 +77,7 @@ def _partial(node: Node, *, secrets: bool) -> Node:
         if secrets:
             return {**node, "description": described(node)}
         nothing = {"type": "null"} if nullable(node) else {"not": {}}
-        return {**nothing, "description": f"{described(node)} Only in a stack's own file."}
+        return {**nothing, "description": f"{described(node)} Allowed only in a stack's own file."}
     result: Node = {}
     for keyword, value in node.items():
         if keyword in ("properties", "$defs"):
@@ -101,7 +101,7 @@ def reference_page() -> str:
     for key, node in sections.items():
         if not is_section(node):
             continue
-        empty = " `null`, the default, for none." if nullable(node) else ""
+        empty = " The default is `null`, for none." if nullable(node) else ""
         count = f" Allowed: {allowed(node)}." if "maxProperties" in resolved(node) else ""
         parts += [
             "",
@@ -119,18 +119,19 @@ _INTRODUCTION = f"""\
 
 <!-- Generated from stacks/settings/model.py; change it there. -->
 
-Every number, name and address of a stack. How to change them: [settings](../how-to/settings.md).
+Every number, name and address of a stack is a setting. See [how to change settings](../how-to/settings.md).
 
-- **Files.** `{DIRECTORY}/base.yaml` holds what all stacks share, with plain keys. `{DIRECTORY}/Pulumi.<stack>.yaml`
-  holds in what a stack differs, below `config:`, each top-level key as `{NAMESPACE}:<key>`.
-- **Merging.** The stack's file lies over the base: mappings merge key by key, lists and single values replace. What
-  neither file names has the default below.
-- **Agents.** An agent's `alarms` lie over the stack's `alarms` in the same way, so an agent names only what differs.
-- **Secrets** are encrypted, in the stack's own file, by `pulumi config set --secret`. Plain text is refused.
-- **Units** are in the names. Settings are validated before anything is touched; all problems come in one message.
+- **Files.** `{DIRECTORY}/base.yaml` holds the settings that all stacks share, with plain keys.
+  `{DIRECTORY}/Pulumi.<stack>.yaml` holds each stack's overrides, under `config:`, each top-level key as
+  `{NAMESPACE}:<key>`.
+- **Merging.** The stack's file overrides the base: mappings merge key by key, lists and single values replace.
+  A setting that is in neither file has the default in the table.
+- **Agents.** An agent's `alarms` override the stack's `alarms` in the same way.
+- **Secrets** are encrypted in the stack's own file, by `pulumi config set --secret`. Plain text is rejected.
+- **Units** are in the names. Settings are validated before anything is changed; one message reports all errors.
 
-`Pulumi.yaml` declares the top-level keys to Pulumi. Where `pulumi config` shows `{INHERITED}`, the stack's file
-leaves the key to `base.yaml`.
+`Pulumi.yaml` declares the top-level keys to Pulumi. Where `pulumi config` shows `{INHERITED}`, the value comes from
+`base.yaml`.
 """
 
 
@@ -186,9 +187,10 @@ def with_config_section(pulumi_project: str) -> str:
 
 
 _CONFIG_COMMENT = f"""\
-  # Generated from stacks/settings/model.py; change it there. A key without a default would be required in every stack's
-  # file, so a section's is empty and that of other keys {INHERITED}: the program takes both for "not set".
-  # Keys that may be null, or true and false, are untyped: Pulumi's types would refuse null and that default.
+  # Generated from stacks/settings/model.py; change it there. Pulumi would require a key without a default in every
+  # stack's file. Therefore the default of a section is empty and that of other keys is {INHERITED}: the program
+  # reads both as "not set". Keys that can be null, true or false have no type, because Pulumi's types would reject
+  # null and that default.
 """
 
 

@@ -173,8 +173,8 @@ def test_extra_fields_become_columns_behind_the_shipped_ones() -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("tenant", "the event has this field"),
-        ("llm", "llm.ttft lies below it"),
+        ("tenant", "the event already has this field"),
+        ("llm", "llm.ttft is nested in it"),
         ("tenant.id", "tenant is a field"),
         ("occurred_at", "is a column of every table"),
         ("order.x", "order is a reserved word"),

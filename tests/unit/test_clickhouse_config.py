@@ -176,7 +176,7 @@ def test_a_query_stays_within_the_server(memory_mib: int, server_percent: int, q
             "cold_storage.secret_access_key",
             "together, or neither",
         ),
-        ({"cold_storage": {**COLD, "prefix": "/data/"}}, "cold_storage.prefix", "without slashes"),
+        ({"cold_storage": {**COLD, "prefix": "/data/"}}, "cold_storage.prefix", "without a leading or trailing slash"),
         ({"system_log_retention_days": 0}, "system_log_retention_days", "greater than or equal to 1"),
         ({"memory_mb": 4096}, "memory_mb", "Extra inputs"),
     ],

@@ -406,7 +406,7 @@ def test_prices_are_those_of_the_price_table() -> None:
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "old release": (
         {"release": "0.75.0", "root_user": None},
-        "signoz.content: .*allowed: null, with release 0.75.0: content is made for the API of 0.138.0",
+        "signoz.content: .*allowed: null, with release 0.75.0: content requires the API of 0.138.0",
     ),
     "no days": ({"content": {"retention": {"logs": {"days": 0}}}}, r"retention.logs.days: 0: allowed: 1 to 3650"),
     "days left out": ({"content": {"retention": {"logs": {}}}}, "retention.logs.days: missing"),
@@ -424,15 +424,21 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "typo": ({"content": {"thresholds": {"llm_tftt_ms": 3}}}, "did you mean llm_ttft_ms"),
     "zone": ({"content": {"downtimes": {"n": {**WEEKEND, "timezone": "Berlin"}}}}, "IANA time zone database"),
-    "no such day": ({"content": {"downtimes": {"n": {**WEEKEND, "start": "2026-02-30T10:00"}}}}, "the calendar has"),
+    "no such day": (
+        {"content": {"downtimes": {"n": {**WEEKEND, "start": "2026-02-30T10:00"}}}},
+        "that exists in the calendar",
+    ),
     "no time": ({"content": {"downtimes": {"n": {**WEEKEND, "start": "2026-02-01"}}}}, "such as 2026-02-01T22:00"),
     "ends before": (
         {"content": {"downtimes": {"n": {"start": "2026-02-02T10:00", "end": "2026-02-01T10:00"}}}},
         "an end after start",
     ),
-    "never ends": ({"content": {"downtimes": {"n": {"start": "2026-02-02T10:00"}}}}, "as there is no end"),
+    "never ends": ({"content": {"downtimes": {"n": {"start": "2026-02-02T10:00"}}}}, "because there is no end"),
     "weekly on no day": ({"content": {"downtimes": {"n": {**WEEKEND, "weekdays": []}}}}, "with repeat: weekly"),
-    "days of daily": ({"content": {"downtimes": {"n": {**WEEKEND, "repeat": "daily"}}}}, "none, unless weekly"),
+    "days of daily": (
+        {"content": {"downtimes": {"n": {**WEEKEND, "repeat": "daily"}}}},
+        "none, without repeat: weekly",
+    ),
     "for how long": (
         {"content": {"downtimes": {"n": {key: WEEKEND[key] for key in WEEKEND if key != "duration_minutes"}}}},
         "minutes, with repeat: weekly",
@@ -460,7 +466,7 @@ def test_where_it_matters_an_alert_reaches_somebody(environment: str) -> None:
         return validate({**base, "signoz": {**SIGNOZ, **signoz}}, source=Path("test"))
 
     for alertmanager in ({}, {key: PAGED[key] for key in ("receivers", "routes")}):
-        with pytest.raises(UserError, match="would reach nobody"):
+        with pytest.raises(UserError, match="an alert that matches no route notifies nobody"):
             made(alertmanager=alertmanager)
         assert made(alertmanager=alertmanager, content=None)
     assert made(alertmanager=PAGED)

@@ -178,15 +178,15 @@ stacks/Pulumi.dev.yaml:4: owner: "": allowed: a string of 1 to 128 characters
 stacks/Pulumi.dev.yaml:5: region: "California": allowed: an AWS region such as us-west-1
 stacks/Pulumi.dev.yaml:6: protect: "maybe": allowed: true or false
 stacks/Pulumi.dev.yaml:7: expires_on: "2025-13-45": allowed: a date, YYYY-MM-DD, or null
-stacks/Pulumi.dev.yaml:8: runbook_base_url: "ftp://example.com/": allowed: an http(s) address without a slash at its end
+stacks/Pulumi.dev.yaml:8: runbook_base_url: "ftp://example.com/": allowed: an http(s) URL without a trailing slash
 stacks/Pulumi.dev.yaml:10: agents.-first-: "-first-" as a name: allowed: 1 to 63 letters, digits, - and _, starting \
 with a letter or digit
 stacks/Pulumi.dev.yaml:12: agents.triage.log_group: "aws/mine": allowed: 1 to 512 letters, digits and . - _ / #, not \
-starting with aws/ (AWS keeps that; /aws/ is fine), or null
+starting with aws/ (reserved by AWS; /aws/ is allowed), or null
 stacks/Pulumi.dev.yaml:13: agents.triage.log_group_exists: 1: allowed: true or false
 stacks/Pulumi.dev.yaml:15: log_groups.retention_days: 31: allowed: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, \
 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
-stacks/Pulumi.dev.yaml:16: log_groups.encryption: "rot13": allowed: aws, stack-key, or a key's ARN \
+stacks/Pulumi.dev.yaml:16: log_groups.encryption: "rot13": allowed: aws, stack-key, or the ARN of a key \
 (arn:aws:kms:REGION:ACCOUNT:key/ID)
 stacks/Pulumi.dev.yaml:17: saved_queries: a list: allowed: a mapping of keys to values
 stacks/Pulumi.dev.yaml:19: alarms.percentile: NaN: allowed: 50 to 99.9
@@ -197,7 +197,7 @@ stacks/Pulumi.dev.yaml:23: alarms.low_samples: "skip": allowed: gate, evaluate, 
 stacks/Pulumi.dev.yaml:24: alarms.perod_seconds: unknown key; did you mean period_seconds?
 stacks/Pulumi.dev.yaml:27: notifications.critical.emails.0: "nobody": allowed: an e-mail address such as \
 oncall@example.com
-stacks/Pulumi.dev.yaml:28: budget.monthly_limit_usd: missing: US dollars a month. Allowed: above 0, at most 1000000
+stacks/Pulumi.dev.yaml:28: budget.monthly_limit_usd: missing: US dollars per month. Allowed: above 0, at most 1000000
 """
 
 
@@ -253,10 +253,10 @@ PROD = "config:\n  turnscope:environment: prod\n"
         ]),
         (dev("  turnscope:lab: {}\n"), ["3: lab: {}: allowed: null, except in environment local"]),
         (dev("  turnscope:alarms: {evaluation_periods: 100, period_seconds: 3600}\n"), [
-            "3: alarms.evaluation_periods: 100: allowed: at most 24, the periods of 3600 seconds in a day",
+            "3: alarms.evaluation_periods: 100: allowed: at most 24, the number of 3600-second periods in a day",
         ]),
         (dev("  turnscope:agents: {a: {log_group: /x}, b: {log_group: /x}}\n"), [
-            "3: agents: a mapping: allowed: a log group each; a and b share /x",
+            "3: agents: a mapping: allowed: a separate log group per agent; a and b share /x",
         ]),
     ],
 )  # fmt: skip
@@ -604,8 +604,8 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
     else:
         return set()
     between = (
-        "above total|at most evaluation|at most [0-9]+, the|null|true, in|a log group each|a port of|zookeeper, or|"
-        "a name of the IANA|fewer than days|at least [0-9]+, (?:[0-9]+ days after|three times)"
+        "above total|at most evaluation|at most [0-9]+, the|null|true, in|a separate log group|another port|"
+        "zookeeper, or|a name of the IANA|fewer than days|at least [0-9]+, (?:[0-9]+ days after|three times)"
     )
     own_rule = f"allowed: (?!{between})"
     return {

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from stacks.settings.fields import NUMBER, Email, Flag, Matching, Model, Secret, problem
 
 NOBODY = "nobody"
-"""The receiver without any place, which Alertmanager wants at the root of its routes where there is no default."""
+"""The receiver without a destination; Alertmanager needs one at the root of its routes when there is no default."""
 
 ReceiverName = Annotated[
     str,
@@ -29,20 +29,20 @@ Seconds = Annotated[int, Field(ge=1, le=604_800), NUMBER]
 
 
 class Receiver(Model):
-    """Where notifications go; each place that is set hears of every alert routed here."""
+    """Destinations of notifications; every alert routed to the receiver is sent to all of them."""
 
     emails: Annotated[tuple[Email, ...], Field(max_length=50)] = ()
-    """Addresses; need `smtp`."""
+    """E-mail addresses; require `smtp`."""
     slack_webhook_url: Secret | None = None
-    """An incoming-webhook address of Slack (secret)."""
+    """URL of a Slack incoming webhook (secret)."""
     slack_channel: Annotated[str, Matching(r"[#@][^\s\"'#@]{1,80}", "a channel such as #voice-alerts")] | None = None
-    """The Slack channel; null for the one that the webhook was made for."""
+    """The Slack channel; null for the channel of the webhook."""
     pagerduty_routing_key: Secret | None = None
-    """Integration key of a PagerDuty service's Events API v2 integration (secret)."""
+    """Integration key of the Events API v2 integration of a PagerDuty service (secret)."""
     webhook_url: Secret | None = None
-    """An address that gets Alertmanager's JSON by POST (secret, as it often holds a key)."""
+    """URL that receives Alertmanager's JSON by POST (secret, because it often contains a key)."""
     send_resolved: Flag = True
-    """Also say when an alert is over."""
+    """Also notify when an alert is resolved."""
 
     @field_validator("slack_channel")
     @classmethod
@@ -61,35 +61,35 @@ class Receiver(Model):
 
 
 class Route(Model):
-    """Alerts that go elsewhere than to the default receiver."""
+    """A route for alerts to a receiver other than the default receiver."""
 
     labels: Annotated[
         dict[LabelName, Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=20)
     ]
-    """Labels that an alert must have, all of them, such as severity: critical."""
+    """Labels that an alert must have (all of them), such as severity: critical."""
     receiver: ReceiverName
-    """Who hears of them."""
+    """Receiver of these alerts."""
     repeat_interval_seconds: Seconds | None = None
-    """Seconds after which an alert that still fires is told again; null for the stack's."""
+    """Seconds after which the notification for a firing alert is repeated; null for the stack's value."""
 
 
 class Smtp(Model):
-    """The mail server: for alerts, and for SigNoz' invitations and password resets."""
+    """The mail server, for alerts and for SigNoz' invitations and password resets."""
 
     host: Annotated[str, Matching(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name")]
     """Host name of the mail server."""
     port: Annotated[int, Field(ge=1, le=65_535), NUMBER] = 587
     """Port of the mail server."""
     sender: Email
-    """Address that mails come from."""
+    """Sender address of the e-mails."""
     username: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    """User name; null for a server that asks for none."""
+    """User name; null for a server without authentication."""
     password: Secret | None = None
-    """Password (secret); with username."""
+    """Password (secret); required with username."""
     require_tls: Flag = True
-    """Refuse a server without STARTTLS."""
+    """Reject a server without STARTTLS."""
     hello: Annotated[str, Matching("[A-Za-z0-9.-]{1,253}", "a host name")] = "localhost"
-    """Host name given in HELO."""
+    """Host name in HELO."""
 
     @field_validator("password")
     @classmethod
@@ -100,24 +100,24 @@ class Smtp(Model):
 
 
 class AlertmanagerSettings(Model):
-    """Notifications of SigNoz' alerts."""
+    """Notifications of SigNoz alerts."""
 
     receivers: dict[ReceiverName, Receiver] = Field(default={}, max_length=50)
-    """Places that can be told, by name."""
+    """Receivers of notifications, by name."""
     default_receiver: ReceiverName | None = None
-    """Who hears of alerts that no route takes; null for nobody, they are then seen in SigNoz alone."""
+    """Receiver of alerts that match no route; null for none: these alerts are then only visible in SigNoz."""
     routes: Annotated[tuple[Route, ...], Field(max_length=100)] = ()
-    """The first route whose labels an alert has takes it."""
+    """Routes; the first route whose labels match an alert applies."""
     group_by: GroupLabels = ("alertname", "service_name")
-    """Alerts alike in these labels make one notification."""
+    """Alerts with equal values of these labels form a group; the group notifies."""
     group_wait_seconds: Seconds = 30
-    """Seconds that the first notification of a group waits for more of it."""
+    """Seconds that a new group waits for further alerts before its first notification."""
     group_interval_seconds: Seconds = 300
-    """Deduplication window: a group speaks at most once in these seconds, however often its alerts come and go."""
+    """Deduplication window: a group notifies at most once in this time, however often its alerts fire and resolve."""
     repeat_interval_seconds: Seconds = 14_400
-    """Seconds after which alerts that still fire are told again; a multiple of group_interval_seconds."""
+    """Seconds after which the notification for firing alerts is repeated; a multiple of group_interval_seconds."""
     inhibit_equal_labels: Annotated[tuple[LabelName, ...], Field(max_length=20)] = ("alertname", "service_name")
-    """A firing critical alert silences warnings alike in these labels; empty to silence none."""
+    """A firing critical alert suppresses warnings with equal values of these labels; empty to suppress none."""
     smtp: Smtp | None = None
     """The mail server."""
 
@@ -142,7 +142,7 @@ class AlertmanagerSettings(Model):
     @field_validator("repeat_interval_seconds")
     @classmethod
     def _repeats_when_groups_speak(cls, value: int, info: ValidationInfo) -> int:
-        # A group is only looked at every group interval: another repeat would come late without a word.
+        # Alertmanager evaluates a group only every group interval: any other repeat would silently be late.
         window = info.data.get("group_interval_seconds")
         if window is None:
             return value
@@ -156,5 +156,5 @@ class AlertmanagerSettings(Model):
     def _mail_needs_a_server(cls, value: Smtp | None, info: ValidationInfo) -> Smtp | None:
         mailed = [name for name, receiver in info.data.get("receivers", {}).items() if receiver.emails]
         if value is None and mailed:
-            raise problem(f"allowed: a mail server, as receivers with emails need it ({', '.join(mailed)})")
+            raise problem(f"allowed: a mail server, because receivers with emails require one ({', '.join(mailed)})")
         return value

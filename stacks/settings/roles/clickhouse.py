@@ -10,24 +10,24 @@ from stacks.settings.fields import NUMBER, Flag, Matching, Model, Secret, proble
 
 
 class ColdStorage(Model):
-    """An S3 bucket for old data: storage policy `tiered`, volume `s3`. Only what retention settings move goes there."""
+    """An S3 bucket for old data: storage policy `tiered`, volume `s3`. The retention settings move data there."""
 
     bucket: Annotated[str, Matching("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket name")]
     """Name of the bucket."""
     region: Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-west-1")]
-    """The bucket's region."""
-    prefix: Annotated[str, Matching("[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", "a path without slashes around it")] = "data"
-    """Where in the bucket."""
-    endpoint_url: Annotated[str, Matching(r"https?://[A-Za-z0-9.:-]+", "an http(s) address without a path")] | None = (
-        None
-    )
-    """Another S3-compatible store, addressed as ENDPOINT/BUCKET; null for AWS."""
+    """Region of the bucket."""
+    prefix: Annotated[
+        str, Matching("[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", "a path without a leading or trailing slash")
+    ] = "data"
+    """Path in the bucket."""
+    endpoint_url: Annotated[str, Matching(r"https?://[A-Za-z0-9.:-]+", "an http(s) URL without a path")] | None = None
+    """URL of another S3-compatible store, addressed as ENDPOINT/BUCKET; null for AWS."""
     access_key_id: Secret | None = None
     """Access key (secret); null for the Docker host's own role."""
     secret_access_key: Secret | None = None
-    """Secret key (secret); with access_key_id."""
+    """Secret key (secret); required with access_key_id."""
     keep_free_gib: Annotated[int, Field(ge=1, le=10_240), NUMBER] = 10
-    """GiB that stay free on the local disk."""
+    """GiB to keep free on the local disk."""
 
     @field_validator("secret_access_key")
     @classmethod
@@ -38,27 +38,28 @@ class ColdStorage(Model):
 
 
 class ClickHouseSettings(Model):
-    """Where traces, metrics and logs are stored."""
+    """ClickHouse, which stores traces, metrics and logs."""
 
     password: Secret
-    """Password of the one user, which SigNoz and the collector use (secret): letters, digits, - and _."""
+    """Password of the user of SigNoz and the collector (secret): letters, digits, - and _."""
     memory_mib: Annotated[int, Field(ge=1024, le=1_048_576), NUMBER] = 4096
-    """MiB of memory of the container."""
+    """Memory limit of the container in MiB."""
     server_memory_percent: Annotated[int, Field(ge=30, le=95), NUMBER] = 80
-    """Percent of that which ClickHouse may use in all; beyond it queries fail instead of the container."""
+    """Percent of the container's memory that ClickHouse may use; above it queries fail, but the container keeps
+    running."""
     query_memory_percent: Annotated[int, Field(ge=5, le=95), NUMBER] = 50
     """Percent of the container's memory that one query may use; at most server_memory_percent."""
     system_log_retention_days: Annotated[int, Field(ge=1, le=90), NUMBER] = 1
-    """Days that ClickHouse's tables about itself are kept; without an end they fill the disk."""
+    """Days that ClickHouse's system log tables are kept; without a limit they fill the disk."""
     simdjson: Flag = True
-    """Parse JSON with AVX2; false for processors without it."""
+    """Parse JSON with AVX2; false for processors without AVX2."""
     replica: Annotated[str, Matching("[A-Za-z0-9_-]{1,63}", "1 to 63 letters, digits, - and _")] = "clickhouse-1"
-    """Name of this replica in Keeper. Never change it where there is data; SigNoz' own compose files have
+    """Name of this replica in Keeper. Never change it for existing data; SigNoz' own compose files use
     example01-01-1."""
     log_level: Literal["error", "warning", "information", "debug", "trace"] = "warning"
-    """What ClickHouse and Keeper write to their logs."""
+    """Log level of ClickHouse and Keeper."""
     cold_storage: ColdStorage | None = None
-    """An S3 bucket for old data; null to keep all on the local disk."""
+    """An S3 bucket for old data; null to keep all data on the local disk."""
 
     @field_validator("query_memory_percent")
     @classmethod

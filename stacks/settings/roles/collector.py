@@ -25,14 +25,14 @@ Targets = Annotated[tuple[Target, ...], Field(max_length=200)]
 
 
 class Scrape(Model):
-    """Prometheus endpoints that are read; each must be reachable from the collector."""
+    """Prometheus endpoints that the collector scrapes; each must be reachable from the collector."""
 
     interval_seconds: Annotated[int, Field(ge=1, le=300), NUMBER] = 5
-    """Seconds between two readings."""
+    """Seconds between two scrapes."""
     agents: Targets = ()
-    """Agents' own endpoints (`:8000/metrics`); their `voice_agent_*` metrics are kept."""
+    """Endpoints of agents (`:8000/metrics`); the collector keeps their `voice_agent_*` metrics."""
     workers: Targets = ()
-    """Worker endpoints of livekit-agents (its `prometheus_port`); their `lk_agents_*` metrics are kept."""
+    """Worker endpoints of livekit-agents (`prometheus_port`); the collector keeps their `lk_agents_*` metrics."""
 
     @field_validator("agents", "workers")
     @classmethod
@@ -43,46 +43,46 @@ class Scrape(Model):
 
 
 class Queue(Model):
-    """What waits on disk while ClickHouse is away; it survives a restart."""
+    """Queue on disk for data while ClickHouse is unavailable; it survives a restart."""
 
     size_mib: Annotated[int, Field(ge=16, le=102_400), NUMBER] = 512
-    """MiB on disk for each of traces, metrics and logs; beyond it agents are told to send again later."""
+    """MiB on disk for each of traces, metrics and logs; when the queue is full, senders must retry later."""
     give_up_after_hours: Annotated[int, Field(ge=1, le=168), NUMBER] = 24
-    """Hours after which a batch that ClickHouse keeps refusing is dropped."""
+    """Hours after which a batch that ClickHouse rejects is dropped."""
     batch_items: Annotated[int, Field(ge=1, le=50_000), NUMBER] = 10_000
-    """Spans, data points or log records of one insert; small inserts make ClickHouse merge more."""
+    """Spans, data points or log records per insert; small inserts cause more merges in ClickHouse."""
     batch_seconds: Annotated[int, Field(ge=1, le=60), NUMBER] = 2
-    """Longest wait for such a batch to fill."""
+    """Maximum time to fill a batch."""
 
 
 class TailSampling(Model):
-    """Which calls' traces are stored; a call's spans are one trace, decided on when it has ended.
+    """Sampling of traces. The spans of a call are one trace; the collector decides when the call has ended.
 
-    Metrics made from spans count every call. Spans of calls that are not decided on are in memory: they are lost
-    if the collector is killed.
+    Metrics from spans count every call. The spans of undecided calls are in memory and are lost if the collector is
+    killed.
     """
 
     keep_percent: Annotated[float, Field(ge=0, le=100), NUMBER] = 10
-    """Percent of calls kept that have neither an error nor a slow turn."""
+    """Percent of the calls without errors and slow turns to keep."""
     slow_turn_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
-    """A call with a turn slower than this (`lk.e2e_latency`) is kept."""
+    """Seconds of `lk.e2e_latency` above which a turn is slow; calls with a slow turn are kept."""
     longest_call_minutes: Annotated[int, Field(ge=1, le=1440), NUMBER] = 60
-    """A call still running after this many minutes is decided on with what is there."""
+    """Minutes after which the collector decides on a running call, with the spans that have arrived."""
     wait_after_call_seconds: Annotated[int, Field(ge=1, le=600), NUMBER] = 10
     """Seconds from the end of a call (its root span) to the decision."""
     calls_in_memory: Annotated[int, Field(ge=100, le=1_000_000), NUMBER] = 10_000
-    """Calls that wait for their decision at the same time; beyond it the oldest are decided on early."""
+    """Maximum number of undecided calls; above it the collector decides on the oldest calls early."""
 
 
 class Langfuse(Model):
-    """Traces also go to Langfuse, when both keys are set; nothing happens without them."""
+    """Export of traces to Langfuse, if both keys are set."""
 
-    base_url: Annotated[str, Matching(r"https?://\S+[^/\s]", "an http(s) address without a slash at its end")] = (
+    base_url: Annotated[str, Matching(r"https?://\S+[^/\s]", "an http(s) URL without a trailing slash")] = (
         "https://us.cloud.langfuse.com"
     )
-    """The Langfuse server (https://cloud.langfuse.com in the EU), without /api/public/otel."""
+    """URL of the Langfuse server (https://cloud.langfuse.com in the EU), without /api/public/otel."""
     public_key: Secret | None = None
-    """Public key of the Langfuse project (pk-lf-...; secret here because it is half of the credentials)."""
+    """Public key of the Langfuse project (pk-lf-...; secret, because it is half of the credentials)."""
     secret_key: Secret | None = None
     """Secret key of the Langfuse project (sk-lf-...; secret)."""
 
@@ -102,17 +102,17 @@ class Firehose(Model):
     """HTTP endpoints for Amazon Data Firehose, behind the gateway."""
 
     access_key: Secret
-    """The key that the delivery stream sends (secret)."""
+    """Access key that the Firehose stream sends (secret)."""
     logs: Flag = True
-    """CloudWatch Logs subscriptions (port 4433)."""
+    """Accept CloudWatch Logs subscriptions (port 4433)."""
     metrics: Literal["json", "opentelemetry1.0"] | None = None
-    """CloudWatch metric streams in this output format (port 4434); null for none."""
+    """Output format of CloudWatch metric streams (port 4434); null for none."""
 
     @field_validator("metrics")
     @classmethod
     def _something(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("logs") is False:
-            raise problem("allowed: a format, as logs is false (leave firehose out to have neither)")
+            raise problem("allowed: a format, because logs is false (for neither, omit firehose)")
         return value
 
 
@@ -120,33 +120,35 @@ class CollectorSettings(Model):
     """The OpenTelemetry collector."""
 
     tokens: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=10)]
-    """Bearer tokens that senders may use (secret). Two at a time let senders change over: add, change over, remove."""
+    """Bearer tokens of senders (secret). To rotate a token without downtime: add the new one, switch the senders,
+    remove the old one."""
     redact_content: Flag = False
     """Remove what callers and agents said, tool arguments and results, exception texts and personal identifiers
-    before anything is stored or passed on (docs/how-to/collector.md lists what goes and what stays)."""
+    before data is stored or forwarded (docs/how-to/collector.md lists what is removed and what is kept)."""
     rename_tool_spans: Flag = True
-    """Name tool spans `execute_tool`, which SigNoz' AI pages look for, instead of LiveKit's `function_tool`."""
+    """Rename tool spans from LiveKit's `function_tool` to `execute_tool`, which SigNoz' AI pages look for."""
     dropped_metric_attributes: Annotated[tuple[AttributeName, ...], Field(max_length=50)] = ("room_id", "job_id")
-    """Attributes taken off metric points, which are then summed: with a value per call, every call is a new series."""
+    """Attributes to remove from metric points, which are then summed. An attribute with a value per call would create a
+    series per call."""
     span_metrics: Flag = True
-    """Count turns, errors, interruptions, tool calls and cost from spans (metrics `turnscope.*`), before sampling."""
+    """Compute the metrics `turnscope.*` from spans, before sampling: turns, errors, interruptions, tool calls, cost."""
     scrape: Scrape = Scrape()
-    """Prometheus endpoints that are read."""
+    """Prometheus endpoints that the collector scrapes."""
     memory_mib: Annotated[int, Field(ge=256, le=65_536), NUMBER] = 1024
-    """MiB of memory of the container; at 80 percent of it the collector tells senders to send again later."""
+    """Memory limit of the container in MiB; at 80 percent of it, senders must retry later."""
     queue: Queue = Queue()
-    """What waits on disk while ClickHouse is away."""
+    """Queue on disk for data while ClickHouse is unavailable."""
     tail_sampling: TailSampling | None = None
-    """Which calls' traces are stored; null for all."""
+    """Sampling of traces; null to store all traces."""
     langfuse: Langfuse | None = None
-    """Traces also go to Langfuse."""
+    """Export of traces to Langfuse."""
     firehose: Firehose | None = None
     """Endpoints for Amazon Data Firehose."""
     opamp: Flag = True
-    """SigNoz may change the running configuration (log pipelines and LLM prices set in its pages need this). The
-    collector then opens its ports only once SigNoz has an organisation."""
+    """Allow SigNoz to change the running configuration (required for log pipelines and LLM prices set in the SigNoz
+    UI). The collector then opens its ports only when SigNoz has an organisation."""
     log_level: Literal["info", "warn", "error"] = "info"
-    """What the collector logs about itself; debug is not offered, it writes out what passes through."""
+    """Log level of the collector; debug is not available, because it would log the telemetry itself."""
 
     @field_validator("tokens")
     @classmethod

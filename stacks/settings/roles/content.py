@@ -32,35 +32,37 @@ class Thresholds(Model):
     """Numbers in the shipped alert rules."""
 
     llm_ttft_ms: Annotated[float, Field(gt=0, le=60_000), NUMBER] = 2000
-    """Milliseconds to the language model's first token, on average, above which warning is given (5 minutes)."""
+    """Mean LLM time to first token in milliseconds above which the warning alert fires (5 minutes)."""
     error_count: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 10
-    """Failed turns of a service in 5 minutes above which warning is given."""
+    """Failed turns of a service in 5 minutes above which the warning alert fires."""
     turn_p95_critical_ms: Annotated[float, Field(gt=0, le=60_000), NUMBER] = 800
-    """Milliseconds that the P95 turn of one agent keeps callers waiting, above which someone is paged."""
+    """P95 end-to-end latency of one agent in milliseconds above which the critical alert fires."""
     total_p95_warning_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
-    """Seconds that the P95 turn of a service keeps callers waiting, above which warning is given."""
+    """P95 end-to-end latency of a service in seconds above which the warning alert fires."""
     total_p95_critical_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 2.0
-    """Seconds that it keeps them waiting, above which someone is paged; above the warning."""
+    """P95 end-to-end latency of a service in seconds above which the critical alert fires. Must be above
+    total_p95_warning_seconds."""
     minimum_turns: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 10
-    """Turns (tool calls, for their failures) that 5 minutes need to be judged: the P95 of two turns says nothing."""
+    """Minimum number of turns in 5 minutes (tool calls, for tool failures) for an evaluation: the P95 of two turns has
+    no meaning."""
     cost_per_call_usd: Annotated[float, Field(gt=0, le=10_000), NUMBER] = 0.20
-    """US dollars that a call costs, on average, above which warning is given."""
+    """Mean cost of a call in US dollars above which the warning alert fires."""
     minimum_calls: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 10
-    """Calls that half an hour needs for their cost to be judged."""
+    """Minimum number of calls in 30 minutes for an evaluation of their cost."""
     circuit_breaker_open_minutes: Minutes = 5
-    """Minutes of an open circuit breaker after which someone is paged."""
+    """Minutes with an open circuit breaker after which the critical alert fires."""
     provider_down_minutes: Minutes = 2
-    """Minutes without an answer of a provider after which someone is paged."""
+    """Minutes without an answer from a provider after which the critical alert fires."""
     worker_memory_percent: Percent = 80
-    """Percent of a worker's memory above which warning is given."""
+    """Percent of a worker's memory above which the warning alert fires."""
     worker_load: Annotated[float, Field(gt=0, le=1), NUMBER] = 0.7
-    """Load of a worker, 0 to 1, above which warning is given; LiveKit sends a worker above 0.7 no more calls."""
+    """Load of a worker, 0 to 1, above which the warning alert fires; LiveKit sends a worker above 0.7 no more calls."""
     no_data_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] = 60
-    """Minutes without any span of an agent after which someone is paged."""
+    """Minutes without spans from any agent after which the critical alert fires."""
     tool_failure_percent: Percent = 5
-    """Percent of tool calls that fail, above which warning is given."""
+    """Percent of failed tool calls above which the warning alert fires."""
     collector_queue_percent: Percent = 50
-    """Percent of the collector's queue in use above which someone is paged: once full, telemetry is refused."""
+    """Percent of the collector's queue in use above which the critical alert fires; a full queue rejects telemetry."""
 
     @field_validator("total_p95_critical_seconds")
     @classmethod
@@ -72,12 +74,12 @@ class Thresholds(Model):
 
 
 class SignalRetention(Model):
-    """How long one signal is kept."""
+    """Retention of one signal."""
 
     days: Days
-    """Days that it is kept."""
+    """Days that the signal is kept."""
     cold_after_days: Days | None = None
-    """Days after which it moves to `clickhouse.cold_storage`; fewer than `days`. Null to keep it on the local disk."""
+    """Days after which data moves to `clickhouse.cold_storage`; fewer than `days`. Null keeps it on the local disk."""
 
     @field_validator("cold_after_days")
     @classmethod
@@ -89,7 +91,7 @@ class SignalRetention(Model):
 
 
 class Retention(Model):
-    """How long telemetry is kept. Of logs only what arrives after a change follows it."""
+    """Retention of telemetry. A change applies to logs only if they arrive after it."""
 
     traces: SignalRetention = SignalRetention(days=15)
     """Spans."""
@@ -100,22 +102,22 @@ class Retention(Model):
 
 
 class Downtime(Model):
-    """A time in which alerts are not told; they are still evaluated, and seen in SigNoz."""
+    """A planned downtime: a time without notifications. SigNoz still evaluates and shows the alerts."""
 
     timezone: Annotated[str, Field(min_length=1, max_length=64)] = "UTC"
-    """Time zone of its times, as Europe/Berlin; a repeated one follows daylight saving time."""
+    """Time zone, such as Europe/Berlin; a repeated downtime follows daylight saving time."""
     start: LocalTime
-    """When it begins; of a repeated one, for the first time. In quotes."""
+    """Start of the downtime, or of its first occurrence. In quotes."""
     end: LocalTime | None = None
-    """When it ends; of a repeated one, when it ends for good, or null for never."""
+    """End of the downtime. For a repeated downtime: the end of the repetition, or null for no end."""
     repeat: Literal["daily", "weekly", "monthly"] | None = None
-    """How often it comes again; null for once."""
+    """Repetition of the downtime; null for once."""
     weekdays: Annotated[tuple[Weekday, ...], Field(max_length=7)] = ()
-    """Days on which a weekly one begins; for weekly ones only."""
+    """Days on which a weekly downtime starts; only with repeat: weekly."""
     duration_minutes: Annotated[int, Field(ge=1, le=10_080), NUMBER] | None = None
-    """Minutes that a repeated one lasts; for repeated ones only."""
+    """Duration of each occurrence in minutes; only with repeat."""
     rules: Keys = ()
-    """Keys of the alert rules that are silent; none for all of them."""
+    """Keys of the alert rules that do not notify; empty for all rules."""
 
     @field_validator("timezone")
     @classmethod
@@ -131,7 +133,7 @@ class Downtime(Model):
             if value:
                 datetime.datetime.fromisoformat(value)
         except ValueError:
-            raise problem("allowed: a day that the calendar has") from None
+            raise problem("allowed: a day that exists in the calendar") from None
         return value
 
     @field_validator("repeat")
@@ -141,9 +143,9 @@ class Downtime(Model):
             return value
         start, end = info.data["start"], info.data["end"]
         if end is None and value is None:
-            raise problem("allowed: daily, weekly or monthly, as there is no end")
+            raise problem("allowed: daily, weekly or monthly, because there is no end")
         if end is not None and end <= start:
-            raise problem(f"allowed with it: an end after start ({start}), not {end}")
+            raise problem(f"allowed: an end after start ({start}), not {end}")
         return value
 
     @field_validator("weekdays")
@@ -151,7 +153,7 @@ class Downtime(Model):
     def _weekly_on_weekdays(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         weekly = info.data.get("repeat") == "weekly"
         if "repeat" in info.data and bool(value) != weekly:
-            raise problem("allowed: at least one, with repeat: weekly" if weekly else "allowed: none, unless weekly")
+            raise problem(f"allowed: {'at least one, with' if weekly else 'none, without'} repeat: weekly")
         return value
 
     @field_validator("duration_minutes")
@@ -167,7 +169,7 @@ class Downtime(Model):
 
 
 class Exclude(Model):
-    """What of the shipped content a stack does not want, by key."""
+    """Shipped content that the stack excludes, by key."""
 
     dashboards: Keys = ()
     """Dashboards."""
@@ -178,20 +180,21 @@ class Exclude(Model):
 
 
 class ContentSettings(Model):
-    """What SigNoz holds: dashboards, alert rules, saved views, retention, planned downtimes."""
+    """Content of SigNoz: dashboards, alert rules, saved views, retention, planned downtimes."""
 
     thresholds: Thresholds = Thresholds()
     """Numbers in the shipped alert rules."""
     retention: Retention = Retention()
-    """How long telemetry is kept."""
+    """Retention of telemetry."""
     downtimes: dict[Key, Downtime] = Field(default={}, max_length=100)
     """Planned downtimes, by name."""
     exclude: Exclude = Exclude()
-    """Shipped content that this stack does not want."""
+    """Shipped content that the stack excludes."""
     folder: (
         Annotated[
-            str, Matching(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*", "a path below the project")
+            str,
+            Matching(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*", "a path in the project"),
         ]
         | None
     ) = None
-    """Folder of the stack's own dashboards, rules and views; null for `stacks/content/<stack>`, if it is there."""
+    """Folder of the stack's own dashboards, rules and saved views; null for `stacks/content/<stack>`, if it exists."""

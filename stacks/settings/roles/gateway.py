@@ -38,30 +38,30 @@ Address = Annotated[
 
 
 class Acme(Model):
-    """Certificates from a certificate authority that speaks ACME, renewed by the gateway."""
+    """Certificates from a CA with ACME; the gateway renews them."""
 
     email: Annotated[
         str,
         Matching(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "an e-mail address such as ops@example.com"),
     ]
-    """Whom the authority writes to when something is wrong with a certificate."""
-    directory_url: Annotated[str, Matching(r"https://[A-Za-z0-9.:/_-]+", "an https address")] = (
+    """E-mail address for the CA's messages about problems with a certificate."""
+    directory_url: Annotated[str, Matching(r"https://[A-Za-z0-9.:/_-]+", "an https URL")] = (
         "https://acme-v02.api.letsencrypt.org/directory"
     )
-    """The authority's directory; Let's Encrypt's by default."""
+    """URL of the CA's directory; Let's Encrypt by default."""
     challenge: Literal["http", "dns"] = "http"
-    """How the host names are proved: `http` answers on ports 80 and 443, which the authority must reach; `dns` writes
-    a record, for hosts that it cannot reach, and needs `gateway.image` with the provider's plugin."""
+    """ACME challenge: `http` answers on ports 80 and 443, which the CA must reach; `dns` writes a DNS record, for hosts
+    that the CA cannot reach, and requires `gateway.image` with the plugin of the DNS provider."""
     dns_provider: Annotated[str, Matching("[a-z][a-z0-9_]{0,62}", "a name such as cloudflare or route53")] | None = None
-    """The plugin's name after `dns.providers.`; for challenge `dns`."""
+    """Name of the plugin after `dns.providers.`; for challenge `dns`."""
     dns_token: Secret | None = None
-    """The provider's API token (secret); null for a provider that takes its access from the host (route53's role)."""
+    """API token of the DNS provider (secret); null for a provider that uses the host's permissions (route53's role)."""
 
     @field_validator("dns_provider")
     @classmethod
     def _provider_with_dns(cls, value: str | None, info: ValidationInfo) -> str | None:
         if "challenge" in info.data and (value is not None) != (info.data["challenge"] == "dns"):
-            raise problem("allowed: a name with challenge dns, else null")
+            raise problem("allowed: a name with challenge dns, otherwise null")
         return value
 
     @field_validator("dns_token")
@@ -79,33 +79,33 @@ class OwnCertificate(Model):
         str,
         Matching(
             r"\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s-]+-----END CERTIFICATE-----\s*",
-            "PEM text, from -----BEGIN CERTIFICATE----- on",
+            "PEM text that starts with -----BEGIN CERTIFICATE-----",
         ),
     ]
-    """The certificate and the intermediate ones after it, in PEM; it must name every host name here."""
+    """The certificate, followed by the intermediate certificates, in PEM; it must contain every host name."""
     private_key_pem: Secret
-    """Its private key in PEM (secret)."""
+    """Private key of the certificate in PEM (secret)."""
 
 
 class GatewaySettings(Model):
     """The TLS gateway (Caddy): the only role that publishes ports."""
 
     hostname: HostName = "localhost"
-    """The name under which pages and ingest are reached; also in links."""
+    """Host name of the SigNoz UI and of ingest; also used in links."""
     extra_hostnames: Annotated[tuple[HostName, ...], Field(max_length=20)] = ()
-    """Further names for the same, such as `gateway` for agents on the stack's own network."""
+    """Additional host names, such as `gateway` for agents on the stack's own network."""
     certificates: Literal["internal", "acme", "own"] = "internal"
-    """`internal`: the gateway's own authority, whose root certificate clients must be given; `acme`; `own`."""
+    """`internal`: the gateway's own CA, whose root certificate clients need; `acme`; `own`."""
     acme: Acme | None = None
-    """With `certificates: acme`."""
+    """Required with `certificates: acme`."""
     own_certificate: OwnCertificate | None = None
-    """With `certificates: own`."""
+    """Required with `certificates: own`."""
     image: ImageReference | None = None
     """An image of Caddy 2 with plugins, such as a DNS provider's, instead of the release's (docs/how-to/tls.md)."""
     listen_address: Address = "0.0.0.0"  # noqa: S104 (the gateway is what faces the network)
-    """Address of the Docker host on which ports are published; 127.0.0.1 keeps them to that machine."""
+    """Address of the Docker host on which ports are published; 127.0.0.1 restricts them to that machine."""
     ui_port: TcpPort = 443
-    """Published port of the pages and the API."""
+    """Published port of the SigNoz UI and the API."""
     otlp_grpc_port: TcpPort = 4317
     """Published port of OTLP over gRPC."""
     otlp_http_port: TcpPort = 4318
@@ -133,7 +133,7 @@ class GatewaySettings(Model):
     def _names_once(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         names = [name.lower() for name in (info.data.get("hostname", ""), *value)]
         if len(set(names)) < len(names):
-            raise problem("allowed: each name once, hostname apart")
+            raise problem("allowed: each name once, without hostname")
         return value
 
     @field_validator("acme", "own_certificate")
@@ -141,7 +141,7 @@ class GatewaySettings(Model):
     def _as_certificates_say(cls, value: object, info: ValidationInfo) -> object:
         kind = "acme" if info.field_name == "acme" else "own"
         if "certificates" in info.data and (value is not None) != (info.data["certificates"] == kind):
-            raise problem(f"allowed: set with certificates: {kind}, else null")
+            raise problem(f"allowed: set with certificates: {kind}, otherwise null")
         return value
 
     @field_validator("image")
@@ -149,7 +149,7 @@ class GatewaySettings(Model):
     def _image_with_the_plugin(cls, value: str | None, info: ValidationInfo) -> str | None:
         acme = info.data.get("acme")
         if value is None and acme and acme.challenge == "dns":
-            raise problem("allowed: an image with the DNS provider's plugin, as acme.challenge is dns")
+            raise problem("allowed: an image with the DNS provider's plugin, because acme.challenge is dns")
         return value
 
     @field_validator("otlp_grpc_port", "otlp_http_port", "plain_http_port")
@@ -157,7 +157,7 @@ class GatewaySettings(Model):
     def _ports_differ(cls, value: int | None, info: ValidationInfo) -> int | None:
         earlier = [info.data.get(name) for name in ("ui_port", "otlp_grpc_port", "otlp_http_port")]
         if value is not None and value in earlier:
-            raise problem(f"allowed: a port of its own; {value} is taken")
+            raise problem(f"allowed: another port; {value} is in use by another setting")
         return value
 
     @field_validator("plain_http_port")
@@ -165,7 +165,7 @@ class GatewaySettings(Model):
     def _http_challenge_on_80(cls, value: int | None, info: ValidationInfo) -> int | None:
         acme = info.data.get("acme")
         if value != 80 and acme and acme.challenge == "http":
-            raise problem("allowed: 80, where ACME's HTTP challenge comes in")
+            raise problem("allowed: 80, the port of ACME's HTTP challenge")
         return value
 
     @property

@@ -12,7 +12,7 @@ RegistryPrefix = Annotated[
     str,
     Matching(
         r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9._-]+)*",
-        "a registry's host, with a path where it has one, such as registry.example.com/mirror",
+        "the host of a registry, with an optional path, such as registry.example.com/mirror",
     ),
 ]
 
@@ -20,25 +20,25 @@ ImageReference = Annotated[
     str,
     Matching(
         r"[a-z0-9][A-Za-z0-9._:/-]*:(?!latest(@|$))[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?",
-        "an image with its tag, other than latest",
+        "an image with a tag other than latest",
     ),
 ]
 
 
 class Images(Model):
-    """Where images come from. Their digests are pinned in `stacks/<stack>.lock.yaml` (`turnscope lock <stack>`)."""
+    """Source of images. Their digests are pinned in `stacks/<stack>.lock.yaml` (`turnscope lock <stack>`)."""
 
     source: Literal["registry", "lab"] = "registry"
     """`registry`; or `lab`: images built on this machine from package registries, only in environment local."""
     registry: RegistryPrefix | None = None
-    """A mirror whose paths are Docker Hub's (`<registry>/signoz/signoz`); null for Docker Hub itself."""
+    """A mirror with the paths of Docker Hub (`<registry>/signoz/signoz`); null for Docker Hub."""
     login: Flag = False
-    """The registry asks who you are: use what `docker login` keeps on the machine that deploys."""
+    """The registry requires a login: use the credentials of `docker login` on the deploying machine."""
     server: ImageReference | None = None
-    """A real image of SigNoz' server that this machine has, in place of the lab's stand-in; with source lab."""
+    """A real image of the SigNoz server on this machine, instead of the lab's stand-in; only with source lab."""
     edition: Literal["default", "community"] = "default"
-    """`default`: the image that SigNoz recommends, whose parts under `ee/` need a subscription in production;
-    `community`: built from the MIT-licensed parts alone, from release 0.76 on."""
+    """`default`: the image that SigNoz recommends, whose parts under `ee/` require a subscription in production;
+    `community`: built from the MIT-licensed parts only, from release 0.76 on."""
 
     @field_validator("server")
     @classmethod

@@ -20,36 +20,36 @@ MemoryMib = Annotated[int, Field(ge=64, le=1_048_576), NUMBER]
 
 
 class RootUser(Model):
-    """SigNoz' first administrator, made when it starts; its password is set again at every start."""
+    """The first administrator of SigNoz, created when SigNoz starts; every start resets the password to this one."""
 
     email: Email
-    """The address to sign in with."""
+    """E-mail address for the sign-in."""
     password: Secret
     """Password (secret): 12 or more characters, with upper and lower case, a digit and one of ~!@#$%^&*()_+`-={}|."""
     organisation: Annotated[
         str, Matching("[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}", "1 to 63 letters, digits, ., _ and -")
     ] = "default"
-    """The organisation that it makes; there is one."""
+    """Name of the organisation that SigNoz creates; there is only one."""
 
 
 class Limits(Model):
-    """Limits of the containers that have no settings of their own; Docker refuses more CPUs than its host has."""
+    """Limits of containers. Docker rejects more CPUs than its host has."""
 
     server_memory_mib: MemoryMib = 1024
-    """MiB of memory of SigNoz' server (query service)."""
+    """Memory limit of the SigNoz server (query service) in MiB."""
     keeper_memory_mib: MemoryMib = 512
-    """MiB of memory of Keeper (or ZooKeeper)."""
+    """Memory limit of Keeper (or ZooKeeper) in MiB."""
     gateway_memory_mib: MemoryMib = 256
-    """MiB of memory of the gateway."""
+    """Memory limit of the gateway in MiB."""
     clickhouse_cpus: Cpus = 2
     """CPUs of ClickHouse."""
     server_cpus: Cpus = 1
-    """CPUs of SigNoz' server."""
+    """CPUs of the SigNoz server."""
     collector_cpus: Cpus = 1
     """CPUs of the collector."""
     open_files: Annotated[int, Field(ge=1024, le=1_048_576), NUMBER] = 262_144
-    """Most open files that a container may have, where its role asks for more; what ClickHouse asks for. A Docker
-    host that may not raise its own limit (`ulimit -Hn`) needs it, or less, here."""
+    """Maximum number of open files per container; the default is what ClickHouse needs. If the Docker host cannot raise
+    its own limit (`ulimit -Hn`), set that limit or less."""
 
 
 class SigNozSettings(Model):
@@ -58,8 +58,8 @@ class SigNozSettings(Model):
     release: Annotated[str, OneOf(VERSIONS)] = CURRENT.version
     """The release: a tested set of versions (docs/how-to/signoz.md)."""
     coordination: Literal["keeper", "zookeeper"] | None = None
-    """What keeps the state of ClickHouse's tables; null for the release's own. A stack that was made with ZooKeeper
-    stays with it when it is upgraded: tables do not find their state in the other."""
+    """Service that stores the state of ClickHouse's tables; null for the default of the release. A stack that was
+    created with ZooKeeper must keep ZooKeeper when it is upgraded, because tables do not find their state in Keeper."""
     docker_host: Annotated[
         str,
         Matching(
@@ -67,27 +67,27 @@ class SigNozSettings(Model):
             "unix:///var/run/docker.sock, or ssh://USER@HOST",
         ),
     ] = "unix:///var/run/docker.sock"
-    """The Docker engine; over ssh the keys are those of the shell that deploys."""
+    """Address of the Docker engine; over SSH, the keys of the deploying shell are used."""
     keep_volumes: Flag = True
-    """Teardown leaves ClickHouse's, Keeper's, SigNoz' and the gateway's data; the next deployment takes it up again."""
+    """Keep the data of ClickHouse, Keeper, SigNoz and the gateway at tear-down; the next deployment adopts it."""
     images: Images = Images()
-    """Where images come from."""
+    """Source of images."""
     root_user: RootUser | None = None
-    """SigNoz' first administrator; from release 0.112 on required."""
+    """The first administrator of SigNoz; required from release 0.112 on."""
     jwt_secret: Secret
-    """What sessions are signed with (secret); a new one signs everybody out."""
+    """Key that signs sessions (secret); a new key signs out all users."""
     clickhouse: ClickHouseSettings
-    """Where telemetry is stored."""
+    """ClickHouse, which stores telemetry."""
     collector: CollectorSettings
-    """What takes telemetry in."""
+    """The collector, which receives telemetry."""
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
-    """Who is told of alerts."""
+    """Receivers and routes of alerts."""
     gateway: GatewaySettings = GatewaySettings()
-    """What faces the network."""
+    """The TLS gateway."""
     limits: Limits = Limits()
-    """Memory and CPUs of the other containers."""
+    """Memory and CPU limits of containers."""
     content: ContentSettings | None = ContentSettings()
-    """What it holds: dashboards, alert rules, retention; null to leave that to people."""
+    """Dashboards, alert rules, saved views, retention, planned downtimes; null to manage them in the SigNoz UI."""
 
     @field_validator("coordination")
     @classmethod
@@ -112,7 +112,7 @@ class SigNozSettings(Model):
     def _somebody_administers(cls, value: RootUser | None, info: ValidationInfo) -> RootUser | None:
         release = info.data.get("release")
         if release in VERSIONS and (value is not None) != find_release(release).root_user:
-            allowed = "null: it has the first visitor register" if value else "e-mail address and password"
+            allowed = "null, because the first visitor registers" if value else "e-mail address and password"
             raise problem(f"allowed: {allowed}, with release {release}")
         return value
 
@@ -121,7 +121,7 @@ class SigNozSettings(Model):
     def _content_is_newer(cls, value: ContentSettings | None, info: ValidationInfo) -> ContentSettings | None:
         release, clickhouse = info.data.get("release"), info.data.get("clickhouse")
         if value and release in VERSIONS and find_release(release).api != CURRENT.api:
-            raise problem(f"allowed: null, with release {release}: content is made for the API of {CURRENT.version}")
+            raise problem(f"allowed: null, with release {release}: content requires the API of {CURRENT.version}")
         if value and isinstance(clickhouse, ClickHouseSettings) and not clickhouse.cold_storage:
             for signal in ("traces", "metrics", "logs"):
                 if getattr(value.retention, signal).cold_after_days is not None:
