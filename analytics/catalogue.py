@@ -106,4 +106,4 @@ def parameters(table: EventTable, bucket_name: str) -> dict[str, str]:
 def _refuse_loss(args: pulumi.ResourceHookArgs) -> None:
     problems = refused_table_changes(args.old_inputs or {}, args.new_inputs or {})
     if problems:
-        raise ValueError(f"the table {args.name} cannot change like this: {'; '.join(problems)}")
+        raise ValueError(f"the table {args.name} cannot change in this way: {'; '.join(problems)}")

@@ -248,8 +248,8 @@ def upgrade_path(installed: str, wanted: str) -> tuple[Step, ...]:
     start, goal = find_release(installed), find_release(wanted)
     if goal.key < start.key:
         raise UserError(
-            f"SigNoz {installed} is deployed and cannot go back to {wanted}: its migrations only go forward. "
-            f"Set `signoz.release` to {installed}, or restore a backup that was made with {wanted} in a new stack."
+            f"SigNoz {installed} is deployed and cannot be downgraded to {wanted}: its migrations only go forward. "
+            f"Set `signoz.release` to {installed}, or restore a backup of {wanted} in a new stack."
         )
     between = [each for each in CATALOGUE if start.key < each.key <= goal.key and (each.stop or each is goal)]
     steps, before = [], start

@@ -139,7 +139,7 @@ class LabAthena:
         try:
             statement = athena_sql.read(sql, self._schema)
         except ValueError as error:
-            raise UserError(f"lab: Athena would not take this query: {error}") from None
+            raise UserError(f"lab: Athena would reject this query: {error}") from None
         select = statement.select.transform(_at, self._now, copy=False) if self._now else statement.select
         try:
             answer = self._duckdb.sql(select.sql(dialect="duckdb", copy=False))
@@ -148,11 +148,11 @@ class LabAthena:
                 return Result((), ())
             return Result(tuple(answer.columns), tuple(answer.fetchall()))
         except duckdb.Error as error:
-            raise UserError(f"lab: DuckDB, which stands in for Athena, failed: {error}", exit_code=1) from None
+            raise UserError(f"lab: DuckDB, which replaces Athena, failed: {error}", exit_code=1) from None
 
     def _unload(self, rows: pa.Table, to: str) -> None:
         if self._write is None:
-            raise UserError(f"lab: UNLOAD to {to}: allowed: where there is a bucket to write to")
+            raise UserError(f"lab: UNLOAD to {to}: allowed: a bucket that exists")
         content = io.BytesIO()
         pq.write_table(rows, content, compression="snappy")
         self._write(f"{to.rstrip('/')}/", "part-0.parquet", content.getvalue())

@@ -188,7 +188,7 @@ def _points(filters: Sequence[MetricFilter], events: Iterable[LogEvent]) -> Iter
                 point = metrics.extract(each, event.message, event.timestamp_ms)
             except ValueError as error:
                 # Deployed by other hands than the plan's, say; the other filters are none the worse.
-                log.warning("lab: metric filter %s extracts nothing: %s", each.name, error)
+                log.warning("lab: metric filter %s extracts no values: %s", each.name, error)
                 working.remove(each)
                 continue
             if point is not None:
@@ -295,7 +295,7 @@ def run(worker: Worker, state: StateDir, stopping: threading.Event) -> None:
             if str(error) != last_error:
                 # A UserError says all there is to say; anything else is a fault of this program.
                 trace = not isinstance(error, UserError)
-                log.error("lab: the CloudWatch worker tries again each second: %s", error, exc_info=trace)
+                log.error("lab: the CloudWatch worker retries every second: %s", error, exc_info=trace)
             last_error = str(error)
         else:
             last_error = ""

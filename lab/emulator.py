@@ -59,7 +59,7 @@ def start(
             if running.port != port:
                 raise UserError(
                     f"The AWS emulator runs on port {running.port} and turnscope:lab.aws_port is {port}. "
-                    "Run `make down` first, or set the port back."
+                    "Run `make down` first, or restore the port."
                 )
             return running
         _refuse_taken_port(port)
@@ -96,7 +96,7 @@ def stop(directory: Path) -> bool:
                 os.kill(running.pid, number)
             if _wait(lambda: not state.server_runs(), STOP_TIMEOUT_SECONDS):
                 return True
-    raise UserError(f"The AWS emulator (process {running.pid}) does not end.", exit_code=1)
+    raise UserError(f"The AWS emulator (process {running.pid}) does not stop.", exit_code=1)
 
 
 def status(directory: Path) -> Emulator | None:
@@ -161,8 +161,8 @@ def _refuse_taken_port(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise UserError(
-                f"The AWS emulator cannot listen on {HOST}:{port} ({error.strerror}): another program has the port. "
-                "End it, or set another port in turnscope:lab.aws_port (1024 to 65535)."
+                f"The AWS emulator cannot listen on {HOST}:{port} ({error.strerror}): another program uses the port. "
+                "Stop it, or set another port in turnscope:lab.aws_port (1024 to 65535)."
             ) from None
 
 

@@ -61,9 +61,9 @@ def send(project: Project, stack: str, settings: Settings, log: str | None, agen
         for name, events in shifted.items():
             _put(client, agent.log_group.name, f"{name}-{uuid.uuid4().hex[:8]}", events)
     except client("logs").exceptions.ResourceNotFoundException:
-        raise UserError(f"Log group {agent.log_group.name} is not there: run `turnscope up {stack}` first.") from None
+        raise UserError(f"Log group {agent.log_group.name} does not exist: run `turnscope up {stack}` first.") from None
     except (BotoCoreError, ClientError) as error:
-        raise UserError(f"The AWS emulator did not take the log: {error}", exit_code=1) from None
+        raise UserError(f"The AWS emulator did not accept the log: {error}", exit_code=1) from None
     number = sum(map(len, shifted.values()))
     emulator.wait_processed(directory, agent.log_group.name, seen + number, WAIT_SECONDS)
     return {
@@ -102,7 +102,7 @@ def _logs(log: str | None) -> dict[str, tuple[LogEvent, ...]]:
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
     if not events:
-        raise UserError(f"{path}: no log events in it.")
+        raise UserError(f"{path}: the file contains no log events.")
     return {path.stem: events}
 
 
@@ -207,7 +207,7 @@ def _next(stack: str, agent: AgentPlan, settings: Settings) -> dict[str, str]:
         "send your own agent's log": f"turnscope lab send FILE --stack {stack} --agent {agent.name}",
         "the emulated AWS account": f"{emulator_url(settings)}/moto-api/",
         "change a threshold": f"stacks/Pulumi.{stack}.yaml, then `make up` again (docs/reference/settings.md)",
-        "tear it down": "make down",
+        "tear down": "make down",
     }
 
 
@@ -234,10 +234,10 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     console.print(alarms)
     console.print()
     for each in report["notifications"]:
-        receivers = ", ".join(each["receivers"]) or "nobody is subscribed"
+        receivers = ", ".join(each["receivers"]) or "no subscribers"
         console.print(f"notified: {each['subject']} -> {receivers}", markup=False)
     if not report["notifications"]:
-        console.print("notified: nobody (no alarm that notifies changed its state)")
+        console.print("notified: nobody (no alarm with actions changed its state)")
     console.print("\nNext:")
     for what, where in report["next"].items():
         console.print(f"  {what}: {where}", markup=False)

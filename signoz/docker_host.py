@@ -49,7 +49,7 @@ class DockerHost:
         deadline = time.monotonic() + container.start_timeout_seconds
         while (state := self._state(container))["Running"]:
             if time.monotonic() > deadline:
-                raise self._failure(container, f"is not done after {container.start_timeout_seconds} seconds")
+                raise self._failure(container, f"has not finished after {container.start_timeout_seconds} seconds")
             time.sleep(POLL_SECONDS)
         if state["ExitCode"] != 0:
             raise self._failure(container, f"ended with exit code {state['ExitCode']}")
@@ -83,8 +83,8 @@ class DockerHost:
         answer = self._docker("container", "inspect", container.name)
         if answer.returncode != 0:
             raise UserError(
-                f"Container {container.name} cannot be looked at: {answer.stderr.strip()}\n"
-                f"If somebody removed it, run `turnscope refresh` or `pulumi refresh`, then deploy again.",
+                f"Container {container.name} cannot be inspected: {answer.stderr.strip()}\n"
+                "If it was removed by hand, run `turnscope up STACK --refresh` or `pulumi refresh`, then deploy again.",
                 exit_code=1,
             )
         return json.loads(answer.stdout)[0]
@@ -92,7 +92,7 @@ class DockerHost:
     def _failure(self, container: Container, what: str) -> UserError:
         logs = self._docker("logs", "--tail", str(LOG_LINES_SHOWN), container.name)
         lines = (logs.stdout + logs.stderr).strip().splitlines()[-LOG_LINES_SHOWN:]
-        said = "".join(f"\n  {line}" for line in lines) or "\n  (it logged nothing)"
+        said = "".join(f"\n  {line}" for line in lines) or "\n  (the log is empty)"
         return UserError(
             f"{container.role} {what}. Its last log lines:{said}\n"
             f"More: docker -H {self.address} logs {container.name}. Fix the cause and deploy again.",

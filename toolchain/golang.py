@@ -43,14 +43,14 @@ def choose(command: str, version_text: str, gotoolchain: str | None) -> Go | str
     """The decision of `find`, from what `go version` printed and the user's GOTOOLCHAIN."""
     found = re.search(r"go(\d+(?:\.\d+)*)", version_text)
     if not found:
-        return f"{command} does not say its version"
+        return f"{command} does not print its version"
     numbers = tuple(int(n) for n in found[1].split("."))
     if numbers >= MINIMUM:
         return Go(command, {}, found[1])
     if numbers < pins.GO_SWITCHING:
         return f"Go {found[1]} ({command}) is too old"
     if gotoolchain == "local":
-        return f"Go {found[1]} ({command}) is too old, and GOTOOLCHAIN=local keeps it from fetching {pins.GO}"
+        return f"Go {found[1]} ({command}) is too old, and GOTOOLCHAIN=local prevents the download of {pins.GO}"
     return Go(command, {} if gotoolchain else {"GOTOOLCHAIN": f"go{pins.GO}+auto"}, pins.GO)
 
 

@@ -86,7 +86,7 @@ PULUMI = _go_part(
     ),
 )  # fmt: skip
 BRIDGE = _go_part(
-    "bridge", f"Terraform bridge {pins.BRIDGE}, which serves Terraform providers to Pulumi", pins.BRIDGE,
+    "bridge", f"Terraform bridge {pins.BRIDGE}, which adapts Terraform providers to Pulumi", pins.BRIDGE,
     BRIDGE_PROGRAM,
     Program(
         f"{_BRIDGE_MODULE}/dynamic",
@@ -115,7 +115,7 @@ DOCKER_PROVIDER = _go_part(
 def _link_aws_provider(context: Context, folder: Path, _: Run) -> None:
     found = aws_provider.find(context.environ)
     if found is None:
-        raise UserError("terraform-provider-aws was there a moment ago and is gone.", exit_code=1)
+        raise UserError("terraform-provider-aws no longer exists.", exit_code=1)
     # The bridge takes the provider's name from the file's, which must not have a version in it.
     (folder / aws_provider.NAME).symlink_to(found.resolve())
 
@@ -123,7 +123,7 @@ def _link_aws_provider(context: Context, folder: Path, _: Run) -> None:
 def _missing_aws_provider(context: Context) -> list[Missing]:
     if aws_provider.find(context.environ):
         return []
-    what = f"the program {aws_provider.NAME} {pins.AWS_PROVIDER}, which no package registry has"
+    what = f"the program {aws_provider.NAME} {pins.AWS_PROVIDER}, which is in no package registry"
     if chosen := context.environ.get("TURNSCOPE_AWS_PROVIDER"):
         what += f" (TURNSCOPE_AWS_PROVIDER={chosen} is no file)"
     how = (
@@ -178,7 +178,7 @@ def _build_collector(context: Context, folder: Path, run: Run) -> None:
 
 
 COLLECTOR = Part(
-    "collector", f"SigNoz' collector {otelcol.VERSION}, built with Go",
+    "collector", f"SigNoz collector {otelcol.VERSION}, built with Go",
     pins=lambda _: otelcol.identity(), build=_build_collector, file=otelcol.PROGRAM, uses_go=True,
 )  # fmt: skip
 DOCKER_ENGINE = Part("docker-engine", "Docker Engine, running on this machine")

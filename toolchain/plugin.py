@@ -70,7 +70,7 @@ def serve(name: str, child: "subprocess.Popen[bytes]", provider: str, archives: 
         assert child.stdout is not None  # noqa: S101
         port = child.stdout.readline().decode().strip()
         if not port:
-            raise RuntimeError(f"{child.args} ended with code {child.wait()} before it served anything")
+            raise RuntimeError(f"{child.args} ended with code {child.wait()} before it started to serve")
         bridge = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS))
         args = provider_pb2.ParameterizeRequest.ParametersArgs(args=[provider])
         bridge.Parameterize(provider_pb2.ParameterizeRequest(args=args))

@@ -75,13 +75,15 @@ def _status(part: Part, context: Context) -> PartStatus:
         if ready is None and _release_folder(context).is_dir():
             ready = _release_folder(context) / "bin" / "pulumi"
         if ready:
-            return present(str(ready) if part.name == "pulumi" else "not needed: a released Pulumi fetches its plugins")
+            return present(
+                str(ready) if part.name == "pulumi" else "not needed: a released Pulumi downloads its plugins"
+            )
         if part.finished(context):
             return present(str(part.path(context)))
         need = _requirements([part], False, context)
     if need.packages:
         need.missing.append(_as_missing(need.packages))
-    how = "; ".join(item.how for item in need.missing) or f"turnscope toolchain gets it ({part.name})"
+    how = "; ".join(item.how for item in need.missing) or f"run turnscope toolchain to get it ({part.name})"
     return PartStatus(part.name, part.description, "missing", "", how)
 
 
@@ -133,7 +135,7 @@ def _require_go(problem: str, need: Requirements) -> None:
         need.packages.append(package)
         return
     how = (
-        f"Go {pins.GO} or newer, or 1.21 or newer, which then fetches {pins.GO} itself: https://go.dev/dl/, or "
+        f"Go {pins.GO} or newer, or 1.21 or newer, which downloads {pins.GO} itself: https://go.dev/dl/, or "
         "golang-go of Debian 13, Ubuntu 24.04 or Debian 12's backports (apt-get install -t bookworm-backports "
         "golang-go)"
     )
@@ -194,7 +196,7 @@ def _found(source: Source, context: Context) -> Toolchain:
 @contextmanager
 def _alone(store: Store, console: "Console") -> Iterator[None]:
     def waiting(holder: str) -> None:
-        console.print(f"Another run (process {holder}) is making the toolchain in {store.directory}; waiting for it.")
+        console.print(f"Another run (process {holder}) is building the toolchain in {store.directory}; waiting for it.")
 
     with store.lock(waiting):
         shutil.rmtree(store.directory / "tmp", ignore_errors=True)  # what an interrupted run left

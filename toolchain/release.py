@@ -68,8 +68,8 @@ def download(folder: Path, expected: str, base: str = BASE, version: str = pins.
         raise UserError(f"{url}: {error}. Run again to retry.", exit_code=1) from error
     if digest.hexdigest() != expected:
         raise UserError(
-            f"{url}: its SHA-256 is {digest.hexdigest()}, the published one {expected}. Not installed; "
-            "run again, and if it stays so, something between here and there changes downloads.",
+            f"{url}: its SHA-256 is {digest.hexdigest()}, but {expected} is published. Not installed; "
+            "run again. If the error persists, a proxy changes downloads.",
             exit_code=1,
         )
     with tarfile.open(archive) as file:

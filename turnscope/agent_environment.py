@@ -59,7 +59,7 @@ def agent_environment(
     Raises `UserError` for an empty token or one with blanks, which the collector could not tell from none.
     """
     if not gateway.token or re.search(r"\s", gateway.token):
-        raise UserError("The token for agents is empty or has blanks in it: set another one in the stack's settings.")
+        raise UserError("The token for agents is empty or contains spaces: set another token in the stack's settings.")
     port = gateway.http_port if protocol is Protocol.HTTP else gateway.grpc_port
     host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
     attributes = {"deployment.environment": environment, "deployment.environment.name": environment}
@@ -105,7 +105,7 @@ def as_dotenv(variables: Mapping[str, str]) -> str:
 
 def _dotenv_value(name: str, value: str) -> str:
     if re.search(r"[\r\n]", value):
-        raise UserError(f"{name} has a line break in it, which a dotenv file cannot hold: use --format json.")
+        raise UserError(f"{name} contains a line break, which a dotenv file cannot contain: use --format json.")
     if re.fullmatch(r"[\w@%+=:,./\[\]~-]*", value):
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")

@@ -16,7 +16,9 @@ def environment_of(deployment: Deployment, agent: str | None, protocol: Protocol
     """
     settings = deployment.settings
     if settings.signoz is None:
-        raise UserError(f"Stack {deployment.stack} has no SigNoz (turnscope:signoz) to send to.")
+        raise UserError(
+            f"Stack {deployment.stack} has no SigNoz (turnscope:signoz), so an agent cannot send telemetry to it."
+        )
     name = agent or next(iter(settings.agents))
     if name not in settings.agents:
         raise UserError(f"There is no agent {name!r} in this stack; allowed: {', '.join(settings.agents)}.")

@@ -21,10 +21,14 @@ Stack = Annotated[
     str, typer.Argument(help="The stack: local, dev, staging, prod, or a file stacks/Pulumi.<stack>.yaml.")
 ]
 LocalStack = Annotated[str, typer.Argument(help="A stack of environment local.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; CI=true does the same.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not prompt; CI=true has the same effect.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Refresh = Annotated[
-    bool, typer.Option("--refresh", help="First compare with what exists: finds changes made by hand, also in SigNoz.")
+    bool,
+    typer.Option(
+        "--refresh",
+        help="First compare the state with the existing resources, to find changes made by hand, also in SigNoz.",
+    ),
 ]
 
 

@@ -184,20 +184,20 @@ def summary(row: Row) -> str:
             window = f"{row['datapoints_to_alarm']} of {row['evaluation_periods']} x {row['period_seconds']} s"
             return f"{row['severity']}: {row['title']}; {window}, missing data {row['missing_data']}"
         case "composite alarm":
-            silenced = f", silenced by {row['silenced_by']}" if row["silenced_by"] else ""
+            silenced = f", suppressed by {row['silenced_by']}" if row["silenced_by"] else ""
             return f"{row['severity']}: any of {len(row['parts'])} alarms{silenced}"
         case "dashboard":
             return f"{row['widgets']} widgets"
         case "network":
             return f"SigNoz {row['release']}"
         case "volume":
-            return "kept at teardown" if row["kept_at_teardown"] else ""
+            return "kept at tear-down" if row["kept_at_teardown"] else ""
         case "container":
             ports = f", published on {', '.join(row['published_ports'])}" if row["published_ports"] else ""
             return f"{row['image']}, {row['memory_mib']} MiB, {row['cpus']:g} CPU{ports}"
         case "budget":
             alerts = ", ".join(f"{percent} %" for percent in row["alert_percents"])
-            return f"{row['monthly_limit_usd']:g} US dollars a month, alerts at {alerts}"
+            return f"{row['monthly_limit_usd']:g} US dollars per month, alerts at {alerts}"
         case content if content.startswith("SigNoz "):
             return f"{row['title']}; {row['source']}"
         case _:

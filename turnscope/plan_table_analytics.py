@@ -68,7 +68,7 @@ def analytics_summary(row: Row) -> str | None:
         case "bucket":
             moves = [f"{storage_class} after {days} days" for storage_class, days in row["moves_after_days"].items()]
             gone = [f"deleted after {row['expires_after_days']} days"] if row["expires_after_days"] else []
-            kept = ["kept at teardown"] if row["kept_at_teardown"] else []
+            kept = ["kept at tear-down"] if row["kept_at_teardown"] else []
             return ", ".join([*moves, *gone, *kept]) or "no lifecycle"
         case "table":
             return f"{len(row['columns'])} columns, partitioned by {', '.join(row['partition_keys'])}"
@@ -77,7 +77,9 @@ def analytics_summary(row: Row) -> str | None:
         case "subscription filter":
             return f"lines with {row['pattern']}"
         case "function":
-            return f"refuses lines that do not fit the schema or have more than {row['record_max_bytes'] // 1024} KiB"
+            return (
+                f"rejects lines that do not match the schema or are larger than {row['record_max_bytes'] // 1024} KiB"
+            )
         case "workgroup":
             return f"cancels a query that would read more than {row['scan_limit_mib']} MiB"
         case "Athena query":

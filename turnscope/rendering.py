@@ -49,7 +49,7 @@ def render(
     Raises `UserError` for a part of SigNoz in a stack without it.
     """
     if signoz is None and what not in (What.INSIGHTS, What.ALL):
-        raise UserError(f"Stack has no SigNoz, so no {what}; allowed: insights, all.")
+        raise UserError(f"The stack has no SigNoz, so it has no {what}; allowed: insights, all.")
     texts: Texts = {}
     if signoz is not None:
         if what is What.ALERTMANAGER:
@@ -92,7 +92,7 @@ def check(texts: Mapping[str, str], out: Path) -> None:
     found = read(out, texts)
     lines = [line for path in sorted({*texts, *found}) for line in _diff(path, found.get(path), texts.get(path))]
     if lines:
-        raise UserError("\n".join([*lines, f"{out} is not what would be deployed."]), exit_code=1)
+        raise UserError("\n".join([*lines, f"{out} differs from what would be deployed."]), exit_code=1)
 
 
 def _diff(path: str, found: str | None, wanted: str | None) -> Iterator[str]:

@@ -22,11 +22,11 @@ class Administrator:
 def administrator(stack: str, settings: Settings) -> Administrator:
     """Raises `UserError` for a stack without SigNoz, and for a release whose first visitor administers it."""
     if settings.signoz is None:
-        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz) to sign in to.")
+        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz).")
     url, root = external_url(settings.signoz.gateway), settings.signoz.root_user
     if root is None:
         raise UserError(
-            f"SigNoz {settings.signoz.release} has no administrator made by Turnscope: whoever opens {url} first "
-            "registers as the administrator."
+            f"SigNoz {settings.signoz.release} has no administrator from the settings: the first person who opens "
+            f"{url} registers as the administrator."
         )
     return Administrator(url, root.email, root.password)

@@ -104,7 +104,7 @@ def print_report(checked: Checked, stack: str, console: Console) -> None:
     if hours:
         console.print(table)
     for about, (number, example) in sorted(checked.comparison.rejected.items(), key=lambda item: -item[1][0]):
-        console.print(f"rejected, {number}: {about}, such as: {example}", markup=False)
+        console.print(f"rejected, {number}: {about}; for example: {example}", markup=False)
     console.print(_verdict(checked, stack, bool(hours)), markup=False)
 
 
@@ -117,8 +117,8 @@ def _verdict(checked: Checked, stack: str, anything: bool) -> str:
             f"{missing} events are missing from the bucket. Send them again: turnscope analytics replay {stack} {times}"
         )
     if not anything:
-        return "No events, neither in the log groups nor in the bucket."
-    waiting = f"; {on_the_way} are on the way, which takes up to {checked.delay_seconds} s" if on_the_way else ""
+        return "There are no events, neither in the log groups nor in the bucket."
+    waiting = f"; {on_the_way} are on the way (up to {checked.delay_seconds} s)" if on_the_way else ""
     return f"Complete: every event of the log groups is in the bucket{waiting}."
 
 

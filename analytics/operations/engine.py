@@ -118,19 +118,19 @@ class AthenaEngine:
             (
                 ("Bytes scanned limit was exceeded",),
                 f"The query would read more than {plan.workgroup.scan_limit_mib} MiB, the limit of workgroup "
-                f"{plan.workgroup.name}: ask for a shorter time, or raise turnscope:analytics.scan_limit_mib.",
+                f"{plan.workgroup.name}: use a shorter time range, or raise turnscope:analytics.scan_limit_mib.",
             ),
             (
                 ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "TABLE_REDIRECTION_ERROR", "EntityNotFoundException"),
-                f"A table of {plan.database} is not there: {up}.",
+                f"A table of {plan.database} does not exist: {up}.",
             ),
             (
                 ("WorkGroup is not found", "WorkGroup not found", f"WorkGroup {plan.workgroup.name} is not found"),
-                f"Workgroup {plan.workgroup.name} is not there: {up}.",
+                f"Workgroup {plan.workgroup.name} does not exist: {up}.",
             ),
             (
                 ("AccessDenied", "Access Denied", "Insufficient permissions", "PERMISSION_DENIED", "not authorized"),
-                "You have no permission for this (docs/how-to/analytics-export.md says what a reader needs).",
+                "You do not have permission for this (docs/how-to/analytics-export.md lists what a reader needs).",
             ),
         ):
             if any(word.lower() in reason.lower() for word in words):

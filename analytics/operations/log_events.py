@@ -87,7 +87,7 @@ def _pages(
         try:
             page = patiently(functools.partial(logs.filter_log_events, **request))
         except logs.exceptions.ResourceNotFoundException:
-            raise UserError(f"Log group {log_group} is not there.", exit_code=1) from None
+            raise UserError(f"Log group {log_group} does not exist.", exit_code=1) from None
         except ClientError as error:
             raise UserError(f"Log group {log_group} could not be read: {error}", exit_code=1) from None
         yield from page["events"]
@@ -109,5 +109,5 @@ def _retention_warning(logs: Any, log_group: str, since: datetime.datetime) -> l
     if since >= oldest - EARLY:
         return []
     return [
-        f"Log group {log_group} keeps {days} days: what happened before {oldest:%Y-%m-%d %H:%M} UTC is no longer in it."
+        f"Log group {log_group} keeps {days} days: it no longer has events from before {oldest:%Y-%m-%d %H:%M} UTC."
     ]

@@ -66,13 +66,13 @@ def find(queries: list[Named], name: str) -> Named:
     if len(found) == 1:
         if STAGE_BUCKET in found[0].sql:
             raise UserError(
-                f"{found[0].name} writes into a bucket of yours: put its name in place of {STAGE_BUCKET}, in Athena's "
+                f"{found[0].name} writes to your own bucket: replace {STAGE_BUCKET} with its name, in the Athena "
                 "console (docs/how-to/analytics-export.md)."
             )
         return found[0]
     names = [each.name for each in found or queries]
     nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-    raise UserError(f"There is no one query {name!r}; allowed: {', '.join(nearest)}.")
+    raise UserError(f"There is no unique query {name!r}; allowed: {', '.join(nearest)}.")
 
 
 def print_list(queries: list[Named], stack: str, console: Console) -> None:

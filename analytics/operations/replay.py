@@ -84,9 +84,9 @@ def ask(replay: Replay, *, assume_yes: bool) -> None:
     if assume_yes:
         return
     if not sys.stdin.isatty():
-        raise UserError("Nothing was sent: nobody is there to answer. Say --yes.")
+        raise UserError("No event was sent: there is no terminal to confirm on. Use --yes.")
     if not Confirm.ask(f"Send {replay.events} events again?", default=True):
-        raise UserError("Nothing was sent.")
+        raise UserError("No event was sent.")
 
 
 def send(firehose: Any, replay: Replay, progress: Progress, sleep: Callable[[float], object] = time.sleep) -> int:
@@ -104,7 +104,7 @@ def send(firehose: Any, replay: Replay, progress: Progress, sleep: Callable[[flo
     except KeyboardInterrupt:
         raise UserError(f"Interrupted: {_far(sent, replay)}", exit_code=130) from None
     except (BotoCoreError, ClientError, _NotTakenError) as error:
-        raise UserError(f"Firehose did not take everything: {error}\n{_far(sent, replay)}", exit_code=1) from None
+        raise UserError(f"Firehose did not accept all records: {error}\n{_far(sent, replay)}", exit_code=1) from None
     return sent
 
 

@@ -44,7 +44,7 @@ class Target:
         """One event, or all that are kept. Raises `UserError` for one that is not."""
         kept = [table.event for table in self.plan.tables]
         if event is not None and event not in kept:
-            raise UserError(f"Stack {self.plan.stack} does not keep event {event!r}; allowed: {', '.join(kept)}.")
+            raise UserError(f"Stack {self.plan.stack} does not store event {event!r}; allowed: {', '.join(kept)}.")
         return (event,) if event else tuple(kept)
 
 
@@ -64,5 +64,5 @@ def target(stack: str, settings: Settings, local_engine: LocalEngine | None = No
     try:
         account_id = client("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
-        raise UserError(f"AWS does not say whose account this is: {error}", exit_code=1) from None
+        raise UserError(f"AWS did not return the account ID: {error}", exit_code=1) from None
     return Target(settings, plan, client, account_id, local_engine(client, plan.database) if local_engine else None)

@@ -82,6 +82,6 @@ def own_time(text: object, otherwise: datetime.datetime) -> datetime.datetime:
 
 def _unreadable(text: str, option: str) -> UserError:
     return UserError(
-        f"{option} {text}: allowed: a time in ISO 8601 (2026-01-31T14:00, UTC without an offset), now, or so long "
-        "ago: -90m, -24h, -7d, -2w."
+        f"{option} {text}: allowed: a time in ISO 8601 (2026-01-31T14:00, UTC without an offset), now, or "
+        "relative: -90m, -24h, -7d, -2w."
     )

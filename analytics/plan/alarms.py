@@ -26,7 +26,7 @@ def plan_analytics_alarms(
     validation_function: str,
     delay_minutes: int,
 ) -> tuple[MetricAlarm, ...]:
-    """The alarms of every stream, and of the record validation. Each speaks for itself, to the warning topic."""
+    """The alarms of every stream, and of the record validation. Each notifies directly, the warning topic."""
     page = runbooks_below(settings.runbook_base_url)
 
     def factory(subject: str, part: str = "") -> AlarmFactory:
@@ -62,13 +62,13 @@ def _of_stream(factory: AlarmFactory, stream: DeliveryStream, delay_minutes: int
         datapoints_to_alarm=FRESHNESS_PERIODS,
     )
     yield any_of("analytics-conversion-failed", "Records could not be written as Parquet", "FailedConversion.Records")
-    yield any_of("analytics-throttled", "Firehose takes fewer records than come", "ThrottledRecords")
+    yield any_of("analytics-throttled", "Firehose throttles records", "ThrottledRecords")
 
 
 def _of_check(factory: AlarmFactory, function: str) -> MetricAlarm:
     metric = Metric("AWS/Lambda", "Errors", "Count", (("FunctionName", function),))
     series = (factory.stat("errors", metric, "Sum"),)
-    title = "The record validation itself failed"
+    title = "The record validation function failed"
     return factory.alarm(
         "analytics-record-validation-failed", title, Severity.WARNING, series, Comparison.ABOVE, 0, unit="Count"
     )

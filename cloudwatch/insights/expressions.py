@@ -42,7 +42,7 @@ class ExpressionParser(Reader):
             return left
         again = self._peek()
         if again.text in (*COMPARISONS, "=~") or again.text.lower() in ("like", "in"):
-            raise Refused("comparisons don't chain: join two with and", again.at)
+            raise Refused("comparisons cannot be chained: join two with and", again.at)
         return compared
 
     def _compared(self, left: Expression) -> Expression:
@@ -50,7 +50,7 @@ class ExpressionParser(Reader):
             right = self._sum()
             for side in (left, right):
                 if isinstance(side, syntax.Boolean):
-                    raise Refused("JSON's true and false are 1 and 0 in Logs Insights: compare with those", side.at)
+                    raise Refused("JSON's true and false are 1 and 0 in Logs Insights: compare with 1 or 0", side.at)
             return syntax.Binary(mark.text, left, right, at=mark.at)
         if mark := self._take_mark("=~"):
             pattern = self._regex()
@@ -63,7 +63,7 @@ class ExpressionParser(Reader):
         if word := self._take("word", "in"):
             return syntax.Membership("not in" if negation else "in", left, self._options(), at=word.at)
         if negation:
-            raise Refused("after a value, not goes with like or in", negation.at)
+            raise Refused("after a value, not must be followed by like or in", negation.at)
         return left
 
     def _pattern(self) -> syntax.Text | syntax.Regex:
@@ -121,9 +121,11 @@ class ExpressionParser(Reader):
         if word := self._take("word", "true", "false"):
             return syntax.Boolean(word.text.lower() == "true", at=word.at)
         if token.kind == "period":
-            raise Refused(f"{token.text} is neither a number nor a name; a period goes into bin(...)", token.at)
+            raise Refused(
+                f"{token.text} is neither a number nor a name; a period is allowed only in bin(...)", token.at
+            )
         if token.text == "/":
-            raise Refused("a regular expression goes after like or =~", token.at)
+            raise Refused("a regular expression is allowed only after like or =~", token.at)
         name, at = self._name("a field, a value or a function")
         if self._take_mark("("):
             return self._call(name, at)

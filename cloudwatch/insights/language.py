@@ -200,6 +200,6 @@ def unknown_function(name: str) -> str:
 def unknown_command(name: str) -> str:
     """The message for a command that there is not (or is not read here), with what to write instead."""
     if name.lower() in UNREAD_COMMANDS:
-        return f"the command {name} exists but is not checked here, so a saved query cannot use it"
+        return f"the command {name} exists but is not supported by this check, so a saved query cannot use it"
     hint = _COMMAND_HINTS.get(name.lower()) or _nearest(name, COMMANDS)
     return f"there is no command {name}: {hint}"

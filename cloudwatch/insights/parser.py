@@ -124,7 +124,7 @@ class Parser(ExpressionParser):
             case syntax.Text():
                 wanted = by.value.count("*")
                 if not wanted:
-                    raise Refused("a glob needs a * for each value that it takes out", by.at)
+                    raise Refused("a glob needs a * for each value that it extracts", by.at)
             case syntax.Regex() if aliases:
                 try:
                     wanted = by.group_count()
@@ -139,7 +139,7 @@ class Parser(ExpressionParser):
             case _:
                 wanted = max(1, len(aliases))
         if len(aliases) != wanted:
-            raise Refused(f"parse takes out {wanted} here, but {len(aliases)} are named after as", at)
+            raise Refused(f"parse extracts {wanted} here, but {len(aliases)} are named after as", at)
 
     def _sort(self, at: int) -> syntax.Sort:
         self._take("word", "by")

@@ -85,7 +85,7 @@ class Reader:
         character = self._text[self._position]
         if character in "\"'`":
             return Refused(f"the {character} that opens here is never closed on its line", self._position)
-        return Refused(f"{character} means nothing here; such a name goes in back-ticks", self._position)
+        return Refused(f"{character} has no meaning here; write such a name in back-ticks", self._position)
 
     def _next(self) -> _Token:
         token = self._peek()
@@ -115,7 +115,7 @@ class Reader:
         if token.text.lower() in (name.lower() for name in language.COMMANDS):
             return f"found the command {token.text}: put | before it"
         if token.text in (")", "]"):
-            return f"this {token.text} closes nothing"
+            return f"this {token.text} has no opening counterpart"
         return f"did not expect {token.text}"
 
     # -- names and literals --------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ class Reader:
     def _name(self, what: str) -> tuple[str, int]:
         token = self._peek()
         if token.kind == "word":
-            raise Refused(f"{token.text} is a word of the language; as {what} it goes in back-ticks", token.at)
+            raise Refused(f"{token.text} is a word of the language; as {what}, write it in back-ticks", token.at)
         if token.kind != "name":
             raise Refused(f"expected {what}; {self._unexpected(token)}", token.at)
         self._next()
@@ -180,12 +180,12 @@ class Reader:
         unit = token.text.lstrip("0123456789")
         known, cap = language.unit_cap(unit)
         if not known:
-            raise Refused(f"{unit} is no unit of time: {', '.join(language.UNIT_CAPS)}", token.at)
+            raise Refused(f"{unit} is not a unit of time: {', '.join(language.UNIT_CAPS)}", token.at)
         digits = token.text.removesuffix(unit)
         if len(digits) > 4 or int(digits) < 1:
             raise Refused("a period counts from 1 to 9999 of its unit", token.at)
         count = int(digits)
         if cap is not None and count > cap:
-            raise Refused(f"CloudWatch would silently take {cap}{unit} for {token.text}: use a larger unit", token.at)
+            raise Refused(f"CloudWatch would silently use {cap}{unit} for {token.text}: use a larger unit", token.at)
         self._next()
         return syntax.Period(count, unit, at=token.at)

@@ -69,7 +69,7 @@ class Rules:
         if earlier == 1:
             for each in before:
                 if isinstance(each, syntax.Sort | syntax.Limit):
-                    self._refuse("with two stats commands, sort and limit go after the second", each.at)
+                    self._refuse("with two stats commands, sort and limit must follow the second", each.at)
 
     # -- commands ----------------------------------------------------------------------------------------------
 
@@ -124,7 +124,9 @@ class Rules:
         results: dict[str, str | None] = {}
         for item in command.items:
             if not self._compute(item.expression, _Place.STATS, results):
-                self._refuse("stats computes aggregations such as count(*) or avg(field); this is none", item.at)
+                self._refuse(
+                    "stats computes aggregations such as count(*) or avg(field); this is not an aggregation", item.at
+                )
             # Both names count: the page on stats refers to `max(sum_x)` and to its alias.
             results.update(dict.fromkeys((str(item.expression), item.column)))
         for item in command.by:

@@ -215,7 +215,7 @@ def plan_alarms(
     )
     degraded = factory.composite(
         "agent-degraded",
-        "Agent degraded: worse than it should be",
+        "Agent degraded: it works, but worse than it should",
         Severity.WARNING,
         of(Severity.WARNING),
         unhealthy,
@@ -246,7 +246,7 @@ def _anomaly(factory: AlarmFactory, metrics: Metrics, standard_deviations: float
     percentile = factory.settings.percentile
     return factory.alarm(
         "total-latency-anomaly",
-        f"Total latency P{percentile:g} above what is usual at this time",
+        f"Total latency P{percentile:g} above its usual value at this time",
         Severity.WARNING,
         (
             factory.stat("p", metrics.total_latency, f"p{percentile:g}"),
@@ -263,7 +263,7 @@ def _no_data(factory: AlarmFactory, log_group_name: str, minutes: int) -> Metric
     periods = math.ceil(minutes * 60 / NO_DATA_PERIOD_SECONDS)
     return factory.alarm(
         "no-data",
-        f"No log event for {minutes} minutes",
+        f"No log events for {minutes} minutes",
         Severity.CRITICAL,
         (factory.stat("events", incoming_log_events(log_group_name), "Sum", NO_DATA_PERIOD_SECONDS),),
         Comparison.BELOW,

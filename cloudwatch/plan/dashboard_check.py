@@ -44,7 +44,7 @@ def check_dashboards(plan: CloudWatchPlan) -> None:
     ]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
-        raise UserError(f"CloudWatch would refuse these dashboards, or not draw all of them:\n{listed}")
+        raise UserError(f"CloudWatch would reject these dashboards, or not draw all of them:\n{listed}")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _name(number: int, widget: dict[str, Any]) -> str:
 def _place_problems(name: str, widget: dict[str, Any], taken: dict[tuple[int, int], str]) -> Iterator[str]:
     """`taken` holds the cells of the widgets before, by name, and gets this one's."""
     if widget["x"] < 0 or widget["x"] + widget["width"] > GRID_COLUMNS or widget["width"] < 1:
-        yield f"leaves the grid of {GRID_COLUMNS} columns"
+        yield f"exceeds the grid of {GRID_COLUMNS} columns"
     if not 1 <= widget["height"] <= MAXIMUM_WIDGET_HEIGHT:
         yield f"a height of {widget['height']}; allowed: 1 to {MAXIMUM_WIDGET_HEIGHT}"
     cells = [
@@ -112,7 +112,7 @@ def _metric_problems(widget: dict[str, Any], published: Collection[tuple[str, st
     yield from (f"id {each} does not start with a lower-case letter" for each in ids if not _ID.fullmatch(each))
     for each in options:
         unknown = dict.fromkeys(_WORD.findall(each.get("expression", ""))).keys() - ids.keys() - FUNCTIONS
-        yield from (f"{each['expression']} uses {word}, which is no id in this widget" for word in sorted(unknown))
+        yield from (f"{each['expression']} uses {word}, which is not an id of this widget" for word in sorted(unknown))
 
 
 def _metrics(widget: dict[str, Any]) -> list[list[Any]]:

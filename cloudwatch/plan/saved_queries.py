@@ -54,7 +54,7 @@ def quoted(value: str) -> str:
     for quote in "\"'":
         if not re.search(rf"[{quote}\\\n]", value):
             return f"{quote}{value}{quote}"
-    raise ValueError(f"{value!r} can't be written in a query: it holds both kinds of quotes, a \\ or a line's end")
+    raise ValueError(f"{value!r} can't be written in a query: it contains both kinds of quotes, a \\ or a line's end")
 
 
 def period(minutes: int) -> str:
@@ -63,7 +63,7 @@ def period(minutes: int) -> str:
         return f"{minutes}m"
     hours, rest = divmod(minutes, 60)
     if rest or not 1 <= hours <= 24:
-        raise ValueError(f"{minutes} minutes are no period; allowed: 1 to 60, or whole hours up to 1440")
+        raise ValueError(f"{minutes} minutes are not a valid period; allowed: 1 to 60, or whole hours up to 1440")
     return f"{hours}h"
 
 

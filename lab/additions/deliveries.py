@@ -39,7 +39,7 @@ def on_this_machine(url: str) -> bool:
 def publish(self: Subscription, message: str, message_id: str, **kwargs: Any) -> None:
     name = self.topic.name
     if self.protocol == "lambda":
-        log.info("lab: Lambda is not run: %s, for topic %s", self.endpoint.rsplit(":", 1)[-1], name)
+        log.info("lab: Lambda functions are not invoked: %s, for topic %s", self.endpoint.rsplit(":", 1)[-1], name)
     elif self.protocol not in ("http", "https"):
         _publish(self, message, message_id, **kwargs)
     elif not on_this_machine(self.endpoint):

@@ -51,7 +51,7 @@ def send_log_event(
     try:
         found = subscriptions.matching(group.subscription_filters[filter_name].filter_pattern, log_events)
     except PatternError as error:
-        log.warning("lab: subscription filter %s sends nothing: %s", filter_name, error)
+        log.warning("lab: subscription filter %s sends no events: %s", filter_name, error)
         return
     if found and self.lookup_name_from_arn(delivery_stream_arn) is not None:
         batches = subscriptions.records(self.account_id, filter_name, log_group_name, log_stream_name, found)

@@ -127,7 +127,7 @@ class Stream:
     def _deliver(self, batch: Sequence[Record]) -> None:
         destination = self._account.destination(self._name)
         if destination is None:
-            log.info("lab: stream %s is gone, and %d records with it", self._name, len(batch))
+            log.info("lab: stream %s was deleted with %d undelivered records", self._name, len(batch))
             return
         processing = destination.configuration.get("ProcessingConfiguration") or {}
         processors = (processing.get("Processors") or ()) if processing.get("Enabled") else ()
@@ -163,8 +163,8 @@ class Stream:
                 return self._account.put_object(bucket, each.key, each.content)
             except Exception as error:  # of the emulator's S3, of which there are many kinds
                 if not told:
-                    log.warning("lab: stream %s tries again each second: %s: %s", self._name, bucket, error)
+                    log.warning("lab: stream %s retries every second: %s: %s", self._name, bucket, error)
                 told = True
             if self._stopping or self._account.destination(self._name) is None:
-                return log.warning("lab: stream %s gave up object %s", self._name, each.key)
+                return log.warning("lab: stream %s gave up on object %s", self._name, each.key)
             time.sleep(RETRY_SECONDS)

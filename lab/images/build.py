@@ -47,12 +47,12 @@ def ensure_images(
     """
     if environment != "local":
         raise UserError(
-            f"Lab images run only in a stack of environment local, and this stack's is {environment}. "
+            f"Lab images run only in a stack with environment local; this stack has {environment}. "
             "Set `images` to a registry that this machine reaches."
         )
     wanted = {role: lab_image(role) for role in roles}
     if not docker_engine.answers():
-        raise UserError("The Docker engine does not answer: lab images are built with it. Start it, then run again.")
+        raise UserError("The Docker engine does not answer. Lab images need it: start it, then run again.")
     todo = [lab for lab in dict.fromkeys(LAB_IMAGES[role] for role in roles) if not is_built(lab.image)]
     if todo:
         _build(todo, console, assume_yes)
@@ -167,7 +167,7 @@ def _prepare(context: Context, needs_go: bool, needs_base: bool, console: Consol
             missing.append(Missing(f"Go, to build the collector with: {go}", f"Go {pins.GO}: https://go.dev/dl/"))
     if needs_base and os.geteuid() != 0:
         missing.append(
-            Missing("root's rights, to bootstrap Debian", "run the same command once as root; the images stay")
+            Missing("root permissions, to bootstrap Debian", "run the same command once as root; the images are kept")
         )
     elif needs_base and not shutil.which("debootstrap"):
         if system.can_install() and system.may_install(["debootstrap"], assume_yes=assume_yes, console=console):

@@ -60,12 +60,12 @@ def _files(folder: Path) -> list[Path]:
 
 BASE = LabImage("base", "Debian 12, bootstrapped from its packages")
 _COLLECTOR = LabImage("collector", "SigNoz' collector and migrations, from their Go modules", made=("collector",))
-_SIGNOZ = LabImage("signoz", "a stand-in that answers health and the API of content as code; its page says lab")
+_SIGNOZ = LabImage("signoz", "a stand-in that serves health and the API of content as code; its page says lab")
 
 LAB_IMAGES: Mapping[Role, LabImage] = MappingProxyType(
     {
         Role.SETUP: BASE,
-        Role.KEEPER: LabImage("keeper", "ZooKeeper from Debian, whose protocol Keeper speaks"),
+        Role.KEEPER: LabImage("keeper", "ZooKeeper from Debian, with the same protocol as Keeper"),
         Role.CLICKHOUSE: LabImage(
             "clickhouse", "ClickHouse's engine (chdb) behind its own protocols", made=("engine",)
         ),

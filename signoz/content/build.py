@@ -31,7 +31,7 @@ def content_folder(stack: str, settings: Settings, project: Path) -> Path | None
         folder = project / FOLDER / stack
         return folder if folder.is_dir() else None
     if not (project / content.folder).is_dir():
-        raise UserError(f"signoz.content.folder: {content.folder}: there is no such folder below the project.")
+        raise UserError(f"signoz.content.folder: {content.folder}: this folder does not exist in the project.")
     return project / content.folder
 
 

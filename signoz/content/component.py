@@ -93,7 +93,7 @@ def checked(plan: ContentPlan) -> tuple[ContentObject, ...]:
             problems.append(f"{each.source}: {each.name} is also in {other.source}; allowed: each key once")
         elif other := same.get((each.kind, identity_of(each.kind, each.body))):
             problems.append(
-                f"{each.source}: {each.name} is for SigNoz the same {each.kind} as {other.name} in {other.source}; "
+                f"{each.source}: {each.name} is the same {each.kind} in SigNoz as {other.name} in {other.source}; "
                 "allowed: each once"
             )
         missing = [name for name in ids_in(each.body) if name not in keys]
@@ -104,12 +104,12 @@ def checked(plan: ContentPlan) -> tuple[ContentObject, ...]:
         keys.setdefault(each.name, each)
         same.setdefault((each.kind, identity_of(each.kind, each.body)), each)
     if problems:
-        raise UserError("\n".join(["SigNoz' content cannot be deployed:", *(f"  {each}" for each in problems)]))
+        raise UserError("\n".join(["The content of SigNoz cannot be deployed:", *(f"  {each}" for each in problems)]))
     return plan.objects
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing comes before it"
+    return ", ".join(sorted(names)) or "none (no object precedes it)"
 
 
 def _props(each: ContentObject, ids: Mapping[str, pulumi.Input[str]], read_secret: ReadSecret) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class _Reader:
         while at < len(text) and text[at:].strip():
             match = _TOKEN.match(text, at)
             if not match or match.end() == at:
-                raise FilterError(f"cannot be read from {text[at:].strip()[:20]!r} on")
+                raise FilterError(f"cannot be parsed from {text[at:].strip()[:20]!r} on")
             kind = match.lastgroup or ""
             word = match[kind]
             if kind == "key" and word.lower() in _WORDS:
@@ -170,7 +170,7 @@ class _Reader:
     def take(self) -> tuple[str, str]:
         token = self.peek()
         if token is None:
-            raise FilterError("it ends too early")
+            raise FilterError("the expression ends too early")
         self._at += 1
         return token
 

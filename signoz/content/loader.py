@@ -30,7 +30,7 @@ from stacks.settings.problems import error_location, error_text, nearest, raise_
 from stacks.settings.schema import Node, child, resolved
 
 LIBRARY = Path(__file__).parent / "library"
-GUIDE = "What the files may hold: docs/how-to/content.md"
+GUIDE = "Format of the files: docs/how-to/content.md"
 
 ContentDocument = Dashboard | AlertRule | SavedView
 DocumentT = TypeVar("DocumentT", Dashboard, AlertRule, SavedView)
@@ -162,7 +162,7 @@ def _folder(folder: Path, numbers: Mapping[str, Any], problems: list[Problem]) -
                 read = partial(_document, path, kind, numbers)
             else:
                 endings = ".yaml, .json" if kind in SCHEMAS else ".json"
-                problems.append(Problem(shown(path), None, f"not read: allowed in {name}/: {endings}"))
+                problems.append(Problem(shown(path), None, f"not a content file: allowed in {name}/: {endings}"))
                 continue
             try:
                 for found in read():
@@ -184,7 +184,7 @@ def _of_error(file: str, message: str) -> Problem:
 def _unknown_folders(own: Path) -> Iterator[Problem]:
     for path in sorted(own.iterdir()):
         if path.name not in FOLDERS and not path.name.startswith(".") and path.name != "README.md":
-            what = "folder" if path.is_dir() else "file outside of the folders"
+            what = "folder" if path.is_dir() else "file outside the folders"
             yield Problem(shown(path), None, f"unknown {what};{nearest(path.stem, tuple(FOLDERS))}")
 
 
@@ -193,7 +193,7 @@ def _taken_twice(objects: list[_Object]) -> Iterator[Problem]:
     for each in objects:
         other = first.setdefault((each.kind, each.key), each)
         if other is not each:
-            yield each.problem("key", f"{json.dumps(each.key)}: another {each.kind} has it, in {other.file}")
+            yield each.problem("key", f"{json.dumps(each.key)}: another {each.kind} has this key, in {other.file}")
 
 
 def _same_titles(shipped: list[_Object], mine: list[_Object]) -> Iterator[Problem]:
@@ -202,7 +202,9 @@ def _same_titles(shipped: list[_Object], mine: list[_Object]) -> Iterator[Proble
         other = first.setdefault((each.kind, each.title), each)
         if other.key != each.key:
             hint = f"; the key {other.key} would replace it" if other in shipped else ""
-            yield each.problem("title", f"{json.dumps(each.title)}: another {each.kind} has it, in {other.file}{hint}")
+            yield each.problem(
+                "title", f"{json.dumps(each.title)}: another {each.kind} has this title, in {other.file}{hint}"
+            )
 
 
 def _document(path: Path, kind: Kind, numbers: Mapping[str, Any]) -> Iterator[_Object | Problem]:
@@ -276,7 +278,7 @@ def _rendered(text: str, file: str, numbers: Mapping[str, Any]) -> str:
         frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
         at = f":{frames[-1]}" if frames else ""
         raise UserError(
-            f"{file}{at}: {error.message}: allowed: {', '.join(_names(numbers))}; the key in a legend is in single "
+            f"{file}{at}: {error.message}: allowed: {', '.join(_names(numbers))}; write the key in a legend in single "
             "braces: {service.name}"
         ) from None
     except Exception as error:  # a template is a program of the user's
@@ -300,7 +302,7 @@ def _raw(path: Path, kind: Kind) -> Iterator[_Object | Problem]:
         yield Problem(file, error.lineno, f"not valid JSON: {error.msg}")
         return
     if not isinstance(body, dict):
-        yield Problem(file, None, f"allowed: an object, what SigNoz' API takes for a {kind}")
+        yield Problem(file, None, f"allowed: an object, the SigNoz API's request body for a {kind}")
         return
     try:
         lines = parse(text, file).lines
@@ -335,11 +337,11 @@ def _raw_problems(found: _Object, body: Mapping[str, Any]) -> Iterator[Problem]:
     kind = found.kind
     if kind is Kind.DASHBOARD and "widgets" in body:
         hint = "import it in SigNoz, then run turnscope content export"
-        yield Problem(found.file, None, f"a dashboard as before SigNoz 0.135 (widgets): {hint}")
+        yield Problem(found.file, None, f"a dashboard in the format before SigNoz 0.135 (widgets): {hint}")
         return
     for field in (*SET_BY_SIGNOZ, *(("source",) if kind is Kind.DASHBOARD else ())):
         if field in body:
-            yield found.problem(field, "set by SigNoz: leave it out, as turnscope content export does")
+            yield found.problem(field, "set by SigNoz: omit it, as turnscope content export does")
     for field in NEEDED[kind]:
         if field not in body:
             yield Problem(found.file, None, f"{field}: missing")

@@ -263,10 +263,10 @@ def _explained(props: Props) -> Iterator[None]:
 def _advice(error: ApiError) -> str:
     match error:
         case Unauthorized():
-            return " The key was revoked: `turnscope up STACK --refresh` makes a new one."
+            return " The key was revoked: `turnscope up STACK --refresh` creates a new one."
         case NotFound():
-            return " It was deleted in SigNoz: `turnscope up STACK --refresh` makes it again."
+            return " It was deleted in SigNoz: `turnscope up STACK --refresh` creates it again."
         case Unreachable():
-            return " Where its containers are stopped, `turnscope up STACK` without --refresh starts them."
+            return " If its containers are stopped, `turnscope up STACK` without --refresh starts them."
         case _:
             return ""

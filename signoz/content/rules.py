@@ -160,9 +160,9 @@ def _check(rule: AlertRule, source: str, channels: Collection[str]) -> None:
                 known = ", ".join(sorted(channels)) or "none, there are no receivers"
                 refuse(f"thresholds[{number}].channels", f"{channel}; allowed: signoz.alertmanager.receivers ({known})")
     if len({bool(threshold.channels) for threshold in rule.thresholds}) > 1:
-        refuse("thresholds", "allowed: channels at all of them, or at none: then the routes decide")
+        refuse("thresholds", "allowed: channels at all thresholds, or at none (then the routes apply)")
     for name in rule.labels:
         if name in OWN_LABELS:
             refuse(f"labels.{name}", f"allowed: any but {', '.join(OWN_LABELS)}")
         if not re.fullmatch(r"[A-Za-z_.][A-Za-z0-9_.]*", name):
-            refuse(f"labels.{name}", "allowed: letters, digits, _ and ., not beginning with a digit")
+            refuse(f"labels.{name}", "allowed: letters, digits, _ and ., not starting with a digit")

@@ -141,16 +141,18 @@ class Query(Model):
         for name, owners in _FIELDS.items():
             if getattr(self, name) and source not in owners:
                 raise problem(
-                    f"query {self.name}: {name} has no meaning beside {source}; it goes with {' or '.join(owners)}"
+                    f"query {self.name}: {name} cannot be used with {source}; it requires {' or '.join(owners)}"
                 )
         if self.metric is None:
             return self
         if self.space_aggregation is None:
-            raise problem(f"query {self.name}: space_aggregation is missing: how the metric's series are put together")
+            raise problem(
+                f"query {self.name}: space_aggregation is missing: it defines how the series of the metric are combined"
+            )
         if (self.time_aggregation is None) != self.space_aggregation.startswith("p"):
             raise problem(
-                f"query {self.name}: percentiles are those of a histogram, without time_aggregation; "
-                "everything else needs one"
+                f"query {self.name}: percentiles are for histograms, without time_aggregation; "
+                "all other aggregations require time_aggregation"
             )
         return self
 
@@ -191,22 +193,22 @@ def query_problems(queries: Sequence[Query], *, listed: bool = False, charted: b
                 yield f"formula {query.name} names no query"
             elif not _is_formula(query.formula):
                 yield (
-                    f"formula {query.name} cannot be read: allowed: names of queries, numbers, + - * / % **, ( ), "
+                    f"formula {query.name} cannot be parsed: allowed: names of queries, numbers, + - * / % **, ( ), "
                     "and comparisons: A > 9 ? B : 0"
                 )
         if query.step_seconds and not charted:
-            yield f"query {query.name}: only a chart's points have step_seconds; a rule has step_minutes"
+            yield f"query {query.name}: step_seconds is only for charts; a rule has step_minutes"
         if query.signal and not listed and query.aggregate is None:
             yield f"query {query.name}: aggregate is missing, such as count()"
         if listed and not query.signal:
             yield f"query {query.name}: a list shows spans or log records: signal: traces or logs"
         if listed and query.aggregate:
-            yield f"query {query.name}: a list shows records as they are, without aggregate"
+            yield f"query {query.name}: a list shows single records, without aggregate"
         if query.order_by and " " in query.order_by and not listed:
             yield f"query {query.name}: order_by {query.order_by}: allowed here: asc or desc, by the value"
     kinds = {"promql" if each.promql else "sql" if each.sql else "others" for each in queries}
     if len(kinds) > 1:
-        yield f"{' and '.join(sorted(kinds))} are mixed: SigNoz shows one kind in one panel"
+        yield f"{' and '.join(sorted(kinds))} are mixed: SigNoz supports one kind per panel"
     if all(query.hidden for query in queries):
         yield "every query is hidden"
 
@@ -274,15 +276,15 @@ class Panel(Model):
         if self.kind in ("table", "pie") and any(each.promql for each in self.queries):
             raise problem(f"a {self.kind} cannot show PromQL; allowed: time_series, bar, number, histogram")
         if bool(self.columns) != (self.kind == "list"):
-            raise problem("a list has columns, and nothing else has")
+            raise problem("columns are required for a list, and not allowed otherwise")
         if self.stacked and self.kind != "bar":
-            raise problem("only bars are stacked")
+            raise problem("stacked is only for bars")
         if self.thresholds and self.kind in ("pie", "histogram", "list"):
             raise problem(f"a {self.kind} has no thresholds")
         if self.unit and self.kind in ("histogram", "list"):
             raise problem(f"SigNoz shows no unit in a {self.kind}")
         if self.period and self.kind in ("histogram", "list"):
-            raise problem(f"a {self.kind} always shows the dashboard's time")
+            raise problem(f"a {self.kind} always shows the time range of the dashboard")
         names = {query.name for query in shown}
         for threshold in self.thresholds:
             if self.kind == "table" and threshold.query not in names:
@@ -345,9 +347,9 @@ class Dashboard(Model):
             if twice := [name for name, count in Counter(names).items() if count > 1]:
                 raise problem(f"{what} {twice[0]!r} appears {names.count(twice[0])} times")
         if reserved := [tag for tag in self.tags if tag.partition(":")[0].lower() in RESERVED_TAGS and ":" in tag]:
-            raise problem(f"tag {reserved[0]} is taken by SigNoz, like {', '.join(RESERVED_TAGS)}")
+            raise problem(f"tag {reserved[0]} is reserved by SigNoz, like {', '.join(RESERVED_TAGS)}")
         if clash := [each.name for each in self.variables if each.name in RESERVED_VARIABLES]:
-            raise problem(f"variable {clash[0]} is taken by SigNoz")
+            raise problem(f"variable {clash[0]} is reserved by SigNoz")
         known = {variable.name for variable in self.variables}
         for panel in panels:
             named = {*panel.without}.union(*(query.variables() for query in panel.queries))
@@ -356,7 +358,7 @@ class Dashboard(Model):
                 raise problem(f"panel {panel.title!r} names variable {missing[0]}: allowed: {allowed}")
         for variable in self.variables:
             if not any(follows(query, panel, variable) for panel in panels for query in panel.queries):
-                raise problem(f"variable {variable.name}: nothing follows it")
+                raise problem(f"variable {variable.name}: it filters no query")
         return self
 
 

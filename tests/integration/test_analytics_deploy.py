@@ -176,10 +176,10 @@ def test_a_bucket_with_data_is_emptied_and_deleted_where_it_may_be(stack: Checko
     client("s3").put_object(Bucket=name, Key="voice_metrics/2026/01/01/00/x.parquet", Body=b"x")
     asked = stack.turnscope("teardown", "local")
     assert asked.returncode == 2
-    assert f"with everything in bucket {name}" in asked.stdout
+    assert f"including all objects in bucket {name}" in asked.stdout
     run = stack.turnscope("teardown", "local", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "nothing of this stack is left (" in run.stdout
+    assert "no resources of this stack are left (" in run.stdout
 
 
 def test_kept_data_outlives_the_stack_and_is_taken_up_again(stack: Checkout, port: int) -> None:
@@ -190,8 +190,8 @@ def test_kept_data_outlives_the_stack_and_is_taken_up_again(stack: Checkout, por
     name, key = bucket.name(ACCOUNT), "voice_metrics/2026/01/01/00/x.parquet"
     client("s3").put_object(Bucket=name, Key=key, Body=b"x")
     asked = stack.turnscope("teardown", "local").stdout
-    assert f"This stays: bucket {name}" in asked
-    assert "This stays: KMS key" in asked
+    assert f"Kept: bucket {name}" in asked
+    assert "Kept: KMS key" in asked
 
     # By hand: `turnscope teardown` ends the emulator, which would forget the bucket too.
     destroyed = by_hand(stack, "destroy --yes --skip-preview")
@@ -211,4 +211,4 @@ def test_kept_data_outlives_the_stack_and_is_taken_up_again(stack: Checkout, por
     assert "is up to date" in up(stack)
     run = stack.turnscope("teardown", "local", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert f"but for what is kept: bucket {name}" in run.stdout
+    assert f"except the kept resources: bucket {name}" in run.stdout

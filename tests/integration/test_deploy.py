@@ -166,7 +166,7 @@ def interrupt(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "go on from here" in errors
+    assert "continue from here" in errors
 
 
 def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
@@ -178,7 +178,7 @@ def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
 
 def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) -> None:
     interrupt(begun(checkout, "teardown", "deleted"))
-    assert "nothing of this stack is left" in succeeded(checkout.turnscope("teardown", "local", "--yes"))
+    assert "no resources of this stack are left" in succeeded(checkout.turnscope("teardown", "local", "--yes"))
     succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
@@ -199,7 +199,7 @@ def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:
 def test_teardown_without_an_answer_deletes_nothing(checkout: Checkout) -> None:
     run = checkout.turnscope("teardown", "local")
     assert run.returncode == 2
-    assert "with every log event in /aws/livekit/pd-voice-trialist-4" in run.stdout
+    assert "including every log event in /aws/livekit/pd-voice-trialist-4" in run.stdout
     assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
@@ -210,7 +210,7 @@ def test_teardown_leaves_nothing(checkout: Checkout) -> None:
     assert environment["PULUMI_BACKEND_URL"].startswith("file://")
     assert leftovers(checkout.plan, client_factory(settings))
     out = succeeded(checkout.turnscope("teardown", "local", "--yes"))
-    assert "nothing of this stack is left" in out
+    assert "no resources of this stack are left" in out
     assert checkout.stack_file.exists()
     again = checkout.turnscope("teardown", "local", "--yes")
     assert "no resources" in succeeded(again)

@@ -422,6 +422,6 @@ def test_a_message_reaches_this_machine_and_nothing_else(client: Client, running
         endpoint.shutdown()
     assert [(each["Subject"], each["Message"]) for each in received] == [("s", "m")]
     log = running.log_path.read_text()
-    assert "lab: Lambda is not run: absent" in log
+    assert "lab: Lambda functions are not invoked: absent" in log
     assert "lab: not sent outside this machine: https of topic deliveries" in log
     assert "secret" not in log

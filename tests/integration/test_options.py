@@ -40,8 +40,8 @@ def test_every_option_goes_up_shows_no_change_and_goes_away(checkout: Checkout) 
     _check_the_account(checkout)
     assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
     out = succeeded(checkout.turnscope("teardown", "local", "--yes"))
-    assert "This stays: log group /aws/livekit/was-there" in out
-    assert "nothing of this stack is left" in out
+    assert "Kept: log group /aws/livekit/was-there" in out
+    assert "no resources of this stack are left" in out
 
 
 def _check_the_account(checkout: Checkout) -> None:

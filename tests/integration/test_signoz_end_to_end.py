@@ -219,7 +219,7 @@ def test_a_changed_setting_replaces_only_the_containers_that_use_it(stack: Stack
 
 def test_teardown_leaves_no_container_network_or_volume(stack: Stack) -> None:
     run = stack.checkout.turnscope("teardown", STACK_NAME, "--yes", timeout_seconds=300)
-    assert "nothing of this stack is left" in run.stdout, run.stdout + run.stderr
+    assert "no resources of this stack are left" in run.stdout, run.stdout + run.stderr
     label = f"label=turnscope.stack={STACK_NAME}"
     for kind in (("ps", "--all"), ("network", "ls"), ("volume", "ls")):
         assert stack.docker(*kind, "--filter", label, "--quiet") == ""

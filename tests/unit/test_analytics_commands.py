@@ -281,7 +281,7 @@ def test_a_range_beyond_the_retention_is_warned_of_and_a_group_that_is_gone_is_n
     assert read(plan, Logs([], 7), now - 8 * 24 * HOUR, now).warnings
     assert not read(plan, Logs([], 1), now - 24 * HOUR, now).warnings, "the default range of a laptop's stack"
     assert not read(plan, Logs([]), now - 8 * 24 * HOUR, now).warnings
-    with pytest.raises(UserError, match="Log group /gone is not there"):
+    with pytest.raises(UserError, match="Log group /gone does not exist"):
         read_log_events(target_of(plan, logs=Logs([])), ("/gone",), (VOICE_METRICS,), NOW, NOW, lambda _: None)
 
 
@@ -503,7 +503,7 @@ def test_an_interrupted_query_is_stopped(plan: AnalyticsPlan) -> None:
     [
         ("CANCELLED", "Bytes scanned limit was exceeded", r"scan_limit_mib"),
         ("FAILED", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.x.y' does not exist", "run `turnscope up dev`"),
-        ("FAILED", "Insufficient permissions to execute the query", "no permission"),
+        ("FAILED", "Insufficient permissions to execute the query", "You do not have permission"),
         ("FAILED", "HIVE_BAD_DATA: ...", "HIVE_BAD_DATA"),
     ],
 )
@@ -516,7 +516,7 @@ def test_a_failed_query_says_what_to_do_about_it(plan: AnalyticsPlan, state: str
 
 def test_a_refused_query_is_no_traceback(plan: AnalyticsPlan) -> None:
     athena = Athena(refusal("AccessDeniedException", "not authorized to perform: athena:GetQueryExecution"))
-    with pytest.raises(UserError, match="no permission"):
+    with pytest.raises(UserError, match="You do not have permission"):
         engine(plan, athena).run("select 1")
 
 
@@ -541,7 +541,7 @@ def test_a_query_is_found_by_its_name_with_or_without_its_folder(name: str) -> N
         ("Per month", "Cost/Per month, Latency/Per month"),
         ("Cost/Anomaly", "Cost/Anomalies"),
         ("zzz", "Cost/Per month, Cost/Anomalies"),
-        ("Export/Calls", "writes into a bucket of yours"),
+        ("Export/Calls", "writes to your own bucket"),
     ],
 )
 def test_another_name_is_a_mistake_that_names_the_nearest(name: str, said: str) -> None:

@@ -443,7 +443,7 @@ def test_a_file_that_is_not_as_its_table_says_is_an_error(column: str, value: pa
 
 @pytest.mark.parametrize("sql", ["select nothing", "select 1 from nowhere.nothing", "drop table x", "select ("])
 def test_the_lab_refuses_what_athena_would(sql: str) -> None:
-    with pytest.raises(UserError, match="lab: Athena would not take this query: ") as raised:
+    with pytest.raises(UserError, match="lab: Athena would reject this query: ") as raised:
         lab_athena(TABLES, {}, NOW).run(sql)
     assert raised.value.exit_code == 2
 

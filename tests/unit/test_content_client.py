@@ -108,13 +108,13 @@ FAILED: list[tuple[httpx.Response | Exception, type[errors.ApiError], str]] = [
     (httpx.Response(502, text=""), errors.ServerError, "busy"),
     (httpx.Response(404, text="404 page not found"), errors.Unsupported, "release"),
     (httpx.Response(200, text="<html>Sign in</html>", headers=HTML), errors.NotSigNoz, "text/html"),
-    (httpx.Response(403, text="<html>no</html>", headers=HTML), errors.NotSigNoz, "own address"),
+    (httpx.Response(403, text="<html>no</html>", headers=HTML), errors.NotSigNoz, "Is this the address of SigNoz"),
     (httpx.Response(308, headers={"Location": "https://elsewhere/"}), errors.NotSigNoz, "https://elsewhere/"),
     (httpx.Response(400, text="Client sent an HTTP request to an HTTPS server."), errors.Invalid, "HTTPS"),
     (httpx.ConnectError("[Errno 111] Connection refused"), errors.Unreachable, "running"),
     (httpx.ConnectTimeout("timed out"), errors.Unreachable, "reached"),
-    (httpx.ReadTimeout("timed out"), errors.LostAnswer, "no answer"),
-    (httpx.RemoteProtocolError("Server disconnected"), errors.LostAnswer, "no answer"),
+    (httpx.ReadTimeout("timed out"), errors.LostAnswer, "did not answer"),
+    (httpx.RemoteProtocolError("Server disconnected"), errors.LostAnswer, "did not answer"),
     (UNTRUSTED, errors.Unreachable, "root certificate"),
 ]  # fmt: skip
 
@@ -137,7 +137,7 @@ def test_each_failure_is_a_typed_error_of_one_sentence(
 
 @pytest.mark.parametrize("address", ["signoz", "http://", "ftp://signoz", "https://signoz:port", "https://[::1"])
 def test_what_is_no_address_is_said_so(address: str) -> None:
-    with pytest.raises(errors.Unreachable, match="no address"):
+    with pytest.raises(errors.Unreachable, match="not an address of SigNoz"):
         Http(address, retry_policy=Clock().retry_policy()).ask("GET", "/api/v1/version")
 
 
@@ -480,7 +480,7 @@ def test_a_retention_that_does_not_come_into_force_is_an_error(lab: Lab) -> None
     clock = Clock()
     client = lab.client(clock)
     lab.before = Tables(asked=float("inf"))
-    with pytest.raises(errors.NotApplied, match="20 days for traces, and 15 days is still in force"):
+    with pytest.raises(errors.NotApplied, match="20 days for traces, but 15 days is still in effect"):
         client.create(Kind.RETENTION, {"signal": "traces", "days": 20})
     assert clock.seconds < 150
 

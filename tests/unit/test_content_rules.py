@@ -333,7 +333,7 @@ def test_the_examples_in_the_guide_are_right(tmp_path: Path) -> None:
 def test_a_folder_that_is_named_must_be_there(tmp_path: Path) -> None:
     """The default one need not: most stacks have none."""
     assert content_folder("dev", settings(), tmp_path) is None
-    with pytest.raises(UserError, match="there is no such folder"):
+    with pytest.raises(UserError, match="this folder does not exist in the project"):
         content_folder("dev", settings(content={"folder": "mine"}), tmp_path)
 
 

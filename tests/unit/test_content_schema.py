@@ -87,7 +87,7 @@ def complaint(**options: Any) -> str:
     [
         ("2 * A", "2 * B", 8, "formula F names B: allowed: A"),
         ("2 * A", "2 *", 8, "formula F names no query"),
-        ("2 * A", "2 * (A", 8, "formula F cannot be read"),
+        ("2 * A", "2 * (A", 8, "formula F cannot be parsed"),
         ("name: F, formula: 2 * A", "name: A, signal: logs, aggregate: count()", 8, "query A appears 2 times"),
         ("signal: traces", "signal: traces, metric: x", 10, "asks signal and metric: allowed: one of"),
         ("signal: traces, aggregate: count(), where: name = 'agent_turn'", "where: x = 1", 10, "asks nothing"),
@@ -97,11 +97,11 @@ def complaint(**options: Any) -> str:
         ("aggregate: count()", "aggregate: median(x)", 10, "no function median"),
         ("aggregate: count()", "aggregate: sum(a) / count()", 10, "belongs into a formula"),
         ("aggregate: count(), ", "", 8, "query A: aggregate is missing"),
-        ("'agent_turn'", "", 10, "not a filter: it ends too early"),
+        ("'agent_turn'", "", 10, "not a filter: the expression ends too early"),
         ("name = 'agent_turn'", "agent_turn", 10, "an operator is missing"),
         ("where: name = 'agent_turn'", "group_by: [service.name]", 10, "a key with its context, such as resource."),
-        ("formula: 2 * A", "formula: A, where: a = 1", 11, "where has no meaning beside formula"),
-        ("formula: 2 * A", "formula: 2 * A, step_seconds: 60", 11, "step_seconds has no meaning beside formula"),
+        ("formula: 2 * A", "formula: A, where: a = 1", 11, "where cannot be used with formula"),
+        ("formula: 2 * A", "formula: 2 * A, step_seconds: 60", 11, "step_seconds cannot be used with formula"),
         ("formula: 2 * A", "promql: up", 8, "others and promql are mixed"),
         ("formula: 2 * A", "metric: m, time_aggregation: avg", 11, "space_aggregation is missing"),
         ("formula: 2 * A", "metric: m, time_aggregation: avg, space_aggregation: p95", 11, "without time_aggregation"),
@@ -111,12 +111,12 @@ def complaint(**options: Any) -> str:
         ("unit: s", "width: 13", 12, "width: 13: allowed: 1 to 12"),
         ("unit: s", "kind: gauge", 12, "allowed: time_series, bar, number"),
         ("unit: s", "kind: number", 8, "a number shows one query"),
-        ("unit: s", "kind: list", 8, "a list shows records as they are"),
-        ("unit: s", "columns: [span.name]", 8, "a list has columns, and nothing else has"),
+        ("unit: s", "kind: list", 8, "a list shows single records, without aggregate"),
+        ("unit: s", "columns: [span.name]", 8, "columns are required for a list, and not allowed otherwise"),
         ("unit: s", "without: [tenant]", None, "names variable tenant: allowed: service"),
         ("name = 'agent_turn'", "tenant IN $tenant", None, "names variable tenant: allowed: service"),
-        ("key: resource.service.name", "key: resource.service.name, signals: [logs]", None, "nothing follows it"),
-        ("name: service", "name: start_timestamp", None, "taken by SigNoz"),
+        ("key: resource.service.name", "key: resource.service.name, signals: [logs]", None, "it filters no query"),
+        ("name: service", "name: start_timestamp", None, "reserved by SigNoz"),
         ("key: mine", "key: My Board", 1, "1 to 63 lower-case letters, digits and -"),
         ("title: Mine\n", "", None, "title: missing"),
         ("aggregate: count()", "aggregate: {{ thresholds.slow }}", 10, "allowed: thresholds.slow_seconds"),
@@ -171,7 +171,7 @@ def test_all_mistakes_of_all_files_come_in_one_message(write: Write) -> None:
         "views/d.json:1",
     ):
         assert f"{name}: " in message, message
-    assert "views/e.txt: not read: allowed in views/: .yaml, .json" in message
+    assert "views/e.txt: not a content file: allowed in views/: .yaml, .json" in message
     assert message.startswith("7 problems in the content in ."), message
 
 
@@ -202,8 +202,8 @@ def test_two_own_objects_cannot_have_one_key_or_one_title(write: Write) -> None:
     write("dashboards/c.yaml", DASHBOARD.replace("key: mine", "key: other"))
     write("rules/a.yaml", RULE)
     message = complaint()
-    assert 'dashboards/b.yaml:1: key: "mine": another dashboard has it, in dashboards/a.yaml' in message
-    assert 'dashboards/c.yaml:2: title: "Mine": another dashboard has it, in dashboards/a.yaml' in message
+    assert 'dashboards/b.yaml:1: key: "mine": another dashboard has this key, in dashboards/a.yaml' in message
+    assert 'dashboards/c.yaml:2: title: "Mine": another dashboard has this title, in dashboards/a.yaml' in message
     assert "rules/a.yaml" not in message
 
 
@@ -218,10 +218,10 @@ def test_what_is_left_out_has_to_be_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"id": "019"}, "id: set by SigNoz: leave it out"),
+        ({"id": "019"}, "id: set by SigNoz: omit it"),
         ({"schemaVersion": "v5"}, 'schemaVersion: "v5": allowed: v6'),
         ({"name": "My Board"}, 'name: "My Board": allowed: 1 to 63'),
-        ({"widgets": []}, "a dashboard as before SigNoz 0.135"),
+        ({"widgets": []}, "a dashboard in the format before SigNoz 0.135"),
         ({"spec": {**RAW_DASHBOARD["spec"], "panels": {"q": {}}}}, 'no panel "p"; allowed: q'),
         ({"spec": {}}, "spec: display: missing"),
     ],

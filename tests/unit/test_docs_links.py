@@ -83,6 +83,18 @@ def test_every_page_that_a_message_names_is_there() -> None:
     assert named <= FILES
 
 
+def test_every_command_that_a_message_names_is_one() -> None:
+    commands = set(getattr(typer.main.get_command(app), "commands", {}))
+    named = {
+        (name, command)
+        for name in FILES
+        if name.endswith(".py") and not name.startswith("tests/")
+        for command in re.findall("`turnscope ([a-z]+)", text_of(name))
+    }
+    assert named, "the messages name no command at all"
+    assert {(name, command) for name, command in named if command not in commands} == set()
+
+
 @pytest.mark.parametrize("index", ["docs/README.md", "docs/decisions/README.md", "docs/runbooks/README.md"])
 def test_an_index_lists_every_page_beside_it(index: str) -> None:
     folder = "docs/how-to" if index == "docs/README.md" else str(Path(index).parent)

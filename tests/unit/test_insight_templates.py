@@ -262,7 +262,9 @@ def test_minutes_become_a_period_that_cloudwatch_does_not_cap(minutes: int, writ
 
 @pytest.mark.parametrize("minutes", [0, 90, 1500])
 def test_minutes_that_no_period_can_hold_are_refused(minutes: int) -> None:
-    with pytest.raises(ValueError, match=rf"{minutes} minutes are no period; allowed: 1 to 60, or whole hours"):
+    with pytest.raises(
+        ValueError, match=rf"{minutes} minutes are not a valid period; allowed: 1 to 60, or whole hours"
+    ):
         planned(bin_minutes=minutes)
 
 

@@ -66,7 +66,7 @@ def test_refused_outside_local(environment: str, monkeypatch: pytest.MonkeyPatch
     """Before anything is asked of Docker: a stand-in must never run in the place of the real thing."""
     monkeypatch.setattr(build, "_docker", lambda *_: pytest.fail("asked Docker"))
     monkeypatch.setattr(build.docker_engine, "answers", lambda: pytest.fail("asked Docker"))
-    with pytest.raises(UserError, match="only in a stack of environment local"):
+    with pytest.raises(UserError, match="only in a stack with environment local"):
         build.ensure_images([Role.GATEWAY], Console(), environment=environment)
 
 

@@ -33,7 +33,7 @@ def test_the_administrator_is_the_settings_root_user() -> None:
         (None, "Stack dev has no SigNoz"),
         (
             {**ADDRESSED, "release": "0.75.0", "root_user": None, "content": None},
-            "whoever opens https://signoz.example",
+            "the first person who opens https://signoz.example",
         ),
     ],
 )

@@ -18,19 +18,19 @@ from turnscope.options import Json, Yes, assumes_yes, project_and_settings
 if TYPE_CHECKING:
     from analytics.operations.target import Target
 
-analytics = typer.Typer(help="Events in S3 and Athena: ask, check, send again.", no_args_is_help=True)
+analytics = typer.Typer(help="Query, check and replay events in S3.", no_args_is_help=True)
 
 Stack = Annotated[str, typer.Argument(help="The stack, with analytics (turnscope:analytics).")]
-Agent = Annotated[str | None, typer.Option(help="One agent's log group alone.")]
-Event = Annotated[str | None, typer.Option(help="One event alone: voice_metrics or session_analytics.")]
-To = Annotated[str | None, typer.Option("--to", help="Until when. Default: now.")]
-FROM_HELP = "ISO 8601 (UTC without an offset), or so long ago: -90m, -24h, -7d."
+Agent = Annotated[str | None, typer.Option(help="Only the log group of this agent.")]
+Event = Annotated[str | None, typer.Option(help="Only this event: voice_metrics or session_analytics.")]
+To = Annotated[str | None, typer.Option("--to", help="End of the time range. Default: now.")]
+FROM_HELP = "ISO 8601 (UTC without an offset), or relative: -90m, -24h, -7d."
 
 
 @analytics.command()
 def query(
     stack: Stack,
-    name: Annotated[str | None, typer.Argument(help="A named query's Folder/Name. Default: list them.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Folder/Name of a named query. Default: list all.")] = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
@@ -60,19 +60,21 @@ def query(
         console.print(f"{wanted.name}: {wanted.description}\n", markup=False)
         named.print_answer(answer, console)
         if answer.scanned_bytes is None:
-            console.print("lab: answered by DuckDB, which stands in for Athena.")
+            console.print("lab: DuckDB ran this query instead of Athena.")
 
 
 @analytics.command()
 def check(
     stack: Stack,
-    since: Annotated[str | None, typer.Option("--from", help=f"From when: {FROM_HELP} Default: -24h.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help=f"Start of the time range: {FROM_HELP} Default: -24h.")
+    ] = None,
     to: To = None,
     agent: Agent = None,
     event: Event = None,
     as_json: Json = False,
 ) -> None:
-    """Compare log groups and bucket by the hour; exit 1 where events are missing."""
+    """Compare log groups and bucket hour by hour; exit 1 if events are missing."""
     from analytics.operations import check as checking
     from analytics.operations.times import range_of
 
@@ -91,17 +93,17 @@ def check(
 @analytics.command()
 def replay(
     stack: Stack,
-    since: Annotated[str, typer.Option("--from", help=f"From when: {FROM_HELP}")],
+    since: Annotated[str, typer.Option("--from", help=f"Start of the time range: {FROM_HELP}")],
     to: To = None,
     agent: Agent = None,
     event: Event = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what the bucket has; queries read each event once.")
+        bool, typer.Option("--all", help="Also events that are in the bucket; queries read each event once.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be sent.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Send events of the log groups again: those that the bucket lacks."""
+    """Send events that are missing from the bucket again, from the log groups."""
     from analytics.operations import check as checking
     from analytics.operations import replay as replaying
     from analytics.operations.times import range_of

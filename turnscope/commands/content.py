@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from signoz.content.api.client import SigNozClient
     from turnscope.deployment.deployment import Deployment
 
-content = typer.Typer(help="What SigNoz holds: dashboards, alert rules, channels.", no_args_is_help=True)
+content = typer.Typer(help="Content of SigNoz: dashboards, alert rules, channels.", no_args_is_help=True)
 Stack = Annotated[str, typer.Argument(help="A stack with SigNoz.")]
 
 
 @content.command("list")
 def list_content(stack: Stack, as_json: Json = False) -> None:
-    """Print a stack's content: where it is written, and where it is."""
+    """List a stack's content, with its source file and its address in SigNoz."""
     from turnscope.content.listing import rows
 
     found = rows(_deployment(stack))
@@ -42,12 +42,12 @@ def list_content(stack: Stack, as_json: Json = False) -> None:
 @content.command("export")
 def export(
     stack: Stack,
-    kind: Annotated[str, typer.Option(help="Which, separated by commas.")] = "dashboards,rules,views",
-    out: Annotated[Path | None, typer.Option(help="Folder. Default: that of the stack's own content.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also what Turnscope deployed.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files with another text.")] = False,
+    kind: Annotated[str, typer.Option(help="Kinds of objects, separated by commas.")] = "dashboards,rules,views",
+    out: Annotated[Path | None, typer.Option(help="Folder. Default: the folder of the stack's own content.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also objects that Turnscope deployed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files with a different content.")] = False,
 ) -> None:
-    """Turn what people built in SigNoz into files of the stack's own content; the next up takes the objects up."""
+    """Export objects that people created in SigNoz to files of the stack; the next up adopts the objects."""
     from signoz.content.build import FOLDER, content_folder
     from signoz.content.resource_types import kind_of
     from turnscope.content import export as exporting
@@ -66,7 +66,7 @@ def export(
     }
     files = exporting.exported(client, wanted, deployed, everything=everything)
     if not files:
-        console.print(f"Stack {stack}: nobody built {', '.join(wanted)} of their own in SigNoz.")
+        console.print(f"Stack {stack}: there are no {', '.join(wanted)} in SigNoz that Turnscope did not deploy.")
         return
     root = deployment.project.root
     folder = out or content_folder(stack, deployment.settings, root) or root / FOLDER / stack
@@ -75,15 +75,15 @@ def export(
         console.print(f"wrote {path}")
     console.print(f"{len(files)} objects, {len(files) - len(written)} of them unchanged, in {folder}.")
     if replacing := [each.path for each in files if each.deployed]:
-        console.print(f"From now on these stand in place of what Turnscope ships: {', '.join(replacing)}.")
+        console.print(f"From now on these files replace shipped content: {', '.join(replacing)}.")
     if hidden := [each.path for each in files if exporting.REPLACE_ME in each.text]:
-        console.print(f"Secrets are in no file; put them in where it says {exporting.REPLACE_ME}: {', '.join(hidden)}.")
+        console.print(f"The files contain no secrets. Replace {exporting.REPLACE_ME} in: {', '.join(hidden)}.")
 
 
 def _deployment(stack: str) -> Deployment:
     deployment = deployment_of(stack)
     if deployment.settings.signoz is None:
-        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz), so no content.")
+        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz), so it has no content.")
     return deployment
 
 

@@ -19,11 +19,11 @@ class Format(StrEnum):
 
 def env(
     stack: Stack,
-    agent: Annotated[str | None, typer.Option(help="The agent's name. Default: the first of the stack.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="shell, dotenv or json.")] = Format.SHELL,
-    protocol: Annotated[Protocol, typer.Option(help="How the agent sends.")] = Protocol.HTTP,
+    agent: Annotated[str | None, typer.Option(help="The agent. Default: the first agent of the stack.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="Output format: shell, dotenv or json.")] = Format.SHELL,
+    protocol: Annotated[Protocol, typer.Option(help="Protocol of the agent's exporter.")] = Protocol.HTTP,
 ) -> None:
-    """Print what an agent needs in its environment, token included."""
+    """Print the environment variables of an agent, including the token."""
     from turnscope.agent_environment import FORMATS
     from turnscope.agent_gateway import environment_of
 

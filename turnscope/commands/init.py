@@ -12,4 +12,4 @@ def init(stack: Stack) -> None:
     from turnscope.deployment.initialise import initialise
 
     made = initialise(find_project(), stack, console)
-    console.print("\n".join(f"made {path}" for path in made) or f"Stack {stack} has all its secrets.")
+    console.print("\n".join(f"generated {path}" for path in made) or f"Stack {stack} has all its secrets.")

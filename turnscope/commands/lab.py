@@ -21,7 +21,7 @@ lab = typer.Typer(help="The AWS emulator of the local stack.", no_args_is_help=T
 
 @lab.command()
 def start(stack: LocalStack = "local") -> None:
-    """Start the AWS emulator, as up does by itself."""
+    """Start the AWS emulator; up also starts it."""
     from lab import emulator
     from stacks.settings.model import Lab
 
@@ -34,34 +34,35 @@ def start(stack: LocalStack = "local") -> None:
 
 @lab.command()
 def stop(stack: LocalStack = "local") -> None:
-    """Stop the AWS emulator; the next up fills a new one."""
+    """Stop the AWS emulator; the next up starts a new, empty one."""
     from lab import emulator
 
     project, _ = _local(stack)
     stopped = emulator.stop(project.stack_directory(stack))
-    console.print("lab: stopped." if stopped else "lab: it was not running.")
+    console.print("lab: stopped." if stopped else "lab: the AWS emulator was not running.")
 
 
 @lab.command()
 def status(stack: LocalStack = "local") -> None:
-    """Show whether the AWS emulator runs, and where."""
+    """Show whether the AWS emulator runs, with its address."""
     from lab import emulator
 
     project, _ = _local(stack)
     running = emulator.status(project.stack_directory(stack))
     if running is None:
-        raise UserError(f"lab: not running; start it with `turnscope up {stack}`.", exit_code=1)
+        raise UserError(f"lab: the AWS emulator is not running; start it with `turnscope up {stack}`.", exit_code=1)
     console.print(f"lab: AWS is emulated at {running.url} (process {running.pid}, log {running.log_path})")
 
 
 @lab.command()
 def send(
     log: Annotated[
-        str | None, typer.Argument(help="A recording's name, or a file of JSON log lines. Default: every recording.")
+        str | None,
+        typer.Argument(help="The name of a recording, or a file of JSON log lines. Default: all recordings."),
     ] = None,
     stack: Annotated[str, typer.Option(help="A stack of environment local.")] = "local",
     agent: Annotated[
-        str | None, typer.Option(help="The agent whose log group receives it. Default: the first.")
+        str | None, typer.Option(help="The agent whose log group receives the log. Default: the first agent.")
     ] = None,
     as_json: Json = False,
 ) -> None:

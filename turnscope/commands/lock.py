@@ -11,14 +11,14 @@ from turnscope.options import Stack, project_and_settings
 
 
 def lock(stack: Stack) -> None:
-    """Pin a stack's images by digest, asking their registry."""
+    """Pin a stack's images by digest, as their registry reports it."""
     from core.releases import find_release
     from signoz.plan.images import registry_images
     from turnscope.deployment.image_lock import lock as write_lock
 
     project, settings = project_and_settings(stack)
     if not settings.signoz:
-        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz), so no images to lock.")
+        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz), so it has no images to pin.")
     own = settings.signoz
     images = registry_images(own.images, find_release(own.release), own.gateway.image, {})
     config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"

@@ -13,10 +13,10 @@ from turnscope.options import Json, Stack, deployment_of, project_and_settings
 
 def login(
     stack: Stack,
-    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="With the password in clear.")] = False,
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print the password in plain text.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print how to sign in to a stack's SigNoz."""
+    """Print how to sign in to the SigNoz UI of a stack."""
     from turnscope.deployment.secret_values import values
     from turnscope.sign_in import administrator
 

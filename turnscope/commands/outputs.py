@@ -13,10 +13,10 @@ from turnscope.printing import print_outputs
 
 def outputs(
     stack: Stack,
-    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secrets in clear.")] = False,
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secrets in plain text.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print what a deployed stack exports."""
+    """Print the outputs of a deployed stack."""
     found = deployment_of(stack).outputs(show_secrets=show_secrets)
     if as_json:
         print(json.dumps(found, indent=2))

@@ -12,7 +12,7 @@ from turnscope.options import Json, Stack, project_and_settings
 
 
 def plan(stack: Stack, as_json: Json = False) -> None:
-    """Print what would exist, without engine or network."""
+    """Print the resources that a stack would have, without engine or network."""
     from turnscope.plan_table import as_data, counted, summary
     from turnscope.plans import plan_stack
 

@@ -16,6 +16,6 @@ def preview(
     refresh: Refresh = False,
     yes: Yes = False,
 ) -> None:
-    """Show what up would change."""
+    """Show the changes that up would make."""
     progress = deployment_of(stack, yes).preview(show_diff=diff, refresh=refresh)
     console.print(f"Stack [bold]{stack}[/bold], previewed: {progress.summary()}")

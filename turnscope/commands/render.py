@@ -13,16 +13,16 @@ from turnscope.options import Stack, What, deployment_of, project_and_settings
 
 def render(
     stack: Stack,
-    what: Annotated[What, typer.Argument(help="Which texts.")] = What.ALL,
-    out: Annotated[Path | None, typer.Option("--out", help="Write them into this folder.")] = None,
+    what: Annotated[What, typer.Argument(help="Which files.")] = What.ALL,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the files to this folder.")] = None,
     check: Annotated[
-        Path | None, typer.Option("--check", help="Compare with this folder: exit 1 with a diff where it differs.")
+        Path | None, typer.Option("--check", help="Compare with this folder; exit 1 with a diff if a file differs.")
     ] = None,
     show_secrets: Annotated[
-        bool, typer.Option("--show-secrets", help="With secrets in clear (asks the engine).")
+        bool, typer.Option("--show-secrets", help="With secrets in plain text (read from the engine).")
     ] = False,
 ) -> None:
-    """Print or compare the files that a stack would deploy."""
+    """Print, write or compare the files that a stack would deploy."""
     from turnscope import rendering
     from turnscope.deployment.secret_values import secret_values
     from turnscope.plans import plan_stack
@@ -33,7 +33,7 @@ def render(
     texts = rendering.render(what, cloudwatch=plan.cloudwatch, signoz=plan.signoz, secrets=secrets)
     if check:
         rendering.check(texts, check)
-        console.print(f"{len(texts)} files in {check} are what stack {stack} would deploy.")
+        console.print(f"{len(texts)} files in {check} are up to date with stack {stack}.")
     if out:
         rendering.write(texts, out, private=show_secrets)
         console.print(f"Wrote {len(texts)} files to {out}.")

@@ -8,7 +8,7 @@ from turnscope.options import Stack, deployment_of
 
 
 def shell(stack: Stack) -> None:
-    """Print the environment for pulumi by hand, for eval."""
+    """Print the environment variables for the pulumi command, for eval."""
     deployment = deployment_of(stack)
     for name, value in deployment.environment.items():
         print(f"export {name}={shlex.quote(value)}")

@@ -12,11 +12,11 @@ from turnscope.options import Stack, Yes, assumes_yes, deployment_of
 def teardown(
     stack: Stack,
     confirm: Annotated[
-        str | None, typer.Option("--confirm", help="The stack's name: the answer staging asks for.")
+        str | None, typer.Option("--confirm", help="The stack's name, as confirmation; required for staging.")
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Delete a stack, and check that nothing is left."""
+    """Delete a stack, and check that no resources are left."""
     from turnscope.deployment.teardown import tear_down
 
     tear_down(deployment_of(stack, yes), confirmed=confirm, assume_yes=assumes_yes(yes))

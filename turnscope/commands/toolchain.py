@@ -12,7 +12,9 @@ from turnscope.options import Yes, assumes_yes
 
 
 def toolchain(
-    status: Annotated[bool, typer.Option("--status", help="Only show what is there and what is missing.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Only show which parts exist and which are missing.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="Also Docker, its plugin and the collector.")] = False,
     yes: Yes = False,
 ) -> None:

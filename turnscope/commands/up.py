@@ -8,7 +8,7 @@ from turnscope.printing import print_outputs
 
 
 def up(stack: Stack, refresh: Refresh = False, yes: Yes = False) -> None:
-    """Create or change a stack: make it what its settings say."""
+    """Create or update a stack to match its settings."""
     from turnscope.links import console_links
 
     deployment = deployment_of(stack, yes)

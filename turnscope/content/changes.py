@@ -55,15 +55,15 @@ class ContentChanges:
     def lines(self, stack: str, *, converging: bool) -> Iterator[str]:
         """For a terminal; nothing where nothing is to be told. `converging` is for an `up`, which puts things back."""
         if self.edited:
-            yield "Edited in SigNoz since it was deployed (deployed -> in SigNoz):"
+            yield "Edited in SigNoz since the deployment (deployed -> in SigNoz):"
             yield from _told(self.edited)
             if converging:
-                yield "  put back as the settings say."
+                yield "  reverted to the settings."
             else:
                 keep = f"turnscope content export {stack} --all"
-                yield f"  `turnscope up {stack} --refresh` reverts it; `{keep}` keeps it."
+                yield f"  `turnscope up {stack} --refresh` reverts the edits; `{keep}` keeps them."
         if self.updated:
-            yield "Changes in SigNoz' content (in SigNoz -> settings):"
+            yield "Changes of SigNoz content (in SigNoz -> settings):"
             yield from _told(self.updated)
 
 
@@ -73,7 +73,7 @@ def _told(changes: Mapping[str, Change]) -> Iterator[str]:
         for each in change.differences:
             yield f"    {each}"
         if not change.differences and not change.gone:
-            yield "    a secret in it, or how SigNoz is reached"
+            yield "    a secret, or the address of SigNoz"
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Difference, ...]:

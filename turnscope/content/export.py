@@ -65,7 +65,9 @@ def write(files: Collection[Exported], folder: Path, *, force: bool) -> list[Pat
     changed = {path: text for path, text in wanted.items() if not path.is_file() or path.read_text() != text}
     if (taken := [path for path in changed if path.exists()]) and not force:
         listed = "\n".join(f"  {path}" for path in taken)
-        raise UserError(f"Nothing was written: these are there with another text (--force overwrites them):\n{listed}")
+        raise UserError(
+            f"No file was written: these files exist with a different content (--force overwrites them):\n{listed}"
+        )
     for path, text in changed.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

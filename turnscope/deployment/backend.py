@@ -30,7 +30,7 @@ def engine_environment(project: Project, where: Environment, toolchain: Mapping[
         environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(project))
     elif not _has_backend(project):
         raise UserError(
-            f"Environment {where} has no place for its state yet. Choose one:\n"
+            f"Environment {where} has no Pulumi backend for its state yet. Choose one:\n"
             "  pulumi login s3://BUCKET     (or another backend, or Pulumi Cloud: pulumi login)\n"
             "  export PULUMI_BACKEND_URL=s3://BUCKET",
         )

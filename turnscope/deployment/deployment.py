@@ -98,7 +98,9 @@ class Deployment:
         return Engine(
             self.tools.pulumi,
             self.tools.version,
-            on_interrupt=lambda: self.console.print("Stopping when what is under way is done (Ctrl-C again: at once)."),
+            on_interrupt=lambda: self.console.print(
+                "Stopping after the operations in progress (press Ctrl-C again to stop immediately)."
+            ),
             unchanged=tracked,
         )
 
@@ -307,8 +309,8 @@ class Deployment:
             return result
         except ConcurrentUpdateError:
             raise UserError(
-                f"Another update of stack {self.stack} is under way. Wait for it; if it died, release its lock: "
-                f"pulumi cancel -s {self.stack}",
+                f"Another update of stack {self.stack} is in progress. Wait until it ends; if its process ended, "
+                f"release its lock: pulumi cancel -s {self.stack}",
                 exit_code=1,
             ) from None
         except CommandError as error:
@@ -319,8 +321,8 @@ class Deployment:
 
     def _interrupted(self, progress: EngineProgress) -> UserError:
         return UserError(
-            f"Interrupted: {progress.summary()}. What was done is recorded: `turnscope up {self.stack}` and "
-            f"`turnscope teardown {self.stack}` go on from here.",
+            f"Interrupted: {progress.summary()}. Completed operations are recorded: `turnscope up {self.stack}` and "
+            f"`turnscope teardown {self.stack}` continue from here.",
             exit_code=INTERRUPTED_EXIT_CODE,
         )
 
@@ -347,7 +349,9 @@ class Deployment:
             stack = self._select(create=False)
         except UserError:
             return
-        with EngineProgress(self.console, "the emulator is new: forgetting what the old one held") as progress:
+        with EngineProgress(
+            self.console, "the emulator is new: removing the old emulator's resources from the state"
+        ) as progress:
             self._run(
                 progress,
                 lambda: stack.refresh(

@@ -30,7 +30,7 @@ def choose_images(settings: SigNozSettings, directory: Path, console: Console) -
     if not mark.exists():
         directory.mkdir(parents=True, exist_ok=True)
         mark.touch()
-    console.print("lab: no image registry answers; images are built on this machine from package registries")
+    console.print("lab: no image registry answers; building images on this machine from package registries")
 
 
 def ensure_lab_images(plan: SigNozPlan, console: Console, *, assume_yes: bool) -> None:

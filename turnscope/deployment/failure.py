@@ -28,7 +28,7 @@ def failure_text(stack: str, progress: EngineProgress, error: CommandError, sour
         lines.append(f"  {', '.join(names[:NAMES_SHOWN])}{others}: {_indented(message)}")
     if not progress.failures:
         lines.append(_indented(engine_words(error)))
-    lines.append(f"What was made is recorded. Remove the cause, then run `turnscope up {stack}` again.")
+    lines.append(f"Created resources are recorded. Fix the cause, then run `turnscope up {stack}` again.")
     return "\n".join(lines)
 
 

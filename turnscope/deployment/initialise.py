@@ -23,9 +23,11 @@ def initialise(project: Project, stack: str, console: Console) -> list[str]:
     """
     raw = raw_settings(stack, project.root)
     if raw.get("environment") == Environment.LOCAL:
-        raise UserError(f"Stack {stack} is local: its secrets come from this machine's passphrase; nothing to do.")
+        raise UserError(
+            f"Stack {stack} is local: its secrets are derived from this machine's passphrase. No change was made."
+        )
     if not isinstance(raw.get("signoz"), dict):
-        raise UserError(f"Stack {stack} has no section turnscope:signoz, and only that needs secrets made.")
+        raise UserError(f"Stack {stack} has no section turnscope:signoz. Only this section has secrets to generate.")
     wanted = missing(raw)
     if not wanted:
         return []

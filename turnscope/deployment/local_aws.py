@@ -32,7 +32,7 @@ class LocalAws:
 
         self.directory.mkdir(parents=True, exist_ok=True)
         if run.left_by_a_killed_run():
-            console.print("The last run was killed: starting the AWS emulator afresh.")
+            console.print("The last run was killed: restarting the AWS emulator empty.")
             emulator.stop(self.directory)
         port = (settings.lab or Lab()).aws_port
         running = emulator.start(self.directory, port, project=self.project, stack=self.stack)

@@ -84,7 +84,7 @@ class EngineProgress:
     def summary(self) -> str:
         order = ("created", "updated", "replaced", "deleted", "unchanged")
         parts = [f"{self.counts[what]} {what}" for what in order if self.counts[what]]
-        return f"{', '.join(parts) or 'nothing to do'} ({self.seconds:.1f} s)"
+        return f"{', '.join(parts) or 'no changes'} ({self.seconds:.1f} s)"
 
     def on_event(self, event: EngineEvent) -> None:
         if event.resource_pre_event:

@@ -29,7 +29,7 @@ def refuse_schema_changes(plan: AnalyticsPlan, state: Iterable[Mapping[str, Any]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise UserError(
-            f"The analytics' tables only grow; nothing was touched:\n{listed}\n"
-            "Put the field back (core/events.py, or turnscope:analytics.extra_fields); what has a new meaning "
-            "gets a new name beside it."
+            f"Tables of the analytics only grow; no resource was changed:\n{listed}\n"
+            "Restore the field (core/events.py, or turnscope:analytics.extra_fields); add a field with a new meaning "
+            "under a new name."
         )

@@ -31,9 +31,9 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     stack, settings, console = deployment.stack, deployment.settings, deployment.console
     if settings.environment == Environment.PROD:
         raise UserError(
-            f"Stack {stack} is of environment prod, which is never torn down by one command. To retire it: set "
+            f"Stack {stack} has environment prod and cannot be torn down directly. To delete it, set "
             f"turnscope:environment to staging and turnscope:protect to false in stacks/Pulumi.{stack}.yaml, "
-            f"run `turnscope up {stack}`, and then `turnscope teardown {stack}`."
+            f"run `turnscope up {stack}`, then `turnscope teardown {stack}`."
         )
     resources = deployment.resources()
     if not resources:
@@ -45,8 +45,8 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     protected = [resource.name for resource in resources if resource.protected]
     if protected:
         raise UserError(
-            f"{len(protected)} of these are protected: {', '.join(protected)}. Set turnscope:protect to false in "
-            f"stacks/Pulumi.{stack}.yaml and run `turnscope up {stack}` first; nothing was deleted."
+            f"{len(protected)} resources are protected: {', '.join(protected)}. Set turnscope:protect to false in "
+            f"stacks/Pulumi.{stack}.yaml and run `turnscope up {stack}` first. No resource was deleted."
         )
     _ask(deployment, confirmed, assume_yes)
     progress = deployment.destroy()
@@ -57,45 +57,49 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
         left += docker_leftovers(settings.signoz, plan.signoz)
     if left:
         listed = "\n".join(f"  {each}" for each in left)
-        raise UserError(f"Still in the account after the teardown of {stack}:\n{listed}", exit_code=1)
-    besides = f" but for what is kept: {', '.join(f'bucket {name}' for name in kept)}" if kept else ""
-    console.print(f"Checked: nothing of this stack is left{besides} (metrics stay until CloudWatch expires them).")
+        raise UserError(f"Resources that still exist after the tear-down of {stack}:\n{listed}", exit_code=1)
+    besides = f" except the kept resources: {', '.join(f'bucket {name}' for name in kept)}" if kept else ""
+    console.print(
+        f"Checked: no resources of this stack are left{besides} (metrics stay until CloudWatch expires them)."
+    )
     _stop_emulator(deployment)
 
 
 def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
     cloudwatch, signoz = plan.cloudwatch, plan.signoz
-    console.print(f"Stack [bold]{cloudwatch.stack}[/bold] ({cloudwatch.environment}, {cloudwatch.region}). This goes:")
+    console.print(
+        f"Stack [bold]{cloudwatch.stack}[/bold] ({cloudwatch.environment}, {cloudwatch.region}). To be deleted:"
+    )
     going = [short_type(resource.type) for resource in resources if not resource.kept]
     for kind, number in sorted(Counter(going).items()):
         console.print(f"  {number:>4}  {kind}")
     for agent in cloudwatch.agents:
         if agent.log_group.managed:
-            console.print(f"  with every log event in [bold]{agent.log_group.name}[/bold]")
+            console.print(f"  including every log event in [bold]{agent.log_group.name}[/bold]")
         else:
-            console.print(f"  This stays: log group {agent.log_group.name}, which was there before")
+            console.print(f"  Kept: log group {agent.log_group.name}, which the stack did not create")
     for resource in resources:
         if short_type(resource.type) == BUCKET:
             if resource.kept:
                 console.print(
-                    f"  This stays: bucket {resource.id} with the events in it (turnscope:analytics.keep_data); the "
-                    "next up uses it again"
+                    f"  Kept: bucket {resource.id} with its events (turnscope:analytics.keep_data); the "
+                    "next up adopts it"
                 )
             else:
-                console.print(f"  with everything in bucket [bold]{resource.id}[/bold]")
+                console.print(f"  including all objects in bucket [bold]{resource.id}[/bold]")
         elif resource.kept and short_type(resource.type) == KEY:
-            console.print(f"  This stays: KMS key {resource.id}, without which nobody reads that bucket")
+            console.print(f"  Kept: KMS key {resource.id}, which is required to read that bucket")
     if not signoz:
         return
     kept = [volume.name for volume in volumes(signoz.containers) if volume.keep]
     if database_volume(signoz) not in kept:
         console.print(
-            "  with all that people made in SigNoz (to keep dashboards, rules and views as files: "
+            "  including all objects that people created in SigNoz (to keep dashboards, rules and views as files: "
             f"turnscope content export {cloudwatch.stack} --all)"
         )
     for name in kept:
-        held = ", with SigNoz' content, which the next up takes up again" if name == database_volume(signoz) else ""
-        console.print(f"  This stays: volume {name} (turnscope:signoz.keep_volumes is true){held}")
+        held = ", with the content of SigNoz, which the next up adopts" if name == database_volume(signoz) else ""
+        console.print(f"  Kept: volume {name} (turnscope:signoz.keep_volumes is true){held}")
 
 
 def _ask(deployment: Deployment, confirmed: str | None, assume_yes: bool) -> None:
@@ -105,11 +109,11 @@ def _ask(deployment: Deployment, confirmed: str | None, assume_yes: bool) -> Non
         if confirmed is None and sys.stdin.isatty():
             confirmed = Prompt.ask(f"Type the stack's name to delete it ({stack})")
         if confirmed != stack:
-            raise UserError(f"Not deleted: environment staging asks for the stack's name (--confirm {stack}).")
+            raise UserError(f"Not deleted: environment staging requires the stack's name (--confirm {stack}).")
     elif not assume_yes and confirmed != stack:
         if not sys.stdin.isatty():
-            raise UserError("Not deleted: nobody is there to answer. Say --yes.")
-        if not Confirm.ask("Delete all this?", default=False):
+            raise UserError("Not deleted: there is no terminal to confirm on. Use --yes.")
+        if not Confirm.ask("Delete these resources?", default=False):
             raise UserError("Not deleted.")
 
 

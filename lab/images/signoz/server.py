@@ -22,8 +22,8 @@ PORT = 8080
 PAGE = f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>SigNoz (lab)</title>
 <h1>lab</h1>
-<p>A stand-in for SigNoz {VERSION}: this machine reaches no image registry. It keeps dashboards, alert rules, channels,
-saved views and retention, and shows, queries and evaluates nothing.</p>
+<p>A stand-in for SigNoz {VERSION}: this machine reaches no image registry. It stores dashboards, alert rules, channels,
+saved views and retention, but does not run queries, evaluate rules or send notifications.</p>
 <table><tr><th>kind<th>stored</tr>{{rows}}</table>
 """
 KINDS = ("dashboard", "rule", "channel", "route policy", "downtime", "saved view", "pricing rule")

@@ -111,12 +111,12 @@ def _signed_in(
         )
     except (Unauthorized, Invalid, NotFound):
         raise Unauthorized(
-            f"SigNoz at {http.address} does not take the password of its root user {email}. It sets the one in the "
+            f"SigNoz at {http.address} rejects the password of its root user {email}. It sets the one in the "
             "settings (signoz.root_user.password) again whenever it starts."
         ) from None
     token = session.get("accessToken") if isinstance(session, dict) else None
     if not token:
-        raise NotSigNoz(f"{http.address} gives no session. Is it SigNoz' own address?")
+        raise NotSigNoz(f"{http.address} returns no session. Is this the address of SigNoz?")
     return Http(address, headers={"Authorization": f"Bearer {token}"}, retry_policy=retry_policy, **options)  # pyright: ignore[reportArgumentType]
 
 
@@ -130,7 +130,7 @@ def _organisation(http: Http, email: str, retry_policy: RetryPolicy) -> str:
             return str(found[0]["id"])
         if retry_policy.now() > deadline:
             raise Unauthorized(
-                f"SigNoz at {http.address} has no user {email}: was it started with another root user "
+                f"SigNoz at {http.address} has no user {email}: was it started with a different root user "
                 "(signoz.root_user.email)?"
             )
         retry_policy.sleep(ASK_EVERY_SECONDS)

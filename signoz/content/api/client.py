@@ -51,7 +51,7 @@ class SigNozClient:
         """As the server says it: `v0.138.0`."""
         answer = self._http.ask("GET", "/api/v1/version")
         if not isinstance(answer, dict) or "version" not in answer:
-            raise NotSigNoz(f"{self._http.address} says no version of SigNoz. Is it SigNoz' own address?")
+            raise NotSigNoz(f"{self._http.address} returns no SigNoz version. Is this the address of SigNoz?")
         return str(answer["version"])
 
     def create(self, kind: Kind, body: Body) -> str:
@@ -76,7 +76,7 @@ class SigNozClient:
                     return found
                 raise
         if not isinstance(made, dict) or "id" not in made:
-            raise NotSigNoz(f"{self._http.address}{endpoint.path} made something without an identifier.")
+            raise NotSigNoz(f"{self._http.address}{endpoint.path} created an object without an identifier.")
         return str(made["id"])
 
     def read(self, kind: Kind, object_id: str) -> dict[str, Any] | None:
@@ -180,7 +180,8 @@ class SigNozClient:
         numbers = version.removeprefix("v").split("-")[0].split(".")
         if all(part.isdecimal() for part in numbers) and tuple(map(int, numbers))[:2] < OLDEST:
             raise Unsupported(
-                f"SigNoz at {self._http.address} is {version}; content as code needs v{OLDEST[0]}.{OLDEST[1]} or newer."
+                f"SigNoz at {self._http.address} is {version}; content as code requires v{OLDEST[0]}.{OLDEST[1]} "
+                "or newer."
             )
         self._supported = True
 

@@ -76,7 +76,9 @@ class Http:
         try:
             verify = ssl.create_default_context(cadata=root_certificate) if root_certificate else True
         except ssl.SSLError:
-            raise Unreachable(f"The root certificate for SigNoz at {self.address} is no certificate (PEM).") from None
+            raise Unreachable(
+                f"The root certificate for SigNoz at {self.address} is not a certificate in PEM."
+            ) from None
         try:
             if httpx.URL(address).scheme not in ("http", "https") or not httpx.URL(address).host:
                 raise ValueError(address)
@@ -91,7 +93,7 @@ class Http:
             )
         except (httpx.InvalidURL, ValueError):
             raise Unreachable(
-                f"{address!r} is no address of SigNoz; allowed: https://HOST or https://HOST:PORT."
+                f"{address!r} is not an address of SigNoz; allowed: https://HOST or https://HOST:PORT."
             ) from None
 
     def ask(
@@ -143,12 +145,12 @@ class Http:
         if certificate := _certificate_problem(error):
             return Unreachable(
                 f"SigNoz at {self.address} has a certificate that is not trusted ({certificate}). Is it the stack's "
-                "own gateway, and its root certificate up to date?"
+                "own gateway, and is the root certificate up to date?"
             )
         reason = str(error) or type(error).__name__
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
             return _Again(Unreachable(f"SigNoz at {self.address} cannot be reached: {reason}. Is it running?"))
-        lost = LostAnswer(f"SigNoz at {self.address} gave no answer: {reason}. Try again.")
+        lost = LostAnswer(f"SigNoz at {self.address} did not answer: {reason}. Try again.")
         return _Again(lost) if repeatable else lost
 
     def _read(self, path: str, answer: httpx.Response, repeatable: bool, hide: Collection[str]) -> Any:
@@ -157,17 +159,19 @@ class Http:
         if status in BUSY or (status in CUT_OFF and repeatable):
             raise _Again(ServerError(f"SigNoz at {self.address} is busy or starting ({status}). Try again."))
         if status in CUT_OFF:
-            raise LostAnswer(f"SigNoz at {self.address} gave its proxy no answer ({status}). Try again.")
+            raise LostAnswer(f"SigNoz at {self.address} did not answer its proxy ({status}). Try again.")
         if answer.is_redirect:
-            raise NotSigNoz(f"{self.address} sends to {answer.headers.get('location')}: use that address of SigNoz.")
+            raise NotSigNoz(
+                f"{self.address} redirects to {answer.headers.get('location')}: use that address for SigNoz."
+            )
         if status == 404 and not isinstance(document, dict):
             raise Unsupported(
-                f"{self.address}{path} is not there. Is it SigNoz' own address, and at least release 0.138?"
+                f"{self.address}{path} does not exist. Is this the address of SigNoz, release 0.138 or newer?"
             )
         if not is_json and (answer.is_success or "html" in answer.headers.get("content-type", "")):
             raise NotSigNoz(
-                f"{self.address}{path} answers with something that is not SigNoz' API ({status}, "
-                f"{answer.headers.get('content-type') or 'no content type'}). Is it SigNoz' own address?"
+                f"{self.address}{path} returns a response that is not from the SigNoz API ({status}, "
+                f"{answer.headers.get('content-type') or 'no content type'}). Is this the address of SigNoz?"
             )
         if answer.is_success:
             return document.get("data") if _is_envelope(document) else document
@@ -178,12 +182,12 @@ class Http:
 
     def _refusal(self, status: int, document: Any, text: str, hide: Collection[str]) -> ApiError:
         code, words = _words(document, text, hide)
-        said = f"SigNoz at {self.address} refused it: {words}"
+        said = f"SigNoz at {self.address} rejected the request: {words}"
         if status == 401:
-            return Unauthorized(f"SigNoz at {self.address} does not know the key or password: {words}")
+            return Unauthorized(f"SigNoz at {self.address} rejected the key or password: {words}")
         if status == 403:
             return Forbidden(
-                f"SigNoz at {self.address} does not allow it to this key, which needs the role admin: {words}"
+                f"SigNoz at {self.address} does not allow the request; the key needs the role admin: {words}"
             )
         # A route policy that is gone is answered with 400.
         if status == 404 or code == "not_found":
@@ -192,10 +196,10 @@ class Http:
         if status == 409 or code.endswith("_conflict"):
             return Conflict(said)
         if "locked dashboard" in words:
-            return Locked(f"{said} Somebody locked it in SigNoz; unlock it there.")
+            return Locked(f"{said} The dashboard is locked in SigNoz; unlock it there.")
         if status in (501, 451):
             # 451: enterprise alone.
-            return Unsupported(f"SigNoz at {self.address} does not have it: {words}")
+            return Unsupported(f"SigNoz at {self.address} does not support the request: {words}")
         if status >= 500:
             return ServerError(f"SigNoz at {self.address} failed ({status}): {words}")
         return Invalid(said)

@@ -41,7 +41,7 @@ def refuse_wrong_queries(http: Http, rule: Mapping[str, Any]) -> None:
     previews = answer.get("compositeQuery") if isinstance(answer, dict) else None
     for name, preview in sorted((previews or {}).items()):
         if reason := _mistake(preview):
-            raise Invalid(f"SigNoz at {http.address} refused query {name} of the rule: {reason}")
+            raise Invalid(f"SigNoz at {http.address} rejected query {name} of the rule: {reason}")
 
 
 def refuse_unknown_channels(http: Http, policy: Mapping[str, Any]) -> None:

@@ -53,8 +53,8 @@ def put(http: Http, retry_policy: RetryPolicy, body: Mapping[str, Any]) -> str:
         failures += answer.get("status") == FAILED
         if failures > 1 or retry_policy.now() > deadline:
             raise NotApplied(
-                f"SigNoz at {http.address} took a retention of {_words(wanted)} for {signal}, and {_words(found)} is "
-                "still in force. Its log says why; ClickHouse may lack the storage policy or the space."
+                f"SigNoz at {http.address} accepted a retention of {_words(wanted)} for {signal}, but {_words(found)} "
+                "is still in effect. See its log for the reason; ClickHouse may lack the storage policy or disk space."
             )
         if found == in_force and answer.get("status") in ("success", "", None):
             return signal
@@ -68,7 +68,7 @@ def _checked(body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     days, cold = body.get("days"), body.get("cold_days")
     if days is None or not _is_whole(days) or days < 1:
         raise Invalid(
-            f"retention of {signal}: {days!r} days; allowed: whole days from 1 on. Less would delete all of it."
+            f"retention of {signal}: {days!r} days; allowed: whole days, at least 1. Less would delete all data."
         )
     if cold is not None and (not _is_whole(cold) or not 1 <= cold < days):
         raise Invalid(f"retention of {signal}: cold storage after {cold!r} days; allowed: 1 to {days - 1}.")
