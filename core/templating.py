@@ -59,7 +59,7 @@ def decimal(value: float) -> str:
     """A filter: a number in plain digits, as query languages do not document exponents."""
     number = Decimal(str(value))
     if not number.is_finite():
-        raise ValueError(f"{value} is not a number that a query can hold")
+        raise ValueError(f"{value} is not a number that a query can contain")
     return format(number, "f")
 
 

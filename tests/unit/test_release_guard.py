@@ -65,7 +65,7 @@ def test_one_step_forward_is_told_and_everything_else_is_refused(deployed: str, 
     """For every pair of releases, as the catalogue's path says."""
     before, after = find_release(deployed), find_release(wanted)
     if after.key < before.key:
-        with pytest.raises(UserError, match=f"{deployed} is deployed and cannot go back to {wanted}") as caught:
+        with pytest.raises(UserError, match=f"{deployed} is deployed and cannot be downgraded to {wanted}") as caught:
             check_release(PLANS[wanted], state(PLANS[deployed]))
     elif len(upgrade_path(deployed, wanted)) > 1:
         with pytest.raises(UserError, match=f"{deployed} cannot be upgraded to {wanted} at once") as caught:
@@ -111,7 +111,7 @@ def test_an_interrupted_upgrade_can_be_finished_and_not_undone_or_skipped() -> N
     """Containers of both releases are there: the database may have been migrated already, or not yet."""
     both = [*state(PLANS["0.75.0"]), *state(PLANS["0.86.2"])]
     assert len(check_release(PLANS["0.86.2"], both)) == 1
-    with pytest.raises(UserError, match=r"0\.86\.2 is deployed and cannot go back to 0\.75\.0"):
+    with pytest.raises(UserError, match=r"0\.86\.2 is deployed and cannot be downgraded to 0\.75\.0"):
         check_release(PLANS["0.75.0"], both)
     with pytest.raises(UserError, match=r"0\.75\.0 cannot be upgraded to 0\.129\.0 at once"):
         check_release(PLANS["0.129.0"], both)
