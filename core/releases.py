@@ -1,8 +1,8 @@
 """The release catalogue: sets of versions that belong together, and the way from one to another.
 
-Only what stands here is deployed, each image by version, never `latest`. Where the facts come from: SigNoz' own
-compose files at each tag (github.com/SigNoz/signoz, `deploy/docker/docker-compose.yaml`, up to v0.129.0), the
-release notes of github.com/SigNoz/charts, and the threads named beside the stops.
+Only what is listed here is deployed, each image by version, never `latest`. Sources: SigNoz' own compose files at each
+tag (github.com/SigNoz/signoz, `deploy/docker/docker-compose.yaml`, up to v0.129.0), the release notes of
+github.com/SigNoz/charts, and the threads named beside the stops.
 """
 
 from __future__ import annotations
