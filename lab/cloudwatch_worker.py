@@ -141,7 +141,7 @@ class Worker:
             changes.append(Change(found[name], evaluation.state, reason, now_ms))
 
         alarms = [deployed.metric_alarm(each, found[each.name]) for each in plan.alarms if each.name in found]
-        for name, evaluation in simulated_alarms.evaluate_all(alarms, (), self._points, now_ms, states).items():
+        for name, evaluation in simulated_alarms.evaluate_all(alarms, self._points, now_ms, states).items():
             change(name, evaluation)
         for composite in composites.values():
             change(composite.name, simulated_alarms.evaluate_composite(composite, states, states[composite.name]))

@@ -25,7 +25,7 @@ from cloudwatch.plan.model import AgentPlan, CompositeAlarm, Metric, MetricAlarm
 from cloudwatch.provider import emulator_url
 from core.errors import UserError
 from core.project import Project
-from lab import emulator, notifications
+from lab import emulator, firehose, notifications
 from lab.state_dir import StateDir, read_json
 from simulate import recording
 from simulate.recording import LogEvent
@@ -42,7 +42,8 @@ def send(project: Project, stack: str, settings: Settings, log: str | None, agen
     """Put a log (all recordings by default) and return the report as plain data.
 
     The log's times are moved so that its last event lies at the end of the last whole minute: alarms look at whole
-    periods only. Raises `UserError` where the stack is not up, or the agent, recording or file does not exist.
+    periods only. Waits until the alarms are evaluated and the analytics have the events. Raises `UserError` where the
+    stack is not up, or the agent, recording or file does not exist.
     """
     plan = plan_cloudwatch(stack, settings)
     agent = _agent(plan.agents, agent_name)
@@ -66,6 +67,8 @@ def send(project: Project, stack: str, settings: Settings, log: str | None, agen
         raise UserError(f"The AWS emulator did not accept the log: {error}", exit_code=1) from None
     number = sum(map(len, shifted.values()))
     emulator.wait_processed(directory, agent.log_group.name, seen + number, WAIT_SECONDS)
+    if settings.analytics:
+        firehose.wait_delivered(directory, WAIT_SECONDS)
     return {
         "agent": agent.name,
         "log_group": agent.log_group.name,

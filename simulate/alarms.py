@@ -75,16 +75,28 @@ _COMPARE: Final[Mapping[Comparison, tuple[Callable[[float, float], bool], str]]]
 }
 
 
-def evaluate(alarm: MetricAlarm, points: Iterable[DataPoint], now_ms: int, previous: AlarmState) -> Evaluation:
-    """Evaluate a metric alarm on the data points known at `now_ms`, the alarm being in `previous` until then.
+def evaluate_all(
+    alarms: Iterable[MetricAlarm], points: Iterable[DataPoint], now_ms: int, previous: Mapping[str, AlarmState]
+) -> dict[str, Evaluation]:
+    """Evaluate metric alarms on the data points known at `now_ms`; keyed by name.
 
-    Only complete periods count. They end at the last whole minute (the last whole period where that is shorter, the
-    last whole hour for an alarm over more than a day), so a five-minute period moves on by a minute at each evaluation.
+    An alarm keeps or changes its state in `previous`; one that is not there starts in INSUFFICIENT_DATA. Only complete
+    periods count. They end at the last whole minute (the last whole period where that is shorter, the last whole hour
+    for an alarm over more than a day), so a five-minute period moves on by a minute at each evaluation.
 
     Raises:
-        ValueError: the alarm is contradictory, or names an unknown id, statistic or function.
+        ValueError: an alarm is contradictory, or names an unknown id, statistic or function; two have one name.
     """
-    return _evaluate(alarm, _by_metric(points), now_ms, previous)
+    evaluated = list(alarms)
+    names = Counter(each.name for each in evaluated)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise ValueError(f"more than one alarm is called {', '.join(twice)}")
+    by_metric = _by_metric(points)
+    return {
+        each.name: _evaluate(each, by_metric, now_ms, previous.get(each.name, AlarmState.INSUFFICIENT_DATA))
+        for each in evaluated
+    }
 
 
 def evaluate_composite(alarm: CompositeAlarm, states: Mapping[str, AlarmState], previous: AlarmState) -> Evaluation:
@@ -105,40 +117,6 @@ def evaluate_composite(alarm: CompositeAlarm, states: Mapping[str, AlarmState], 
     state = AlarmState.ALARM if causes else AlarmState.OK
     said = f"In ALARM: {', '.join(causes)}" if causes else f"None of {', '.join(alarm.alarm_names)} is in ALARM"
     return Evaluation(state, f"{said} ({_change(previous, state)}).")
-
-
-def evaluate_all(
-    alarms: Iterable[MetricAlarm],
-    composites: Iterable[CompositeAlarm],
-    points: Iterable[DataPoint],
-    now_ms: int,
-    previous: Mapping[str, AlarmState],
-) -> dict[str, Evaluation]:
-    """Evaluate every alarm, those below a composite alarm before it; keyed by name.
-
-    An alarm that `previous` does not know starts in INSUFFICIENT_DATA.
-
-    Raises:
-        ValueError: as the single evaluations; two alarms of one name; composite alarms that watch one another.
-    """
-    metric_alarms, composite_alarms = list(alarms), list(composites)
-    names = Counter(each.name for each in (*metric_alarms, *composite_alarms))
-    twice = [name for name, count in names.items() if count > 1]
-    if twice:
-        raise ValueError(f"more than one alarm is called {', '.join(twice)}")
-
-    def before(name: str) -> AlarmState:
-        return previous.get(name, AlarmState.INSUFFICIENT_DATA)
-
-    by_metric = _by_metric(points)
-    evaluations = {each.name: _evaluate(each, by_metric, now_ms, before(each.name)) for each in metric_alarms}
-    states = {name: evaluation.state for name, evaluation in evaluations.items()}
-    composite_by_name = {each.name: each for each in composite_alarms}
-    below = {name: set(each.alarm_names) & composite_by_name.keys() for name, each in composite_by_name.items()}
-    for name in _in_order(below, "composite alarms watch one another"):
-        evaluations[name] = evaluate_composite(composite_by_name[name], states, before(name))
-        states[name] = evaluations[name].state
-    return evaluations
 
 
 def suppressed(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for a string that is known only once something else exists (`sdk/go/common/resource/plugin/rpc.go`)."""

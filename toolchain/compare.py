@@ -1,9 +1,9 @@
-"""Where the released AWS SDK and the bridge differ: for each resource used here, the names and kinds of its inputs.
+"""What the bridge expects of each resource used here: the names and kinds of its inputs.
 
     python -m toolchain.compare > tests/unit/test_toolchain_bridge_shapes.json
 
-writes what the bridge expects (half a minute; needs a toolchain built from registries). A unit test holds the
-SDK against it, so that a new SDK, a new provider or a wrong table in `tokens.py` is noticed without an engine.
+takes half a minute and needs a toolchain built from registries. A unit test compares the released AWS SDK with the
+file, so that a new SDK, a new provider or a wrong table in `tokens.py` is noticed without an engine.
 """
 
 import inspect
@@ -11,12 +11,8 @@ import json
 import os
 import re
 import subprocess
-import sys
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from toolchain.tokens import Package
 
 RESOURCES = (
     "cloudwatch.LogGroup", "cloudwatch.QueryDefinition", "cloudwatch.LogMetricFilter", "cloudwatch.MetricAlarm",
@@ -42,66 +38,9 @@ def token(resource: type) -> str:
     return found[1]
 
 
-def sdk_shape(args: type) -> dict[str, Shape]:
-    """The shape of an SDK's `...Args` class, with the names that travel."""
-    import pulumi
-    from pulumi._types import input_type_py_to_pulumi_names
-
-    names = {**vars(sys.modules[args.__module__]), "Output": pulumi.Output, "T": Any}
-    hints = typing.get_type_hints(args.__init__, names)
-    return {sent: _sdk_value(hints[name]) for name, sent in input_type_py_to_pulumi_names(args).items()}
-
-
 def bridge_shape(schema: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Shape]:
     """The shape of properties in a package schema (https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/)."""
     return {name: _bridge_value(schema, value) for name, value in properties.items()}
-
-
-def differences(sdk: Shape, bridge: Shape, path: str = "") -> list[str]:
-    """Paths of what the SDK can send and the bridge does not take in that shape."""
-    if isinstance(sdk, dict) and isinstance(bridge, dict):
-        found = []
-        for name in sorted(sdk):
-            here = f"{path}.{name}" if path else name
-            found += differences(sdk[name], bridge[name], here) if name in bridge else [here]
-        return found
-    if isinstance(sdk, list) and isinstance(bridge, list) and sdk[0] == bridge[0]:
-        return differences(sdk[1], bridge[1], f"{path}[]")
-    return [] if sdk == bridge else [path]
-
-
-def translated(package: Package, token: str, shape: dict[str, Shape]) -> dict[str, Shape]:
-    """An SDK's shape under the names, and in the lists, that the plugin gives its properties."""
-    renames = package.renames(token)
-    found = {renames.get(name, name): value for name, value in shape.items()}
-    for block, listed in package.blocks.get(token, {}).items():
-        entries, _, name = block.partition("[].")
-        entry = found[entries]
-        assert isinstance(entry, list)  # noqa: S101 (the table says so)
-        assert isinstance(entry[1], dict)  # noqa: S101
-        inner = {key: value for key, value in entry[1].items() if key != name}
-        found[entries] = [entry[0], {**inner, listed: ["list", entry[1][name]]}]
-    return found
-
-
-def arguments_class(module: Any, resource: str) -> type:
-    """The class of a resource's arguments; where a nested type has its name, the SDK calls it `...InitArgs`."""
-    return getattr(module, f"{resource}InitArgs", None) or getattr(module, f"{resource}Args")
-
-
-def _sdk_value(hint: Any) -> Shape:
-    from pulumi._types import is_input_type
-
-    if isinstance(hint, type) and is_input_type(hint):
-        return sdk_shape(hint)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (list, Sequence):
-        return ["list", _sdk_value(arguments[0])]
-    if origin in (dict, Mapping):
-        return ["map", _sdk_value(arguments[1])]
-    # Input[X] is a union of X, an awaitable and an output of it; Optional adds None.
-    shapes = [_sdk_value(item) for item in arguments if "Awaitable" not in str(typing.get_origin(item))]
-    return next((shape for shape in shapes if shape != "value"), "value") if origin else "value"
 
 
 def _bridge_value(schema: Mapping[str, Any], value: Mapping[str, Any]) -> Shape:

@@ -16,8 +16,6 @@ BASE = "https://get.pulumi.com/releases/sdk"
 TIMEOUT_SECONDS = 4.0
 """Per connection and read: a machine that cannot reach the releases notices soon."""
 
-Fetch = Callable[[str], bytes]
-
 
 def archive_name(version: str = pins.RELEASE_CLI) -> str:
     """This platform's archive of a release."""

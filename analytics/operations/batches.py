@@ -13,7 +13,6 @@ from analytics.operations.comparison import Logged
 # docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html
 RECORDS_PER_CALL = 500
 BYTES_PER_CALL = 4 * 1024 * 1024
-BYTES_PER_RECORD = 1000 * 1024
 
 ENVELOPE_BYTES = 900_000
 """Before compression, which may also make a record longer, and which Firehose undoes before the record validation."""

@@ -17,36 +17,24 @@ from cloudwatch.insights.reader import Refused
 from cloudwatch.insights.rules import Rules
 from cloudwatch.insights.syntax import Query
 
-__all__ = ["InsightsError", "Query", "check", "parse"]
+__all__ = ["InsightsError", "Query", "parse"]
 
 
 def parse(text: str) -> Query:
-    """The query in `text`; raises the first `InsightsError`."""
-    query, errors = _read(text)
-    if query is None:
-        raise errors[0]
-    return query
-
-
-def check(text: str) -> list[InsightsError]:
-    """All that is wrong with `text`, in order; reading stops at the first mistake of grammar."""
-    return _read(text)[1]
-
-
-def _read(text: str) -> tuple[Query | None, list[InsightsError]]:
+    """The query in `text`. Raises `InsightsError` for the first mistake in it; one of grammar comes before others."""
     if len(text) > QUERY_MAXIMUM_CHARACTERS:
         message = f"a query has at most {QUERY_MAXIMUM_CHARACTERS} characters, this one {len(text)}"
-        return None, [_located(Refused(message, QUERY_MAXIMUM_CHARACTERS), text)]
+        raise _located(Refused(message, QUERY_MAXIMUM_CHARACTERS), text)
     try:
         commands = Parser(text).query()
         rules = Rules(commands)
     except Refused as refused:
-        return None, [_located(refused, text)]
+        raise _located(refused, text) from None
     except RecursionError:
-        return None, [InsightsError("expressions are nested too deeply to be read", 1, 1)]
+        raise InsightsError("expressions are nested too deeply to be read", 1, 1) from None
     if rules.errors:
-        return None, [_located(refused, text) for refused in sorted(rules.errors, key=lambda each: each.at)]
-    return Query(commands, frozenset(rules.fields), rules.columns), []
+        raise _located(min(rules.errors, key=lambda each: each.at), text)
+    return Query(commands, frozenset(rules.fields), rules.columns)
 
 
 def _located(refused: Refused, text: str) -> InsightsError:

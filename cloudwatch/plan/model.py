@@ -105,11 +105,6 @@ class MetricFilter:
     unit: str
     dimensions: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def metric(self) -> Metric:
-        """The metric without dimensions; one with dimensions needs their values, which only events have."""
-        return Metric(self.namespace, self.metric_name, self.unit)
-
 
 @dataclass(frozen=True)
 class MetricStat:

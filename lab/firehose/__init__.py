@@ -1,7 +1,7 @@
-"""lab: Firehose inside the AWS emulator, from what is deployed there; and waiting for it from outside.
+"""lab: Firehose inside the AWS emulator, from what is deployed there; and waiting for its deliveries from outside.
 
-Of Firehose it does what Turnscope's streams ask of it: CloudWatch Logs' batches, Lambda, dynamic partitioning by the
-function's keys, Parquet. It delivers within a second or two, whatever the buffer.
+It emulates what Turnscope's streams use: CloudWatch Logs' batches, Lambda, dynamic partitioning by the function's keys,
+Parquet. It delivers within a second or two, whatever the buffer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ POLL_SECONDS = 0.1
 def wait_delivered(directory: Path, timeout_seconds: float) -> None:
     """Wait until everything that log groups and clients have sent to the streams by now is in the bucket.
 
-    `directory` is the emulator's. Raises `UserError` (exit code 1) with what is on the way, when it takes longer.
+    `directory` is the emulator's. Raises `UserError` (exit code 1) with the undelivered records of each stream, when it
+    takes longer.
     """
     deadline = time.monotonic() + timeout_seconds
     running = emulator.status(directory)

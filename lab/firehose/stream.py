@@ -55,7 +55,6 @@ class Account(Protocol):
 class Progress:
     """Counts since the stream was first written to."""
 
-    received: int = 0
     pending: int = 0
     """Records received and not yet in the bucket, or in the error prefix."""
     delivered: int = 0
@@ -80,7 +79,6 @@ class Stream:
         now_ms = int(time.time() * 1000)
         with self._changed:
             self._waiting += [Record(each, now_ms, each) for each in data]
-            self.progress.received += len(data)
             self.progress.pending += len(data)
             self._changed.notify_all()
         size = sum(len(each) for each in data)

@@ -2,7 +2,7 @@
 
 A YAML file is one object. What is valid here compiles to what the API takes (`signoz.content.compile`); mistakes that
 SigNoz would refuse, or would take and show nothing for, are found here. Names of spans, attributes and metrics are
-checked against real telemetry (`signoz.content.references`, tests/contract).
+checked against real telemetry (tests/contract).
 """
 
 from __future__ import annotations
@@ -72,13 +72,6 @@ Tag = Annotated[
     str,
     Matching(
         r"([A-Za-z][A-Za-z0-9_-]{0,31}:)?[A-Za-z0-9][A-Za-z0-9_.-]{0,31}", "value or key:value, 32 characters each"
-    ),
-]
-Order = Annotated[
-    str,
-    Matching(
-        rf"((timestamp|({'|'.join(CONTEXTS)})\.\S+) )?(asc|desc)",
-        "asc or desc; in a list after timestamp or a key with its context",
     ),
 ]
 VariableName = Annotated[str, Matching("[a-z][a-z0-9_]{0,62}", "lower-case letters, digits and _")]

@@ -17,9 +17,9 @@ from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import AgentPlan
 from core import events
 from signoz.content.model import ContentPlan
-from signoz.content.references import Reference, Sort, references
 from simulate.metrics import extract
 from stacks.settings.loading import load
+from tests.content_references import Reference, Sort, references
 from tests.contract.emission import Emission
 from tests.contract.exceptions import EXCEPTIONS
 from tests.contract.installed import assert_installed

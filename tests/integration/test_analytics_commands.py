@@ -19,7 +19,7 @@ from analytics.plan.build import plan_analytics
 from analytics.plan.model import AnalyticsPlan
 from cloudwatch.clients import ClientFactory, client_factory
 from core.events import SESSION_ANALYTICS, VOICE_METRICS
-from lab.generate import generate
+from tests.generated_calls import generate
 from tests.integration.conftest import Checkout
 
 EVENTS = 400

@@ -22,8 +22,8 @@ from analytics.plan.model import AnalyticsPlan
 from analytics.plan.queries import STAGE_BUCKET
 from cloudwatch.clients import ClientFactory, client_factory
 from lab import athena_engine, emulator, firehose
-from lab.generate import generate
 from tests.athena_figures import ANSWERS, UNLOADED, Given, assert_same
+from tests.generated_calls import generate
 from tests.integration.conftest import Checkout
 from tests.poison import poison
 

@@ -28,8 +28,8 @@ from analytics.validation_function import HANDLER
 from cloudwatch.clients import ClientFactory, client_factory
 from core.events import SESSION_ANALYTICS, VOICE_METRICS
 from lab import emulator, firehose
-from lab.generate import generate
 from stacks.settings.model import Settings
+from tests.generated_calls import generate
 from tests.integration.conftest import Checkout
 
 ACCOUNT = "123456789012"

@@ -322,6 +322,9 @@ def envelopes(records: Iterable[Record]) -> list[dict[str, Any]]:
     return [json.loads(gzip.decompress(record.data)) for record in records]
 
 
+BYTES_PER_RECORD = 1000 * 1024
+"""Of Firehose: docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html"""
+
 messages = st.text(st.characters(exclude_categories=("Cs",)), max_size=30) | st.integers(1, 400_000).map("x".__mul__)
 line_lists = st.lists(st.tuples(messages, st.sampled_from(["/g", "/h"])), max_size=12).map(
     lambda found: [logged(str(index), NOW, message, group) for index, (message, group) in enumerate(found)]
@@ -337,7 +340,7 @@ def test_every_line_is_sent_once_as_it_stands_in_envelopes_of_its_log_group(line
     assert Counter(sent) == Counter((line.message, line.log_group) for line in lines)
     assert [record.events for record in records] == [len(each["logEvents"]) for each in found]
     assert {each["messageType"] for each in found} <= {"DATA_MESSAGE"}
-    assert all(len(record.data) <= batches.BYTES_PER_RECORD for record in records)
+    assert all(len(record.data) <= BYTES_PER_RECORD for record in records)
     assert all(len(gzip.decompress(record.data)) <= batches.ENVELOPE_BYTES for record in records)
 
 
@@ -347,8 +350,8 @@ def test_a_line_longer_than_an_envelope_stops_nothing() -> None:
     assert record.events == 1
 
 
-@example([batches.BYTES_PER_RECORD] * 10, 0)
-@given(st.lists(st.integers(1, batches.BYTES_PER_RECORD), max_size=40), st.integers(0, 1200))
+@example([BYTES_PER_RECORD] * 10, 0)
+@given(st.lists(st.integers(1, BYTES_PER_RECORD), max_size=40), st.integers(0, 1200))
 def test_a_call_is_as_large_as_firehose_takes(large: list[int], small: int) -> None:
     records = [Record(bytes(1) * size, 1) for size in (*large, *([1] * small))]
     found = list(batches.calls(records))

@@ -29,10 +29,10 @@ from analytics.plan.queries import STAGE_BUCKET, column_types, plan_named_querie
 from core.errors import UserError
 from core.events import EVENTS, SESSION_ANALYTICS, VOICE_METRICS, Field
 from lab.athena_engine import LabAthena, connect, table
-from lab.generate import EXPENSIVE_TIMES, generate
 from stacks.settings.model import LlmPrice, Prices, SavedQueries, SttPrice, TtsPrice
 from tests.athena_figures import ANSWERS, UNLOADED, Event, Given, assert_same, moment
 from tests.athena_lab import BUCKET, DATABASE, address, event_tables, glue_description, lab_athena, parquet
+from tests.generated_calls import EXPENSIVE_TIMES, generate
 
 NOW = datetime.datetime(2026, 6, 17, 15, 30, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)

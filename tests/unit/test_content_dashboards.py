@@ -15,9 +15,9 @@ from signoz.content.build import numbers
 from signoz.content.compile import COLORS, compile_dashboard, compile_view
 from signoz.content.filters import parse_filter
 from signoz.content.loader import Documents, load
-from signoz.content.references import Sort, references
 from signoz.content.schema import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
 from stacks.settings.roles.content import Thresholds
+from tests.content_references import Sort, references
 from tests.golden_files import CheckGolden
 
 NEEDED = {

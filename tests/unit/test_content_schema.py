@@ -18,8 +18,8 @@ from signoz.content.compile import COLUMNS, compile_dashboard, compile_queries, 
 from signoz.content.filters import Comparison, FilterError, Variable, parse_aggregate, parse_filter
 from signoz.content.loader import Documents, load
 from signoz.content.model import ContentObject, Kind
-from signoz.content.references import Sort, references
 from signoz.content.schema import Dashboard, Query
+from tests.content_references import Sort, references
 
 NUMBERS = {"thresholds": {"slow_seconds": 1.5, "page_ms": 800}}
 Write = Callable[[str, str], Path]

@@ -1,4 +1,4 @@
-"""Alarm evaluation: the documented tables row by row, and laws that hold for any data."""
+"""Alarm evaluation: the documented tables row by row, and properties that hold for any data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cloudwatch.plan.model import (
     MissingData,
     Severity,
 )
-from simulate.alarms import evaluate, evaluate_all, evaluate_composite, suppressed
+from simulate.alarms import Evaluation, evaluate_all, evaluate_composite, suppressed
 from simulate.metrics import DataPoint
 
 OK, ALARM, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
@@ -55,6 +55,10 @@ def _alarm(
         missing_data=missing,
         unit="s",
     )
+
+
+def evaluate(alarm: MetricAlarm, points: list[DataPoint], now_ms: int, previous: AlarmState) -> Evaluation:
+    return evaluate_all([alarm], points, now_ms, {alarm.name: previous})[alarm.name]
 
 
 def _points(range_text: str, period_ms: int = PERIOD) -> list[DataPoint]:
@@ -332,34 +336,45 @@ def test_a_composite_alarm_is_in_alarm_while_one_below_is(below: list[AlarmState
     assert all((name in evaluation.reason) or state is not ALARM for name, state in named.items())
 
 
-def test_all_alarms_are_evaluated_those_below_first() -> None:
-    """In any order of definition, composites over composites included, and each from its own state before."""
+def test_each_alarm_is_evaluated_from_its_own_state_before() -> None:
+    """One that is new has no data before."""
     alarms = [_alarm(name="high", periods=1, needed=1), _alarm(name="kept", missing=MissingData.IGNORE)]
-    composites = [_composite("top", "middle"), _composite("middle", "high", "kept")]
     points = [DataPoint(METRIC, NOW - 1, 20.0)]
-    result = evaluate_all(alarms, composites, points, NOW, {"kept": OK})
-    assert {name: each.state for name, each in result.items()} == {
-        "high": ALARM,
-        "kept": OK,
-        "middle": ALARM,
-        "top": ALARM,
-    }
-    assert evaluate_all(alarms, [], points, NOW, {})["kept"].state is NO_DATA
+    result = evaluate_all(alarms, points, NOW, {"kept": OK})
+    assert {name: each.state for name, each in result.items()} == {"high": ALARM, "kept": OK}
+    assert evaluate_all(alarms, points, NOW, {})["kept"].state is NO_DATA
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from([1.0, 20.0])), max_size=8), st.lists(states, max_size=3))
+def test_alarms_do_not_influence_one_another(values: list[tuple[int, float]], previous: list[AlarmState]) -> None:
+    """Together they come to what each comes to alone, in any order."""
+    points = [DataPoint(METRIC, NOW - ago * PERIOD - 1, value) for ago, value in values]
+    alarms = [_alarm(name=f"a{number}", needed=1 + number) for number in range(len(previous))]
+    before = {alarm.name: state for alarm, state in zip(alarms, previous, strict=True)}
+    alone = {alarm.name: evaluate(alarm, points, NOW, before[alarm.name]) for alarm in alarms}
+    assert evaluate_all(alarms, points, NOW, before) == alone
+    assert evaluate_all(alarms[::-1], points[::-1], NOW, before) == alone
+
+
+def test_two_alarms_of_one_name_are_an_error() -> None:
+    with pytest.raises(ValueError, match="more than one alarm is called ttft"):
+        evaluate_all([_alarm(), _alarm()], [], NOW, {})
 
 
 @pytest.mark.parametrize(
-    ("composites", "said"),
-    [
-        ([_composite("a", "b"), _composite("b", "a")], "watch one another"),
-        ([_composite("a", "nothing")], "'nothing', which is not an alarm here"),
-        ([_composite("ttft", "ttft")], "called ttft"),
-        ([_composite("a")], "watches no alarm"),
-    ],
+    ("below", "said"), [(["nothing"], "'nothing', which is not an alarm here"), ([], "watches no alarm")]
 )
-def test_impossible_composites_are_errors(composites: list[CompositeAlarm], said: str) -> None:
-    """A cycle, an unknown name, a name used twice, nothing to watch."""
+def test_impossible_composites_are_errors(below: list[str], said: str) -> None:
+    """An unknown name, nothing to watch."""
     with pytest.raises(ValueError, match=said):
-        evaluate_all([_alarm()], composites, [], NOW, {})
+        evaluate_composite(_composite("a", *below), {"ttft": OK}, OK)
+
+
+def test_a_composite_watches_composites_too() -> None:
+    """It is given the states of the alarms below it, whatever they are."""
+    middle = evaluate_composite(_composite("middle", "high", "kept"), {"high": ALARM, "kept": OK}, OK)
+    top = evaluate_composite(_composite("top", "middle"), {"middle": middle.state}, NO_DATA)
+    assert (middle.state, top.state) == (ALARM, ALARM)
 
 
 # The six documented examples: a wait period of 2 and an extension period of 3 time units, here seconds

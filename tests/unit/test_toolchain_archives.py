@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from toolchain.archives import (
     ARCHIVE,
-    ASSET,
     SIGNATURE,
     UNKNOWN,
     ArchiveError,
@@ -24,6 +23,8 @@ from toolchain.archives import (
     zip_path,
 )
 
+ASSET = "c44067f5952c0a294b673a41bacd8c17"
+"""The engine's signature of an asset (`sdk/go/common/resource/sig` of https://github.com/pulumi/pulumi)."""
 NAMES = st.from_regex(r"[a-z]{1,8}(/[a-z]{1,8}){0,2}\.txt", fullmatch=True)
 
 

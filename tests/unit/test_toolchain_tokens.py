@@ -6,6 +6,7 @@ from pathlib import Path
 import pulumi_aws
 import pytest
 
+from tests.sdk_shapes import arguments_class, differences, sdk_shape, translated
 from toolchain import compare
 from toolchain.tokens import PACKAGES, urn_type
 
@@ -67,17 +68,17 @@ def test_every_argument_of_the_sdk_reaches_the_bridge(name: str) -> None:
     module, resource = name.split(".")
     package = getattr(pulumi_aws, module)
     token = compare.token(getattr(package, resource))
-    sdk = compare.translated(AWS, token, compare.sdk_shape(compare.arguments_class(package, resource)))
-    different = set(compare.differences(sdk, BRIDGE[AWS.token(token)])) - {"region"}
+    sdk = translated(AWS, token, sdk_shape(arguments_class(package, resource)))
+    different = set(differences(sdk, BRIDGE[AWS.token(token)])) - {"region"}
     assert different == NEWER.get(resource, set())
 
 
 def test_comparison_finds_a_renamed_nested_and_a_reshaped_argument() -> None:
     """Without this the test above could pass because the comparison sees nothing."""
     sdk: compare.Shape = {"name": "value", "tags": ["map", "value"], "rule": {"on": "value", "off": "value"}}
-    assert compare.differences(sdk, sdk) == []
+    assert differences(sdk, sdk) == []
     bridge: compare.Shape = {"alarmName": "value", "tags": ["list", "value"], "rule": {"on": "value"}}
-    assert compare.differences(sdk, bridge) == ["name", "rule.off", "tags"]
+    assert differences(sdk, bridge) == ["name", "rule.off", "tags"]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2 as pb
 
+from tests.unit.test_toolchain_archives import ASSET
 from toolchain import translate
-from toolchain.archives import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, zip_path
+from toolchain.archives import ARCHIVE, SIGNATURE, UNKNOWN, zip_path
 from toolchain.tokens import PACKAGES, urn_type
 
 AWS = PACKAGES["aws"]

@@ -1,7 +1,7 @@
-"""lab: many calls made out of the few recorded ones, for whoever needs a month of events today.
+"""Many calls generated from the few recorded ones: a month of events in a second.
 
-Turns and calls keep the shape and the proportions of the recorded ones; what differs from call to call (tenant, models,
-lengths, times, tools that fail, what callers tell) is drawn at random, the same for the same seed.
+Turns and calls keep the shape and the proportions of the recorded ones. What differs from call to call (tenant, models,
+lengths, times, failed tools, what callers say) is drawn at random, the same for the same seed.
 """
 
 from __future__ import annotations
