@@ -20,7 +20,6 @@ class Go:
 
     command: str
     env: dict[str, str] = field(default_factory=dict)
-    version: str = ""
 
 
 def find(environ: Mapping[str, str]) -> Go | str:
@@ -46,12 +45,12 @@ def choose(command: str, version_text: str, gotoolchain: str | None) -> Go | str
         return f"{command} does not print its version"
     numbers = tuple(int(n) for n in found[1].split("."))
     if numbers >= MINIMUM:
-        return Go(command, {}, found[1])
+        return Go(command)
     if numbers < pins.GO_SWITCHING:
         return f"Go {found[1]} ({command}) is too old"
     if gotoolchain == "local":
         return f"Go {found[1]} ({command}) is too old, and GOTOOLCHAIN=local prevents the download of {pins.GO}"
-    return Go(command, {} if gotoolchain else {"GOTOOLCHAIN": f"go{pins.GO}+auto"}, pins.GO)
+    return Go(command, {} if gotoolchain else {"GOTOOLCHAIN": f"go{pins.GO}+auto"})
 
 
 def debian_package(policies: str) -> str | None:

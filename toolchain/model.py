@@ -23,8 +23,6 @@ class Toolchain:
     version: str
     env: dict[str, str]
     """Variables to set for a subprocess; PATH is complete."""
-    timings: dict[str, float]
-    """Part -> seconds it took, in the run that made it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,6 @@ class PartStatus:
     """One row of `turnscope toolchain`'s table."""
 
     name: str
-    description: str
     state: Literal["present", "missing"]
     where: str
     """What serves it, when present."""

@@ -63,7 +63,7 @@ def status() -> list[PartStatus]:
 
 def _status(part: Part, context: Context) -> PartStatus:
     def present(where: str) -> PartStatus:
-        return PartStatus(part.name, part.description, "present", where, "")
+        return PartStatus(part.name, "present", where, "")
 
     if part.name == "docker-engine":
         if docker_engine.answers():
@@ -84,7 +84,7 @@ def _status(part: Part, context: Context) -> PartStatus:
     if need.packages:
         need.missing.append(_as_missing(need.packages))
     how = "; ".join(item.how for item in need.missing) or f"run turnscope toolchain to get it ({part.name})"
-    return PartStatus(part.name, part.description, "missing", "", how)
+    return PartStatus(part.name, "missing", "", how)
 
 
 def _plan(wanted: list[Part], context: Context, console: "Console") -> tuple[Source, list[Part]]:
@@ -177,7 +177,7 @@ def _found(source: Source, context: Context) -> Toolchain:
     if source == "path":
         found = installed.find(path, context.store.directory)
         assert found is not None  # noqa: S101 (that is what `path` says)
-        return Toolchain(None, source, found.pulumi, found.version, {"PATH": path}, {})
+        return Toolchain(None, source, found.pulumi, found.version, {"PATH": path})
     released = _release_folder(context) / "bin"
     folder, version = (
         (released, pins.RELEASE_CLI) if released.is_dir() else (WRAPPERS.folder(context), pins.REGISTRY_CLI)
@@ -189,7 +189,6 @@ def _found(source: Source, context: Context) -> Toolchain:
         version=version,
         # The check for a newer version asks a server, which is of no use for a pinned one.
         env={"PATH": os.pathsep.join(filter(None, [str(folder), path])), "PULUMI_SKIP_UPDATE_CHECK": "true"},
-        timings=context.store.record().get("seconds", {}),
     )
 
 

@@ -6,7 +6,6 @@ A release is one archive per platform, beside a file with the SHA-256 of each.
 import hashlib
 import shutil
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import UserError

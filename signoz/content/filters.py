@@ -40,10 +40,6 @@ class Filter:
     texts: list[str] = field(default_factory=list)
     has_or: bool = False
 
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return tuple(each.name for one in self.comparisons for each in one.values if isinstance(each, Variable))
-
 
 @dataclass(frozen=True)
 class Aggregate:
