@@ -25,7 +25,13 @@ class LogEncryptionKey(Component):
     arn: pulumi.Output[str]
 
     def __init__(
-        self, name: str, *, region: str, account_id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        region: str,
+        account_id: pulumi.Input[str],
+        protect: bool,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
         key = aws.kms.Key(
@@ -34,7 +40,8 @@ class LogEncryptionKey(Component):
             enable_key_rotation=True,
             deletion_window_in_days=KEY_DELETION_DAYS,
             policy=pulumi.Output.from_input(account_id).apply(lambda account: json.dumps(key_policy(region, account))),
-            opts=self.child(),
+            # What was logged with this key cannot be read without it, even where the group has another key by now.
+            opts=self.child(pulumi.ResourceOptions(protect=protect)),
         )
         aws.kms.Alias(f"{name}-alias", name=f"alias/{name}", target_key_id=key.key_id, opts=self.child())
         self.arn = key.arn

@@ -45,9 +45,16 @@ def make_cloudwatch(
         for topic in plan.topics
     }
     key_arn = None
-    if any(agent.log_group.managed and agent.log_group.encrypt == "stack-key" for agent in plan.agents):
-        name = f"turnscope-{plan.stack}-logs"
-        key_arn = LogEncryptionKey(name, region=plan.region, account_id=account_id, opts=opts).arn
+    groups = [agent.log_group for agent in plan.agents]
+    encrypted = [group for group in groups if group.managed and group.encrypt == "stack-key"]
+    if encrypted:
+        key_arn = LogEncryptionKey(
+            f"turnscope-{plan.stack}-logs",
+            region=plan.region,
+            account_id=account_id,
+            protect=any(group.protect for group in encrypted),
+            opts=opts,
+        ).arn
     log_groups = {
         agent.log_group.name: AgentObservability(
             agent.name, agent, topics=topics, stack_key_arn=key_arn, opts=opts
