@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from core.releases import CLASSIC, CURRENT
+from core.secrets import placeholders
 from core.secrets.reference import SecretRef
+from signoz.roles.alertmanager import alertmanager_environment
+from signoz.roles.clickhouse import render_clickhouse
+from signoz.roles.keeper import keeper_files
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
 from stacks.settings.roles.clickhouse import ClickHouseSettings
 from stacks.settings.roles.collector import Firehose
@@ -55,6 +59,7 @@ FIREHOSE = {
     "networks": Firehose(access_key=SecretRef("signoz.collector.firehose.access_key"), metrics="json"),
 }
 
+EXTERNAL_URL = "https://signoz.example.com"
 SLACK = SecretRef("signoz.alertmanager.receivers.team.slack_webhook_url")
 PAGER = SecretRef("signoz.alertmanager.receivers.pager.pagerduty_routing_key")
 WEBHOOK = SecretRef("signoz.alertmanager.receivers.hook.webhook_url")
@@ -133,5 +138,18 @@ def alertmanager_settings(case: str) -> AlertmanagerSettings:
     return AlertmanagerSettings.model_validate(ALERTMANAGER[case])
 
 
+def alertmanager_variables(case: str) -> str:
+    """The variables of SigNoz' own Alertmanager, a line each, secrets as placeholders."""
+    variables, secrets = alertmanager_environment(alertmanager_settings(case), external_url=EXTERNAL_URL)
+    secret_variables = ((name, placeholders.value_of(reference)) for name, reference in secrets)
+    return "".join(f"{name}={value}\n" for name, value in (*variables, *secret_variables))
+
+
 def clickhouse_settings(case: str) -> ClickHouseSettings:
     return ClickHouseSettings.model_validate({"password": CLICKHOUSE_PASSWORD, **CLICKHOUSE[case]})
+
+
+def clickhouse_texts(case: str, release: str) -> dict[str, str]:
+    """Path -> text of the configuration of ClickHouse and, unless ZooKeeper does its work, of Keeper."""
+    settings, used = clickhouse_settings(case), RELEASES[release]
+    return render_clickhouse(settings, used) | {file.path: file.text for file in keeper_files(settings, used)}

@@ -21,30 +21,24 @@ from signoz.roles.alertmanager import (
     render_alertmanager,
 )
 from stacks.settings.roles.alertmanager import AlertmanagerSettings, Smtp
-from tests.golden_files import CheckGolden
-from tests.role_cases import ALERTMANAGER, PAGER, SLACK, SMTP, SMTP_PASSWORD, WEBHOOK, alertmanager_settings
-
-URL = "https://signoz.example.com"
-
-
-def lines(case: str) -> str:
-    variables, secrets = alertmanager_environment(alertmanager_settings(case), external_url=URL)
-    hidden = ((name, placeholders.value_of(reference)) for name, reference in secrets)
-    return "".join(f"{name}={value}\n" for name, value in (*variables, *hidden))
-
-
-@pytest.mark.parametrize("case", ALERTMANAGER)
-def test_golden(case: str, golden: CheckGolden) -> None:
-    """The file (classic) and the variables (current) change only when somebody meant them to."""
-    golden(f"alertmanager/{case}-classic.yml", render_alertmanager(alertmanager_settings(case)))
-    golden(f"alertmanager/{case}-current.env", lines(case))
+from tests.role_cases import (
+    ALERTMANAGER,
+    EXTERNAL_URL,
+    PAGER,
+    SLACK,
+    SMTP,
+    SMTP_PASSWORD,
+    WEBHOOK,
+    alertmanager_settings,
+    alertmanager_variables,
+)
 
 
 @pytest.mark.parametrize("case", ALERTMANAGER)
 def test_both_shapes_say_the_same(case: str) -> None:
     """Timing and mail server are the same in the file and in the variables."""
     file = yaml.safe_load(render_alertmanager(alertmanager_settings(case)))
-    variables = dict(alertmanager_environment(alertmanager_settings(case), external_url=URL)[0])
+    variables = dict(alertmanager_environment(alertmanager_settings(case), external_url=EXTERNAL_URL)[0])
     prefix = "SIGNOZ_ALERTMANAGER_SIGNOZ_"
     for name in ("group_wait", "group_interval", "repeat_interval"):
         assert variables[f"{prefix}ROUTE_{name.upper().replace('_', '__')}"] == file["route"][name]
@@ -88,7 +82,7 @@ def test_one_mail_server_for_alerts_and_for_signoz_own_mail() -> None:
     """SigNoz has two blocks for mail; both come from `smtp`, so they cannot differ."""
     smtp = Smtp.model_validate(SMTP)
     settings = AlertmanagerSettings(smtp=smtp)
-    alerts, alert_secrets = alertmanager_environment(settings, external_url=URL)
+    alerts, alert_secrets = alertmanager_environment(settings, external_url=EXTERNAL_URL)
     own, own_secrets = emailing_environment(smtp)
     assert dict(alerts)["SIGNOZ_ALERTMANAGER_SIGNOZ_GLOBAL_SMTP__SMARTHOST"] == "smtp.example.com:587"
     assert dict(own)["SIGNOZ_EMAILING_SMTP_ADDRESS"] == "smtp.example.com:587"
@@ -98,7 +92,7 @@ def test_one_mail_server_for_alerts_and_for_signoz_own_mail() -> None:
 
 def test_variables_escape_underscores_as_signoz_reads_them() -> None:
     """In SigNoz' variables one underscore is a level, two are an underscore: `group_wait` is `GROUP__WAIT`."""
-    names = re.findall(r"^([A-Z_]+)=", lines("everything"), re.M)
+    names = re.findall(r"^([A-Z_]+)=", alertmanager_variables("everything"), re.M)
     assert {"SIGNOZ_ALERTMANAGER_SIGNOZ_ROUTE_GROUP__WAIT", "SIGNOZ_ALERTMANAGER_SIGNOZ_EXTERNAL__URL"} <= set(names)
     assert "SIGNOZ_ALERTMANAGER_SIGNOZ_GLOBAL_SMTP__AUTH__PASSWORD" in names
 

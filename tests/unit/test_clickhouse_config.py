@@ -31,8 +31,7 @@ from signoz.roles.keeper import keeper_files
 from stacks.settings.roles.clickhouse import ClickHouseSettings
 from tests import clickhouse_schema
 from tests.collector_cases import collector_context, collector_settings
-from tests.golden_files import CheckGolden
-from tests.role_cases import CLICKHOUSE, CLICKHOUSE_PASSWORD, COLD, RELEASES, clickhouse_settings
+from tests.role_cases import CLICKHOUSE, CLICKHOUSE_PASSWORD, COLD, RELEASES, clickhouse_settings, clickhouse_texts
 
 SCHEMAS = {
     CONFIG_PATH: clickhouse_schema.SERVER,
@@ -43,27 +42,14 @@ SCHEMAS = {
 EVERY = [(case, release) for case in CLICKHOUSE for release in RELEASES]
 
 
-def texts(case: str, release: str) -> dict[str, str]:
-    """Path -> text of the configuration of ClickHouse and, unless ZooKeeper does its work, of Keeper."""
-    settings, used = clickhouse_settings(case), RELEASES[release]
-    return render_clickhouse(settings, used) | {file.path: file.text for file in keeper_files(settings, used)}
-
-
 def parsed(path: str, case: str = "prod", release: str = "current") -> ElementTree.Element:
-    return ElementTree.fromstring(texts(case, release)[path])  # noqa: S314
-
-
-@pytest.mark.parametrize(("case", "release"), EVERY)
-def test_golden(case: str, release: str, golden: CheckGolden) -> None:
-    """A file changes only when somebody meant it to."""
-    for path, text in texts(case, release).items():
-        golden(f"clickhouse/{case}-{release}/{path.rpartition('/')[2]}", text)
+    return ElementTree.fromstring(clickhouse_texts(case, release)[path])  # noqa: S314
 
 
 @pytest.mark.parametrize(("case", "release"), EVERY)
 def test_every_element_is_known(case: str, release: str) -> None:
     """ClickHouse ignores a misspelt key without a word, so each is checked here."""
-    for path, text in texts(case, release).items():
+    for path, text in clickhouse_texts(case, release).items():
         assert clickhouse_schema.problems(text, SCHEMAS[path]) == [], path
 
 
@@ -80,7 +66,7 @@ def test_every_element_is_known(case: str, release: str) -> None:
 )
 def test_a_wrong_key_is_found(path: str, right: str, wrong: str) -> None:
     """The check above fails for a key or value that is wrong."""
-    text = texts("prod", "current")[path]
+    text = clickhouse_texts("prod", "current")[path]
     assert right in text
     assert clickhouse_schema.problems(text.replace(right, wrong), SCHEMAS[path])
 
@@ -116,7 +102,7 @@ def test_tables_about_itself_end(case: str) -> None:
 def test_what_is_written_is_on_a_volume(case: str, release: str) -> None:
     """State beside the volume is lost with the container; Keeper's loss makes tables read-only."""
     for path, volume in ((CONFIG_PATH, DATA_PATH), (KEEPER_CONFIG_PATH, KEEPER_DATA_PATH)):
-        if path not in texts(case, release):
+        if path not in clickhouse_texts(case, release):
             continue
         root = parsed(path, case, release)
         # Paths in Keeper's tree and in a users file are not the server's to write.

@@ -1,9 +1,8 @@
-"""The collector's configuration: golden files, secrets, tokens, what is redacted, and its settings' checks."""
+"""The collector's configuration: secrets, tokens, what is redacted, and its settings' checks."""
 
 from __future__ import annotations
 
 import base64
-import difflib
 import re
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ from signoz.plan.templating import ottl_string
 from signoz.roles.collector.config import BODY_KEYS, CONTENT_KEYS, Generation, render_collector
 from signoz.roles.collector.container import command
 from signoz.roles.collector.credentials import credential, langfuse_credentials, token_file
-from tests.collector_cases import ENVIRONMENTS, OPTIONS, collector_context, collector_settings
-from tests.golden_files import CheckGolden
+from tests.collector_cases import OPTIONS, collector_context, collector_settings
 from tests.secret_folder import replace_secret_files
 
 GENERATIONS = pytest.mark.parametrize("generation", list(Generation), ids=lambda each: each.name.lower())
@@ -45,23 +43,6 @@ def render(generation: Generation = Generation.CURRENT, environment: str = "dev"
 
 def parse(text: str) -> dict[str, Any]:
     return yaml.load(text, yaml.CSafeLoader)
-
-
-@GENERATIONS
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_configuration_of_an_environment_is_the_reviewed_one(
-    golden: CheckGolden, environment: str, generation: Generation
-) -> None:
-    golden(f"collector/{environment}-{generation.name.lower()}.yaml", render(generation, environment))
-
-
-@GENERATIONS
-@pytest.mark.parametrize("option", OPTIONS)
-def test_what_an_option_changes_is_what_was_reviewed(golden: CheckGolden, option: str, generation: Generation) -> None:
-    """Kept as the difference to the defaults, which shows what an option does and that it does nothing else."""
-    before, after = render(generation), render(generation, **OPTIONS[option])
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "defaults", option, n=1, lineterm="")
-    golden(f"collector/{option}-{generation.name.lower()}.diff", "".join(f"{line}\n" for line in lines))
 
 
 @GENERATIONS

@@ -29,7 +29,6 @@ from stacks.settings.loading import load, validate
 from stacks.settings.model import Settings
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
 from stacks.settings.roles.content import Thresholds
-from tests.golden_files import CheckGolden
 from tests.role_cases import ALERTMANAGER, alertmanager_settings
 from tests.unit.conftest import MINIMAL, ROOT, SECURE, SIGNOZ
 
@@ -64,24 +63,6 @@ def compiled(document: AlertRule, **over: Any) -> dict[str, Any]:
     alertmanager = AlertmanagerSettings.model_validate(over)
     context = RuleContext("dev", alertmanager, tuple(alertmanager.receivers), "https://runbooks.example.com")
     return compile_rule(document, "rules/mine.yaml", context).body
-
-
-def text_of(objects: tuple[ContentObject, ...]) -> str:
-    return json.dumps([{"name": each.name, "body": each.body} for each in objects], indent=1, ensure_ascii=False) + "\n"
-
-
-# --- Golden ---
-
-
-@pytest.mark.parametrize("case", ALERTMANAGER)
-def test_golden_channels_and_policies(case: str, golden: CheckGolden) -> None:
-    alertmanager = alertmanager_settings(case)
-    planned = (*plan_channels(alertmanager), *plan_policies(alertmanager, ("service.name",)))
-    golden(f"content/alertmanager-{case}.json", text_of(planned))
-
-
-def test_golden_rules(golden: CheckGolden) -> None:
-    golden("content/rules.json", text_of(content().of(Kind.ALERT_RULE)))
 
 
 # --- The shipped rules ---

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pulumi.runtime import config as engine_config
 
 from core.errors import UserError
 from core.secrets.reference import SecretRef, value_at
@@ -28,6 +24,7 @@ from stacks.settings.documents import Location, dotted
 from stacks.settings.loading import load, merge, stacks
 from stacks.settings.model import Settings
 from stacks.settings.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
+from tests.engine_configuration import engine
 from turnscope import generated
 from turnscope.program import load_from_engine
 
@@ -399,46 +396,6 @@ def test_values_of_a_decrypted_section_are_not_shown(project: Path) -> None:
 
 
 # --- The engine ---
-
-
-@contextmanager
-def engine(project: Path, secrets: Mapping[str, str] = {}, *, in_sdk: bool = False) -> Iterator[dict[str, str]]:
-    """The configuration as the engine passes it to a program (observed with CLI 3.200).
-
-    Right under `config` every scalar is text and null the empty one; structures are JSON, decrypted as a whole;
-    what `Pulumi.yaml` declares and the file lacks has its default. `in_sdk`: set in the SDK as the automation API
-    does, else in the environment as the language host does.
-    """
-    stack_file = (project / "stacks/Pulumi.dev.yaml").read_text()
-    typed = yaml.safe_load(stack_file)["config"]
-    texts_of_scalars = yaml.load(stack_file, Loader=yaml.BaseLoader)["config"]  # noqa: S506 - makes only text
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    texts = {f"turnscope:{key}": json.dumps(entry["default"]).strip('"') for key, entry in declared.items()}
-    encrypted = []
-
-    def decrypted(value: Any) -> Any:
-        if isinstance(value, dict):
-            return secrets[value["secure"]] if "secure" in value else {k: decrypted(v) for k, v in value.items()}
-        return value
-
-    for key, value in typed.items():
-        if isinstance(value, (dict, list)):
-            texts[key] = json.dumps(decrypted(value))
-            encrypted += [key] if decrypted(value) != value else []
-        else:
-            texts[key] = "" if value is None else texts_of_scalars[key]
-    # Left over from a run of the SDK in another test, the one would hide the other.
-    token = engine_config.CONFIG.set({})
-    environment = {"PULUMI_CONFIG": json.dumps(texts), "PULUMI_CONFIG_SECRET_KEYS": json.dumps(encrypted)}
-    try:
-        if in_sdk:
-            engine_config.set_all_config(texts, encrypted)
-            environment = {}
-        with patch.dict(os.environ, environment):
-            yield texts
-    finally:
-        engine_config.set_all_config({}, [])
-        engine_config.CONFIG.reset(token)
 
 
 def leaves(node: Node, at: Location = ()) -> Iterator[tuple[Location, Node]]:
