@@ -16,7 +16,7 @@ from signoz.content.schema import Dashboard
 from signoz.roles.alertmanager import render_alertmanager
 from signoz.roles.collector.config import Generation, render_collector
 from signoz.roles.gateway import render_caddyfile
-from tests import collector_cases, content_cases
+from tests import collector_cases, content_cases, program
 from tests.golden_files import Golden
 from tests.readable import readable
 from tests.role_cases import (
@@ -138,4 +138,12 @@ GOLDENS = (
     _shipped("views", "saved-view", ".yaml", readable),
     _shipped("dashboards", "dashboard", ".txt", _panels),
     Golden("content/schema", ".yaml", ("everything",), _every_feature),
+    Golden(
+        "program",
+        ".yaml",
+        program.CASES,
+        lambda case: program.program(case).text,
+        # Production is staging and more; everything is what the local stack has, and more.
+        {"staging": "dev", "prod": "staging", "local": "dev", "everything": "local"},
+    ),
 )

@@ -1,0 +1,176 @@
+"""The Pulumi program of each stack file: what holds for all that it registers. What it is: `tests/golden/program`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from signoz.roles.collector.credentials import langfuse_credentials
+from stacks.settings.loading import stack_file, stacks
+from stacks.settings.model import Settings
+from tests.program import CASES, EVERYTHING, ROOT, Program, Resource, is_secret, program, run
+
+ROOMS = ("core", "cloudwatch", "analytics", "signoz")
+every_case = pytest.mark.parametrize("case", CASES)
+PROVIDERS = {"aws": "aws", "docker": "docker", "pulumi-python": ""}
+"""By a type's package. What is in SigNoz has none: a dynamic resource carries its provider in itself."""
+
+
+def components() -> set[str]:
+    """Type tokens of all components that there are."""
+    return {
+        f"turnscope:{path.stem}:{found}"
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        for found in re.findall(r"^class (\w+)\(Component\):", path.read_text(), re.MULTILINE)
+    }
+
+
+def test_every_stack_has_a_snapshot() -> None:
+    assert set(CASES) == {*stacks(ROOT), "everything"}
+
+
+def test_two_runs_give_the_same_text() -> None:
+    """Components register at the same time, so in any order; and a run must leave nothing behind for the next."""
+    assert run("everything").text == program("everything").text
+
+
+@every_case
+def test_every_component_has_a_token_of_its_own(case: str) -> None:
+    """`turnscope:<module>:<Class>`; the engine knows a component by it, so another one replaces all that is in it."""
+    assert {each.type for each in program(case).resources if not each.custom} <= components()
+
+
+def test_every_component_is_in_a_snapshot() -> None:
+    found = {each.type for case in CASES for each in program(case).resources if not each.custom}
+    assert components() - found == set()
+
+
+@every_case
+def test_every_resource_is_in_a_component(case: str) -> None:
+    """And named after it, so that a log or a plan says where it belongs; content has names of its own."""
+    for each in program(case).resources:
+        if each.custom and not each.type.startswith("pulumi:providers:"):
+            assert len(each.path) > 1, each.name
+        if len(each.path) > 1 and not each.type.startswith("pulumi-python:"):
+            assert each.name.startswith(f"{each.path[-2]}-"), each.path
+
+
+@every_case
+def test_providers_are_explicit(case: str) -> None:
+    """The default one would take region, account and tags from the shell."""
+    for each in program(case).resources:
+        package = each.type.partition(":")[0]
+        if each.custom and package != "pulumi":
+            assert each.provider == PROVIDERS[package], each.name
+    assert {each["arguments"]["provider"] for each in program(case).lookups} == {"aws"}
+
+
+def holds_data(resource: Resource) -> bool:
+    """Lambda's and Firehose's own log groups hold nothing that is missed, and Athena's results can be had again."""
+    match resource.type.rpartition(":")[2]:
+        case "Bucket":
+            return "-results-" not in resource.name
+        case "LogGroup":
+            return resource.path[-2].endswith("-log-group")
+        case "Volume":
+            return resource.name.endswith("-data")
+        case "Key":
+            return True
+    return False
+
+
+@pytest.mark.parametrize("over", [{}, {"agents": {"pd-voice-trialist-4": {"log_group_exists": False}}}])
+def test_data_of_prod_cannot_be_deleted(over: dict[str, Any]) -> None:
+    """Nor the keys that it is encrypted with: protected, so that the engine refuses."""
+    held = [each for each in run("prod", over).resources if holds_data(each)]
+    assert {each.type.rpartition(":")[2] for each in held} == {"Bucket", "Key", *({"LogGroup"} if over else ())}
+    assert [each.name for each in held if not each.options.get("protect")] == []
+
+
+def test_protected_data_of_signoz_stays() -> None:
+    """A volume is left where it is, which a teardown that was meant may do; all else is protected."""
+    held = [each for each in program("everything").resources if holds_data(each)]
+    assert {each.type.rpartition(":")[2] for each in held} == {"Bucket", "Key", "LogGroup", "Volume"}
+    kept = ("protect", "retainOnDelete")
+    assert [each.name for each in held if not any(each.options.get(option) for option in kept)] == []
+
+
+def unmarked(value: Any) -> Iterator[str]:
+    """Every text that is not marked as a secret."""
+    if is_secret(value):
+        return
+    if isinstance(value, dict):
+        yield from (text for entry in value.values() for text in unmarked(entry))
+    elif isinstance(value, list):
+        yield from (text for entry in value for text in unmarked(entry))
+    elif isinstance(value, pulumi.AssetArchive):
+        yield from unmarked(value.assets)
+    elif isinstance(value, pulumi.FileAsset):
+        yield Path(value.path).read_text()
+    elif isinstance(value, pulumi.StringAsset):
+        yield value.text
+    else:
+        yield str(value)
+
+
+def forms(made: Program) -> dict[str, str]:
+    """Each secret's value, and what else it could be known by, by name."""
+    found = dict(made.secrets)
+    if "langfuse_public" in found:
+        found["langfuse"] = langfuse_credentials(found.pop("langfuse_public"), found.pop("langfuse_secret"))
+    return found
+
+
+@pytest.mark.parametrize("case", ["local", "everything"])
+def test_secrets_are_marked_as_such(case: str) -> None:
+    """The engine encrypts and hides what is marked, alone. Every secret is in the registrations, and in no text of
+    them that is not marked; nor is it in the snapshot."""
+    made = program(case)
+    registered = repr([each.inputs for each in made.resources])
+    texts = [*unmarked([dict(each.inputs) for each in made.resources]), *unmarked(dict(made.exports)), made.text]
+    assert made.secrets
+    for name, value in forms(made).items():
+        assert value in registered, name
+        encoded = base64.b64encode(value.encode()).decode(), hashlib.sha256(value.encode()).hexdigest()
+        assert [text for text in texts if any(form in text for form in (value, *encoded))] == [], name
+
+
+def test_a_preview_shows_all_that_is_made() -> None:
+    """Each resource with each input, known or not: whoever deploys has seen everything. It shows too that each output
+    that is referred to has an answer here, as one without would leave the input out."""
+    shown, made = run("everything", preview=True), program("everything")
+    assert {each.name: sorted(each.inputs) for each in shown.resources} == {
+        each.name: sorted(each.inputs) for each in made.resources
+    }
+
+
+@every_case
+def test_names_are_the_stacks(case: str) -> None:
+    """And not the environment's, so that two stacks of one environment in one account have none in common. Nor is
+    there a path of this machine, which would be a change on every other one."""
+    text = program(case).text
+    assert not re.search(r"turnscope[-_/](local|dev|staging|prod)\b", text)
+    assert str(ROOT) not in text
+
+
+def test_nothing_is_registered_with_wrong_settings() -> None:
+    """One message for whoever deploys, with every problem, and nothing was touched."""
+    with pytest.raises(pulumi.RunError, match=r"(?s)alarms.percentile: .*alarms.period_seconds: ") as raised:
+        run("dev", {"alarms": {"percentile": 1, "period_seconds": 61}})
+    assert "Traceback" not in str(raised.value)
+
+
+def test_everything_names_each_section() -> None:
+    """A section of the settings that no snapshot has would be deployed unseen."""
+    shipped = [yaml.safe_load(stack_file(stack, ROOT).read_text())["config"] for stack in stacks(ROOT)]
+    named = {key.partition(":")[2] for config in shipped for key in config} | {*EVERYTHING}
+    assert set(Settings.model_fields) - named - {*yaml.safe_load((ROOT / "stacks/base.yaml").read_text())} == set()
