@@ -18,8 +18,8 @@ class LogEncryptionKey(Component):
     """A KMS key with the alias `alias/<name>`, which CloudWatch Logs of `region` may use for log groups of the account
     `account_id` alone (`key_policy`). AWS rotates it every year.
 
-    Deletion schedules the key's own in `KEY_DELETION_DAYS` days; until then it can be cancelled, after that nobody
-    reads what it encrypted.
+    Deletion is refused by the engine with `protect`; else it schedules the key's own in `KEY_DELETION_DAYS` days: until
+    then it can be cancelled, after that nobody reads what it encrypted.
     """
 
     arn: pulumi.Output[str]
