@@ -1,4 +1,4 @@
-"""Texts from `templates/`: configuration files and queries, with Jinja2. Pure but for reading the templates."""
+"""Texts from `templates/`: configuration files and queries, with Jinja2. Pure, apart from reading the templates."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         log.error("lab: another emulator runs on %s", state.directory)
         return 1
     with lock:
-        # What an earlier run left speaks of another instance.
+        # What an earlier run left describes another instance.
         for left in (state.emulator, state.progress, state.journal, state.notifications):
             left.unlink(missing_ok=True)
         additions.install()

@@ -59,7 +59,7 @@ class _Table:
 
     @property
     def properties(self) -> tuple[_ExportedField, ...]:
-        """What says something of the event itself, but for lists."""
+        """The fields of the event itself, without lists."""
         return tuple(field for field in self.fields if not (field.is_list or field.is_envelope))
 
 
@@ -74,7 +74,7 @@ def plan_named_queries(
     stack: str, tables: Sequence[EventTable], database: str, prices: Prices, numbers: SavedQueries
 ) -> tuple[NamedQuery, ...]:
     """Every template that reads only `tables`, as a query named `<stack>/<Folder>/<Name>`, in the order of their keys
-    (file names). Pure but for reading the templates.
+    (file names). Pure, apart from reading the templates.
 
     Raises `ValueError` that names the template and the place for one that Athena would refuse.
     """

@@ -14,7 +14,7 @@ from core.secrets.reference import SecretRef
 
 
 class Severity(StrEnum):
-    """How loudly an alarm speaks; each severity has one notification topic."""
+    """How urgent an alarm is; each severity has one notification topic."""
 
     CRITICAL = "critical"
     """Someone is paged now."""
@@ -157,7 +157,7 @@ class MetricAlarm:
     band_id: str | None = None
     low_samples: Literal["evaluate", "ignore"] | None = None
     notifies: bool = False
-    """Whether the alarm itself speaks to its severity's topic, or only through a composite alarm."""
+    """Whether the alarm itself notifies the topic of its severity, or only through a composite alarm."""
 
     @property
     def stats(self) -> tuple[MetricStat, ...]:
@@ -201,7 +201,7 @@ class Dashboard:
 
 @dataclass(frozen=True)
 class Subscription:
-    """Who hears of a topic: `email` has `address`; `pagerduty` and `slack` a secret address."""
+    """A receiver of a topic: `email` has `address`; `pagerduty` and `slack` a secret address."""
 
     key: str
     kind: Literal["email", "pagerduty", "slack"]

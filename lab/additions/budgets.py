@@ -1,6 +1,6 @@
 """Budgets: subscribers of a notification, changes to a budget, and tags.
 
-AWS lists who hears of a notification (DescribeSubscribersForNotification), replaces a budget's definition and
+AWS lists the subscribers of a notification (DescribeSubscribersForNotification), replaces a budget's definition and
 keeps its notifications (UpdateBudget), and keeps tags by ARN (`ResourceTags` of CreateBudget, TagResource,
 UntagResource, ListTagsForResource).
 https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_Operations_AWS_Budgets.html

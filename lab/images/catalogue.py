@@ -1,4 +1,4 @@
-"""Which image stands in for each role where no image registry answers. Pure but for reading the build contexts.
+"""Which image stands in for each role where no image registry answers. Pure, apart from reading the build contexts.
 
 Each runs the real program where a package registry has it, under the real image's user, paths, ports and commands, so
 that the same containers run on both. They are for the current release: the module proxy serves no collector and no

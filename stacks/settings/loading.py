@@ -36,7 +36,7 @@ INHERITED = "(stacks/base.yaml)"
 """What `Pulumi.yaml` declares as the default of settings that the stack may leave to `base.yaml`.
 
 The engine asks for a default, lest the key be required in every stack's file, and hands it over like a value that
-the stack did set. A real value would hide that of `base.yaml`; this one is told apart.
+the stack did set. A real value would hide that of `base.yaml`; this one can be distinguished.
 """
 
 

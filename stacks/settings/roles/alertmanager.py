@@ -1,4 +1,4 @@
-"""Settings of the alertmanager role: who hears of SigNoz' alerts, in what groups and how often.
+"""Settings of the alertmanager role: the receivers of SigNoz' alerts, grouping and timing.
 
 Terms are Alertmanager's (prometheus.io/docs/alerting/latest/configuration).
 """
