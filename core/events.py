@@ -53,18 +53,18 @@ MEANINGS = {
     SESSION_ANALYTICS: "One call, written when its session closes",
 }
 
-EVENT_TYPE = Field("_event_type", "string", "", "Which event this is", required=True)
-EVENT_ID = Field("_event_id", "string", "", "Unique to the event: what makes sending it twice harmless")
-TIMESTAMP = Field("_timestamp", "string", "ISO 8601", "When it happened", required=True, is_time=True)
-SESSION_ID = Field("_session_id", "string", "", "The room's name: one call", required=True)
-AGENT = Field("agent", "string", "", "The agent's name")
-TENANT = Field("tenant", "string", "", "Whose call it was")
+EVENT_TYPE = Field("_event_type", "string", "", "Name of the event", required=True)
+EVENT_ID = Field("_event_id", "string", "", "Unique ID of the event; rows with the same ID count once")
+TIMESTAMP = Field("_timestamp", "string", "ISO 8601", "Time of the event", required=True, is_time=True)
+SESSION_ID = Field("_session_id", "string", "", "Name of the room; identifies the call", required=True)
+AGENT = Field("agent", "string", "", "Name of the agent")
+TENANT = Field("tenant", "string", "", "Tenant of the call")
 
 TOTAL_LATENCY = Field("total_latency", "number", "seconds", "From the end of the caller's speech to the first sound")
 EOU_DELAY = Field("eou.delay", "number", "seconds", "From the end of speech to the decision that the turn has ended")
 LLM_TTFT = Field("llm.ttft", "number", "seconds", "LLM time to first token")
 TTS_TTFB = Field("tts.ttfb", "number", "seconds", "TTS time to first byte")
-INTERRUPTED = Field("interrupted", "boolean", "", "The caller spoke over the answer")
+INTERRUPTED = Field("interrupted", "boolean", "", "Whether the caller interrupted the answer")
 
 TOOL_CALLS = Field(
     "tool_calls",
@@ -72,9 +72,9 @@ TOOL_CALLS = Field(
     "",
     "Tool calls",
     items=(
-        Field("tool", "string", "", "The tool's name"),
+        Field("tool", "string", "", "Name of the tool"),
         Field("success", "boolean", "", "Whether it returned without an error"),
-        Field("duration_seconds", "number", "seconds", "How long it ran"),
+        Field("duration_seconds", "number", "seconds", "Duration of the tool call"),
     ),
 )
 LLM_TOKENS = Field("metrics_summary.llm_tokens", "integer", "tokens", "Input and output tokens")
@@ -83,10 +83,10 @@ LLM_OUTPUT_TOKENS = Field("metrics_summary.llm_output_tokens", "integer", "token
 STT_AUDIO_SECONDS = Field("metrics_summary.stt_audio_seconds", "number", "seconds", "Audio transcribed")
 TTS_AUDIO_SECONDS = Field("metrics_summary.tts_audio_seconds", "number", "seconds", "Audio synthesised")
 TTS_CHARACTERS = Field("metrics_summary.tts_characters", "integer", "characters", "Text synthesised")
-LLM_MODEL = Field("metrics_summary.llm_model", "string", "", "Language model")
-STT_MODEL = Field("metrics_summary.stt_model", "string", "", "Speech to text model")
-TTS_MODEL = Field("metrics_summary.tts_model", "string", "", "Text to speech model")
-LLM_PROVIDER = Field("metrics_summary.llm_provider", "string", "", "Provider of the language model")
+LLM_MODEL = Field("metrics_summary.llm_model", "string", "", "Name of the LLM")
+STT_MODEL = Field("metrics_summary.stt_model", "string", "", "Speech-to-text model")
+TTS_MODEL = Field("metrics_summary.tts_model", "string", "", "Text-to-speech model")
+LLM_PROVIDER = Field("metrics_summary.llm_provider", "string", "", "Provider of the LLM")
 STT_PROVIDER = Field("metrics_summary.stt_provider", "string", "", "Provider of speech to text")
 TTS_PROVIDER = Field("metrics_summary.tts_provider", "string", "", "Provider of text to speech")
 
@@ -98,16 +98,16 @@ EVENTS: dict[str, tuple[Field, ...]] = {
         SESSION_ID,
         AGENT,
         TENANT,
-        Field("speech_id", "string", "", "LiveKit's id of the answer"),
+        Field("speech_id", "string", "", "LiveKit's ID of the answer"),
         TOTAL_LATENCY,
         EOU_DELAY,
         LLM_TTFT,
-        Field("llm.model", "string", "", "Language model"),
-        Field("llm.provider", "string", "", "Provider of the language model"),
+        Field("llm.model", "string", "", "Name of the LLM"),
+        Field("llm.provider", "string", "", "Provider of the LLM"),
         TTS_TTFB,
-        Field("tts.model", "string", "", "Text to speech model"),
+        Field("tts.model", "string", "", "Text-to-speech model"),
         Field("tts.provider", "string", "", "Provider of text to speech"),
-        Field("stt.model", "string", "", "Speech to text model"),
+        Field("stt.model", "string", "", "Speech-to-text model"),
         Field("stt.provider", "string", "", "Provider of speech to text"),
         Field("stt.transcription_delay", "number", "seconds", "From the end of speech to the final transcript"),
         INTERRUPTED,
@@ -119,10 +119,10 @@ EVENTS: dict[str, tuple[Field, ...]] = {
         SESSION_ID,
         AGENT,
         TENANT,
-        Field("duration_seconds", "number", "seconds", "Length of the call"),
+        Field("duration_seconds", "number", "seconds", "Duration of the call"),
         Field("turns", "integer", "turns", "Answered turns"),
         Field("interruptions", "integer", "turns", "Answers that the caller interrupted"),
-        Field("close_reason", "string", "", "Why the session ended"),
+        Field("close_reason", "string", "", "Reason for the end of the session"),
         Field("discovered_signals.team_size", "number", "people", "Team size that the caller named"),
         Field("discovered_signals.monthly_volume", "number", "documents", "Monthly volume that the caller named"),
         TOOL_CALLS,
