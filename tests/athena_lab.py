@@ -14,7 +14,7 @@ from analytics.catalogue import parameters
 from analytics.plan.model import EventTable
 from analytics.plan.schema import columns
 from core.events import EVENTS, Field
-from lab.athena_engine import File, LabAthena, Table, table
+from lab.athena_engine import File, LabAthena, Result, Table, table
 from lab.hive_types import arrow_type
 
 BUCKET = "data"
@@ -75,3 +75,8 @@ def lab_athena(
         written[f"{folder}{name}"] = content
 
     return LabAthena([table(glue_description(each)) for each in tables], below, None if written is None else write, now)
+
+
+def records(answer: Result) -> list[dict[str, Any]]:
+    """An answer's rows by column."""
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]

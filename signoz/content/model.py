@@ -52,6 +52,3 @@ class ContentPlan:
     """Everything that a stack's SigNoz is to hold, each after what it refers to."""
 
     objects: tuple[ContentObject, ...] = ()
-
-    def of(self, kind: Kind) -> tuple[ContentObject, ...]:
-        return tuple(each for each in self.objects if each.kind == kind)

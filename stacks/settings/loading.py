@@ -57,7 +57,7 @@ def load(stack: str, project: Path) -> Settings:
     Raises `UserError` naming every problem with its file, line, key, value and what is allowed.
     """
     own = _own(stack, project)
-    return _validated(f"the settings of stack {stack}", own, _base(project), private=project / PRIVATE / stack)
+    return validated(f"the settings of stack {stack}", own, _base(project), private=project / PRIVATE / stack)
 
 
 def raw_settings(stack: str, project: Path) -> dict[str, Any]:
@@ -112,12 +112,7 @@ def load_configuration(
             if key in encrypted_keys:
                 encrypted.add(name)
     private = project / PRIVATE / stack
-    return _validated(f"the settings of stack {stack}", own, _base(project), encrypted, private=private)
-
-
-def validate(raw: Mapping[str, Any], *, source: Path) -> Settings:
-    """Settings out of plain data, as in `base.yaml`; `source` is what messages call it."""
-    return _validated(str(source), Document(str(source), dict(raw)), Document(str(source)))
+    return validated(f"the settings of stack {stack}", own, _base(project), encrypted, private=private)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,11 +127,12 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _validated(
+def validated(
     subject: str, own: Document, base: Document, encrypted: Collection[str] = (), *, private: Path | None = None
 ) -> Settings:
     """The settings that `own` over `base` makes; sections in `encrypted` were decrypted by the engine; `private` is
-    what this machine keeps of the stack."""
+    what this machine keeps of the stack. Raises `UserError` with every problem; `subject` is what the message is about.
+    """
     problems = [*own.problems, *base.problems, *secrets_in_base(base)]
     below = {} if base.data is None else base.data
     if not isinstance(below, dict):

@@ -23,6 +23,7 @@ from analytics.plan.queries import STAGE_BUCKET
 from cloudwatch.clients import ClientFactory, client_factory
 from lab import athena_engine, emulator, firehose
 from tests.athena_figures import ANSWERS, UNLOADED, Given, assert_same
+from tests.athena_lab import records
 from tests.generated_calls import generate
 from tests.integration.conftest import Checkout
 from tests.poison import poison
@@ -212,7 +213,7 @@ def test_a_deployed_query_answers_what_the_events_say(
 ) -> None:
     expected = ANSWERS[name](stack.given)
     assert expected
-    assert_same(name, athena.run(saved[name]).records(), expected)
+    assert_same(name, records(athena.run(saved[name])), expected)
 
 
 @pytest.mark.parametrize("name", UNLOADED)

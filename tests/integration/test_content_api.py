@@ -34,9 +34,9 @@ from signoz.content.api.normalise import normalise
 from signoz.content.build import plan_content
 from signoz.content.model import ContentObject, Kind
 from signoz.content.placeholders import filled
-from stacks.settings.loading import validate
 from tests.content_lab import ROOT as ROOT_USER
 from tests.integration.collector_process import free_port
+from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL
 from tests.unit.test_content_normalise import SIGNOZ
 

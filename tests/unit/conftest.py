@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import CloudWatchPlan
-from stacks.settings.loading import validate
 from stacks.settings.model import Settings
+from tests.stack_settings import validate
 
 # How long an example takes says something about the machine, not about the code.
 hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -23,8 +23,8 @@ from core.errors import UserError
 from core.events import EVENTS, Field, FieldType
 from lab import plan_source
 from stacks.settings.analytics import ExtraFields, Lifecycle
-from stacks.settings.loading import validate
 from stacks.settings.model import Settings
+from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL, ROOT, MakePlan, settings_with
 from turnscope.deployment.schema_guard import TABLE, refuse_schema_changes
 from turnscope.plan_table import as_data, summary

@@ -31,7 +31,16 @@ from core.events import EVENTS, SESSION_ANALYTICS, VOICE_METRICS, Field
 from lab.athena_engine import LabAthena, connect, table
 from stacks.settings.model import LlmPrice, Prices, SavedQueries, SttPrice, TtsPrice
 from tests.athena_figures import ANSWERS, UNLOADED, Event, Given, assert_same, moment
-from tests.athena_lab import BUCKET, DATABASE, address, event_tables, glue_description, lab_athena, parquet
+from tests.athena_lab import (
+    BUCKET,
+    DATABASE,
+    address,
+    event_tables,
+    glue_description,
+    lab_athena,
+    parquet,
+    records,
+)
 from tests.generated_calls import EXPENSIVE_TIMES, generate
 
 NOW = datetime.datetime(2026, 6, 17, 15, 30, tzinfo=datetime.UTC)
@@ -107,7 +116,7 @@ def run_all(events: Sequence[Event], files: dict[str, bytes], prices: Prices = P
     athena, of = lab_athena(TABLES, files, NOW), given(events, prices)
     for name, query in planned(prices=prices).items():
         if name in ANSWERS:
-            assert_same(name, athena.run(query.sql).records(), ANSWERS[name](of))
+            assert_same(name, records(athena.run(query.sql)), ANSWERS[name](of))
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------
@@ -125,7 +134,7 @@ def test_a_query_answers_what_the_events_say(month: Month, name: str) -> None:
     """Each event once, though every seventh is in the bucket twice."""
     expected = ANSWERS[name](month.given)
     assert expected
-    assert_same(name, month.athena.run(planned()[name].sql).records(), expected)
+    assert_same(name, records(month.athena.run(planned()[name].sql)), expected)
 
 
 @pytest.mark.parametrize("name", UNLOADED)
@@ -140,13 +149,13 @@ def test_an_export_writes_what_the_events_say_as_parquet(month: Month, name: str
 
 def test_rankings_begin_with_the_highest(month: Month) -> None:
     for name, column in (("Cost/Most expensive calls", "total_usd"), ("Latency/Slowest calls", "p95_seconds")):
-        values = [row[column] for row in month.athena.run(planned()[name].sql).records()]
+        values = [row[column] for row in records(month.athena.run(planned()[name].sql))]
         assert len(values) == NUMBERS.row_limit
         assert values == sorted(values, reverse=True)
 
 
 def test_the_expensive_day_is_an_anomaly(month: Month) -> None:
-    rows = month.athena.run(planned()["Cost/Anomalies"].sql).records()
+    rows = records(month.athena.run(planned()["Cost/Anomalies"].sql))
     assert len(rows) == 31
     assert EXPENSIVE_DAY in [row["day"] for row in rows if row["anomaly"]]
 
@@ -174,7 +183,7 @@ def test_one_day_of_history_is_no_anomaly() -> None:
     events = generate(200, seed=1, end=NOW, days=1, expensive_day=NOW.date())
     run_all(events, delivered(events))
     athena = lab_athena(TABLES, delivered(events), NOW)
-    assert not any(row["anomaly"] for row in athena.run(planned()["Cost/Anomalies"].sql).records())
+    assert not any(row["anomaly"] for row in records(athena.run(planned()["Cost/Anomalies"].sql)))
 
 
 USUAL = (1000, 1200, 800, 1000, 1200, 800, 1000)
@@ -207,7 +216,7 @@ def test_an_anomaly_is_three_deviations_and_a_quarter_above_the_week_before(
         for day, summary in zip(days, summaries, strict=True)
         if summary["tts_characters"]
     ]
-    rows = lab_athena(TABLES, delivered(events), NOW).run(planned()["Cost/Anomalies"].sql).records()
+    rows = records(lab_athena(TABLES, delivered(events), NOW).run(planned()["Cost/Anomalies"].sql))
     assert [row["day"] for row in rows] == [(NOW - day * DAY).date() for day in reversed(days)]
     assert rows[0]["anomaly"] is anomaly
 
@@ -225,7 +234,7 @@ def test_events_with_nothing_but_what_is_required_are_counted() -> None:
         session("audio only", metrics_summary={"stt_provider": "deepgram", "stt_audio_seconds": 60.0}),
     ]
     run_all(events, delivered(events))
-    rows = lab_athena(TABLES, delivered(events), NOW).run(planned()["Tools/Success"].sql).records()
+    rows = records(lab_athena(TABLES, delivered(events), NOW).run(planned()["Tools/Success"].sql))
     assert [(row["calls"], row["failures"], row["success_percent"]) for row in rows] == [(2, 1, 0.0)]
 
 
@@ -241,7 +250,7 @@ def test_a_models_price_is_found_whatever_its_name() -> None:
     summary = {**amounts, **{f"{kind}_model": name for kind in ("llm", "stt", "tts")}}
     events = [session("a call", metrics_summary=summary)]
     run_all(events, delivered(events), prices)
-    (row,) = lab_athena(TABLES, delivered(events), NOW).run(planned(prices=prices)["Cost/Per month"].sql).records()
+    (row,) = records(lab_athena(TABLES, delivered(events), NOW).run(planned(prices=prices)["Cost/Per month"].sql))
     assert [float(row[column]) for column in ("llm_usd", "stt_usd", "tts_usd", "total_usd")] == [3, 3, 4, 10]
 
 
@@ -270,20 +279,20 @@ def test_a_window_begins_with_a_whole_month_week_or_day(name: str, since: dateti
     table = dataclasses.replace(CALLS, first_hour="2025/01/01/00")
     for when, calls in ((since, [1]), (since - datetime.timedelta(milliseconds=1), [])):
         files = {address(table, datehour(when)): parquet(table, [session("edge", when)])}
-        found = lab_athena([table], files, NOW).run(planned([table])[name].sql).records()
+        found = records(lab_athena([table], files, NOW).run(planned([table])[name].sql))
         assert [row["calls"] for row in found] == calls
 
 
 def test_a_time_that_cannot_be_read_counts_at_the_hour_of_arrival() -> None:
     odd = {**session("odd"), "_timestamp": "yesterday, at tea time"}
     files = {address(CALLS, datehour(NOW - 2 * DAY)): parquet(CALLS, [odd])}
-    (row,) = lab_athena(TABLES, files, NOW).run(planned()["Business/Calls per tenant and day"].sql).records()
+    (row,) = records(lab_athena(TABLES, files, NOW).run(planned()["Business/Calls per tenant and day"].sql))
     assert row["day"] == (NOW - 2 * DAY).date()
 
 
 def test_rows_without_an_id_are_not_taken_for_one_another() -> None:
     files = {address(CALLS, datehour(NOW)): parquet(CALLS, [{**session("x", NOW), "_event_id": None}] * 3)}
-    (row,) = lab_athena(TABLES, files, NOW).run(planned()["Business/Calls per tenant and day"].sql).records()
+    (row,) = records(lab_athena(TABLES, files, NOW).run(planned()["Business/Calls per tenant and day"].sql))
     assert row["calls"] == 3
 
 
@@ -347,7 +356,7 @@ def test_exports_hold_the_fields_that_the_settings_add() -> None:
     files = {address(tables[1], datehour(NOW)): parquet(tables[1], [rated])}
     written: dict[str, bytes] = {}
     athena = lab_athena(tables, files, NOW, written)
-    (row,) = athena.run(planned(tables)["Export/Amplitude calls"].sql).records()
+    (row,) = records(athena.run(planned(tables)["Export/Amplitude calls"].sql))
     assert json.loads(row["event_properties"]).items() >= {"crm_stage": "won", "rating": 4.5}.items()
     athena.run(planned(tables)["Export/Snowflake calls"].sql)
     (content,) = written.values()
@@ -366,7 +375,7 @@ def test_a_stack_partitioned_by_agent_has_the_same_figures() -> None:
     athena = lab_athena(tables, files, NOW)
     for name, query in planned(tables).items():
         if name in ANSWERS:
-            assert_same(name, athena.run(query.sql).records(), ANSWERS[name](given(events, tables=tables)))
+            assert_same(name, records(athena.run(query.sql)), ANSWERS[name](given(events, tables=tables)))
 
 
 # -- what goes wrong loudly --------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from signoz.content.api.normalise import normalise
 from signoz.content.build import plan_content
 from signoz.content.model import ContentObject, Kind
 from signoz.content.placeholders import filled
-from stacks.settings.loading import validate
 from tests.content_lab import make_lab
+from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL, SECURE
 from tests.unit.conftest import SIGNOZ as LEAST_SIGNOZ
 

@@ -28,7 +28,7 @@ from signoz.content.placeholders import filled, masked
 from signoz.content.resource_types import TYPE_PREFIX, kind_of
 from signoz.content.resources import RESOURCES, ApiKeyProvider, ContentError, ContentProvider
 from signoz.plan.model import SigNozPlan
-from stacks.settings.loading import validate
+from tests.stack_settings import validate
 from turnscope.content import export
 from turnscope.options import What
 from turnscope.plan_table import content_counts, content_rows

@@ -25,11 +25,12 @@ from signoz.content.placeholders import ids_in
 from signoz.content.policies import plan_policies
 from signoz.content.rules import RuleContext, compile_rule
 from signoz.content.schema import AlertRule
-from stacks.settings.loading import load, validate
+from stacks.settings.loading import load
 from stacks.settings.model import Settings
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
 from stacks.settings.roles.content import Thresholds
 from tests.role_cases import ALERTMANAGER, alertmanager_settings
+from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL, ROOT, SECURE, SIGNOZ
 
 PAGED: dict[str, Any] = {
@@ -47,6 +48,10 @@ def settings(environment: str = "dev", **signoz: Any) -> Settings:
 
 def content(folder: Path | None = None, *, alertmanager: Mapping[str, Any] = PAGED, **over: Any) -> ContentPlan:
     return plan_content("dev", settings(alertmanager=alertmanager, content=over), folder=folder)
+
+
+def of_kind(kind: Kind, plan: ContentPlan) -> tuple[ContentObject, ...]:
+    return tuple(each for each in plan.objects if each.kind == kind)
 
 
 def rule(**over: Any) -> AlertRule:
@@ -266,7 +271,7 @@ def _channels() -> list[ContentObject]:
 
 
 def test_what_is_left_out_is_not_there_and_must_exist() -> None:
-    keys = {each.key for each in content(exclude={"rules": ["no-data"]}).of(Kind.ALERT_RULE)}
+    keys = {each.key for each in of_kind(Kind.ALERT_RULE, content(exclude={"rules": ["no-data"]}))}
     assert keys == {each.document.key for each in RULES} - {"no-data"}
     with pytest.raises(UserError, match="no-dta: no such alert-rule; did you mean no-data"):
         content(exclude={"rules": ["no-dta"]})
@@ -279,7 +284,7 @@ def test_thresholds_reach_the_rules() -> None:
 
 
 def _rules(**thresholds: Any) -> tuple[ContentObject, ...]:
-    return content(thresholds=thresholds).of(Kind.ALERT_RULE)
+    return of_kind(Kind.ALERT_RULE, content(thresholds=thresholds))
 
 
 def test_own_rules_reach_the_plan(tmp_path: Path) -> None:
@@ -289,7 +294,7 @@ def test_own_rules_reach_the_plan(tmp_path: Path) -> None:
     document = rule(key="errors-high", title="Own").model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     document["thresholds"][0]["channels"] = ["pager"]
     (folder / "own.yaml").write_text(json.dumps(document))
-    [own] = [each for each in content(tmp_path).of(Kind.ALERT_RULE) if each.key == "errors-high"]
+    [own] = [each for each in of_kind(Kind.ALERT_RULE, content(tmp_path)) if each.key == "errors-high"]
     assert own.title == "Own"
     with pytest.raises(UserError, match=r"own.yaml: thresholds\[0\].channels: pager; allowed: .*no receivers"):
         content(tmp_path, alertmanager={})
@@ -303,7 +308,7 @@ def test_the_examples_in_the_guide_are_right(tmp_path: Path) -> None:
     folder = tmp_path / "rules"
     folder.mkdir()
     (folder / "bookings.yaml").write_text(own)
-    assert "bookings-fail" in {each.key for each in content(tmp_path).of(Kind.ALERT_RULE)}
+    assert "bookings-fail" in {each.key for each in of_kind(Kind.ALERT_RULE, content(tmp_path))}
     sections = [yaml.safe_load(block)["turnscope:signoz"] for block in blocks if block.startswith("turnscope:signoz")]
     examples: list[dict[str, Any]] = [each["content"] for each in sections if "content" in each]
     assert len(examples) == 2
@@ -336,7 +341,8 @@ def test_retention_is_always_said_in_full() -> None:
         "clickhouse": {"password": SECURE, "cold_storage": {"bucket": "voice-telemetry", "region": "us-west-1"}}
     }
     retention = {"traces": {"days": 30, "cold_after_days": 7}}
-    planned = plan_content("dev", settings(content={"retention": retention}, **cold), folder=None).of(Kind.RETENTION)
+    made = plan_content("dev", settings(content={"retention": retention}, **cold), folder=None)
+    planned = of_kind(Kind.RETENTION, made)
     assert [each.body for each in planned] == [
         {"signal": "traces", "days": 30, "cold_days": 7, "cold_volume": "s3"},
         {"signal": "metrics", "days": 30},
@@ -345,12 +351,11 @@ def test_retention_is_always_said_in_full() -> None:
 
 
 def test_a_downtime_is_in_its_own_time_zone_and_of_rules_that_exist() -> None:
-    [once] = content(
-        downtimes={"once": {"start": "2026-07-01T22:00", "end": "2026-07-02T02:00", "timezone": "Europe/Berlin"}}
-    ).of(Kind.DOWNTIME)
+    night = {"start": "2026-07-01T22:00", "end": "2026-07-02T02:00", "timezone": "Europe/Berlin"}
+    [once] = of_kind(Kind.DOWNTIME, content(downtimes={"once": night}))
     assert once.body["schedule"]["startTime"] == "2026-07-01T22:00:00+02:00"
     assert (once.body["alertIds"], once.body["scope"]) == ([], "")
-    [weekly] = content(downtimes={"weekend": WEEKEND}).of(Kind.DOWNTIME)
+    [weekly] = of_kind(Kind.DOWNTIME, content(downtimes={"weekend": WEEKEND}))
     assert datetime.datetime.fromisoformat(weekly.body["schedule"]["startTime"]).utcoffset() == datetime.timedelta(
         hours=1
     )
@@ -371,14 +376,14 @@ def test_a_downtime_silences_rules_that_came_as_json(tmp_path: Path) -> None:
     raw = compiled(rule(title="By hand"))
     (folder / "by-hand.json").write_text(json.dumps({**raw, "labels": {}}))
     planned = content(tmp_path, downtimes={"weekend": {**WEEKEND, "rules": ["no-data", "by-hand"]}})
-    [downtime] = planned.of(Kind.DOWNTIME)
+    [downtime] = of_kind(Kind.DOWNTIME, planned)
     assert downtime.body["scope"] == 'rule == "no-data" || alertname in ["By hand", "[No data] By hand"]'
 
 
 def test_prices_are_those_of_the_price_table() -> None:
     prices = {"llm": {"gpt-4o": {"input_usd_per_million_tokens": 2.5, "output_usd_per_million_tokens": 10}}}
     made = validate({**MINIMAL, "prices": prices, "signoz": SIGNOZ}, source=Path("test"))
-    [price] = plan_content("dev", made, folder=None).of(Kind.LLM_PRICES)
+    [price] = of_kind(Kind.LLM_PRICES, plan_content("dev", made, folder=None))
     assert (price.body["modelPattern"], price.body["pricing"]) == (["gpt-4o"], {"input": 2.5, "output": 10})
 
 

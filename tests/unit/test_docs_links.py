@@ -12,7 +12,7 @@ import pytest
 import typer.main
 import yaml
 
-from stacks.settings.loading import validate
+from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL, SIGNOZ
 from turnscope.app import app
 

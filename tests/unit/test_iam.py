@@ -14,7 +14,7 @@ from analytics.plan import iam
 from analytics.plan.build import plan_analytics
 from cloudwatch.log_groups import key_policy
 from cloudwatch.notifications import lambda_trust_policy, notifier_policy, topic_policy
-from stacks.settings.loading import validate
+from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL
 
 ACCOUNT = "123456789012"

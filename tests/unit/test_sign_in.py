@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import UserError
 from core.secrets.reference import SecretRef
-from stacks.settings.loading import validate
 from stacks.settings.model import Settings
+from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL, SIGNOZ
 from turnscope.sign_in import Administrator, administrator
 

@@ -18,7 +18,6 @@ from signoz.content.resource_types import kind_of
 class Change:
     """One object; no differences where it is not there any more, or only its connection changes."""
 
-    name: str
     title: str
     differences: tuple[Difference, ...]
     gone: bool = False
@@ -45,12 +44,12 @@ class ContentChanges:
         name = step.urn.rsplit("::", 1)[-1]
         if operation == "refresh":
             if not new:
-                self.edited[name] = Change(name, str(old.get("title")), (), gone=True)
+                self.edited[name] = Change(str(old.get("title")), (), gone=True)
             elif found := _differences(old, new):
-                self.edited[name] = Change(name, str(old.get("title")), found)
+                self.edited[name] = Change(str(old.get("title")), found)
         elif operation in ("update", "create-replacement") and name not in self.edited:
             wanted = step.new.inputs if step.new else {}
-            self.updated[name] = Change(name, str((wanted or {}).get("title")), _differences(old, wanted or {}))
+            self.updated[name] = Change(str((wanted or {}).get("title")), _differences(old, wanted or {}))
 
     def lines(self, stack: str, *, converging: bool) -> Iterator[str]:
         """For a terminal; nothing where nothing is to be told. `converging` is for an `up`, which puts things back."""
