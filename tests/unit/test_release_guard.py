@@ -68,7 +68,7 @@ def test_one_step_forward_is_told_and_everything_else_is_refused(deployed: str, 
         with pytest.raises(UserError, match=f"{deployed} is deployed and cannot be downgraded to {wanted}") as caught:
             check_release(PLANS[wanted], state(PLANS[deployed]))
     elif len(upgrade_path(deployed, wanted)) > 1:
-        with pytest.raises(UserError, match=f"{deployed} cannot be upgraded to {wanted} at once") as caught:
+        with pytest.raises(UserError, match=f"{deployed} cannot be upgraded to {wanted} directly") as caught:
             check_release(PLANS[wanted], state(PLANS[deployed]))
     else:
         lines = check_release(PLANS[wanted], state(PLANS[deployed]))
@@ -83,19 +83,19 @@ def test_the_stops_are_named_in_order_with_their_reasons_and_what_to_set_first()
     with pytest.raises(UserError) as caught:
         check_release(PLANS["0.138.0"], state(PLANS["0.75.0"]))
     assert str(caught.value).splitlines() == [
-        "SigNoz 0.75.0 cannot be upgraded to 0.138.0 at once; nothing was touched. One after the other:",
+        "SigNoz 0.75.0 cannot be upgraded to 0.138.0 directly; no resource was changed. Upgrade in these steps:",
         "  0.86.2: SigNoz converts its own database here (signoz#8655)",
         "  0.129.0: last release on ClickHouse 25.5; the next needs 25.12 before its migrator runs (charts#895); "
         "ClickHouse becomes 25.5.6",
         "  0.138.0: the release in the settings; ClickHouse becomes 25.12.5",
-        "Make a backup, set `signoz.release` to 0.86.2 first, run `turnscope up dev` and look at your data before the "
-        "next.",
+        "Make a backup, set `signoz.release` to 0.86.2 first, run `turnscope up dev` and check your data before the "
+        "next step.",
     ]
 
 
 def test_an_upgrade_says_what_it_changes() -> None:
     assert check_release(PLANS["0.138.0"], state(PLANS["0.129.0"])) == (
-        "Upgrading SigNoz from 0.129.0 to 0.138.0; ClickHouse becomes 25.12.5. No release goes back.",
+        "Upgrading SigNoz from 0.129.0 to 0.138.0; ClickHouse becomes 25.12.5. Downgrades are not possible.",
     )
 
 
@@ -113,16 +113,14 @@ def test_an_interrupted_upgrade_can_be_finished_and_not_undone_or_skipped() -> N
     assert len(check_release(PLANS["0.86.2"], both)) == 1
     with pytest.raises(UserError, match=r"0\.86\.2 is deployed and cannot be downgraded to 0\.75\.0"):
         check_release(PLANS["0.75.0"], both)
-    with pytest.raises(UserError, match=r"0\.75\.0 cannot be upgraded to 0\.129\.0 at once"):
+    with pytest.raises(UserError, match=r"0\.75\.0 cannot be upgraded to 0\.129\.0 directly"):
         check_release(PLANS["0.129.0"], both)
 
 
 def test_a_release_that_the_catalogue_does_not_have_is_named() -> None:
     """Deployed by a later version of this program."""
     later = replace(PLANS["0.138.0"], labels=(("turnscope.release", "9.9.0"),))
-    with pytest.raises(
-        UserError, match=r"SigNoz 9\.9\.0 is deployed, which is not in this catalogue \(0\.75\.0, "
-    ) as caught:
+    with pytest.raises(UserError, match=r"SigNoz 9\.9\.0 is deployed but not in this catalogue \(0\.75\.0, ") as caught:
         check_release(PLANS["0.138.0"], state(later))
     assert caught.value.exit_code == 2
 

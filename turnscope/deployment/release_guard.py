@@ -34,7 +34,7 @@ def check_release(plan: SigNozPlan, state: Iterable[Mapping[str, Any]]) -> tuple
     _refuse_other_coordination(plan, resources)
     installed = deployed[0].version
     return tuple(
-        f"Upgrading SigNoz from {installed} to {step.release.version}{_clickhouse(step)}. No release goes back."
+        f"Upgrading SigNoz from {installed} to {step.release.version}{_clickhouse(step)}. Downgrades are not possible."
         for step in steps
     )
 
@@ -50,8 +50,8 @@ def _deployed_releases(resources: Iterable[Mapping[str, Any]]) -> list[Release]:
     }
     if unknown := sorted(versions - set(VERSIONS)):
         raise UserError(
-            f"SigNoz {', '.join(unknown)} is deployed, which is not in this catalogue ({', '.join(VERSIONS)}): how to "
-            "upgrade it is not known. Use the version of Turnscope that deployed it."
+            f"SigNoz {', '.join(unknown)} is deployed but not in this catalogue ({', '.join(VERSIONS)}), so it "
+            "cannot be upgraded. Use the version of Turnscope that deployed it."
         )
     return sorted((find_release(version) for version in versions), key=lambda release: release.key)
 
@@ -59,10 +59,10 @@ def _deployed_releases(resources: Iterable[Mapping[str, Any]]) -> list[Release]:
 def _stops(plan: SigNozPlan, deployed: Release, steps: Sequence[Step]) -> str:
     listed = "\n".join(f"  {step.release.version}: {step.reason}{_clickhouse(step)}" for step in steps)
     return (
-        f"SigNoz {deployed.version} cannot be upgraded to {plan.release} at once; nothing was touched. One after the "
-        f"other:\n{listed}\n"
+        f"SigNoz {deployed.version} cannot be upgraded to {plan.release} directly; no resource was changed. Upgrade in "
+        f"these steps:\n{listed}\n"
         f"Make a backup, set `signoz.release` to {steps[0].release.version} first, run `turnscope up {plan.stack}` and "
-        "look at your data before the next."
+        "check your data before the next step."
     )
 
 
@@ -76,8 +76,8 @@ def _refuse_other_coordination(plan: SigNozPlan, resources: Iterable[Mapping[str
     if deployed and not deployed & planned:
         kept = min(deployed)
         raise UserError(
-            f"ClickHouse's tables keep their state in {kept}, and would not find it in {min(planned)}; nothing was "
-            f"touched. Set `signoz.coordination` to {kept}."
+            f"ClickHouse's tables keep their state in {kept}, and would not find it in {min(planned)}; no "
+            f"resource was changed. Set `signoz.coordination` to {kept}."
         )
 
 

@@ -111,22 +111,22 @@ class GatewaySettings(Model):
     otlp_http_port: TcpPort = 4318
     """Published port of OTLP over HTTP."""
     plain_http_port: TcpPort | None = None
-    """Published port without TLS, which redirects to the pages and answers ACME's HTTP challenge; null for none."""
+    """Published port without TLS, which redirects to ui_port and answers ACME's HTTP challenge; null for none."""
     hsts_days: Annotated[int, Field(ge=0, le=3650), NUMBER] = 365
-    """Days for which browsers refuse to come back without TLS (HSTS); 0 for none. Not sent with internal certificates:
-    it would hold for everything else on localhost too."""
+    """Days for which browsers must use TLS (HSTS); 0 for none. Not sent with internal certificates, because it would
+    apply to every other program on localhost too."""
     ui_body_mib: Annotated[int, Field(ge=1, le=1024), NUMBER] = 10
-    """Largest request to pages and API, in MiB."""
+    """Maximum size of a request to the SigNoz UI and the API, in MiB."""
     ingest_body_mib: Annotated[int, Field(ge=1, le=1024), NUMBER] = 16
-    """Largest OTLP request, in MiB, as sent (compressed)."""
+    """Maximum size of an OTLP request, in MiB, as sent (compressed)."""
     ingest_concurrent_requests: Annotated[int, Field(ge=1, le=100_000), NUMBER] = 256
-    """OTLP requests of each protocol that are let through at the same time; more are told to come again (503)."""
+    """Maximum number of concurrent OTLP requests per protocol; further requests are rejected (503) and retried."""
     ui_networks: Networks = ()
-    """Networks that may reach pages and API; empty for all."""
+    """Networks that may reach the SigNoz UI and the API; empty for all."""
     ingest_networks: Networks = ()
-    """Networks that may send; empty for all."""
+    """Networks that may send telemetry; empty for all."""
     access_log: Flag = True
-    """Log each request, without its headers and the secrets in its address."""
+    """Log each request, without its headers and the secrets in its URL."""
 
     @field_validator("extra_hostnames")
     @classmethod
