@@ -1,4 +1,4 @@
-"""Recorded agent logs as log events, and moving them in time. Pure but for reading a file."""
+"""Recorded agent logs as log events, and moving them in time. Pure, except for reading a file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a stack would deploy, as text: without engine, Docker or AWS.
 
 Paths are `<role>/<path in the container>`, `<role>/environment` (a line NAME=value each, sorted),
-`content/<kind>/<key>.json` (what SigNoz' API is given) and `insights/<agent>/<query>.insights`. Pure, but for `write`
+`content/<kind>/<key>.json` (what SigNoz' API is given) and `insights/<agent>/<query>.insights`. Pure, except `write`
 and `read`.
 """
 

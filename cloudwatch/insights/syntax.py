@@ -1,6 +1,6 @@
 """Queries as data. `str()` of any part is canonical query text that parses back to an equal part.
 
-Every part knows where it stands in the text it came from (`at`, a character offset), which equality ignores.
+Every part knows its position in the text it came from (`at`, a character offset), which equality ignores.
 """
 
 from __future__ import annotations

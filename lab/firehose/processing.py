@@ -28,7 +28,7 @@ Call = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Processors:
-    """`configuration` is the API's list of processors; `stream_arn` is what functions are told."""
+    """`configuration` is the API's list of processors; `stream_arn` is passed to the functions."""
 
     configuration: Sequence[Mapping[str, Any]]
     stream_arn: str
@@ -85,7 +85,7 @@ class Processors:
         for _ in range(LAMBDA_ATTEMPTS - 1):
             try:
                 return self.call(arn, event)
-            except Exception:  # noqa: S112 (the last attempt's failure is the one that is told)
+            except Exception:  # noqa: S112 (the failure of the last attempt is reported)
                 continue
         return self.call(arn, event)
 

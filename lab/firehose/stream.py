@@ -1,6 +1,6 @@
 """A delivery stream at work: records in, objects in the bucket out, in a thread of its own.
 
-Everything is as the stream is deployed at that moment, but for one thing: AWS buffers for a minute or more, this
+Everything is as the stream is deployed at that moment, with one exception: AWS buffers for a minute or more, this
 delivers `FLUSH_SECONDS` after a record came in.
 """
 

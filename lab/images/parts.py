@@ -24,7 +24,7 @@ def platform() -> str:
 
 
 def _install_engine(_: Context, folder: Path, run: Run) -> None:
-    # By this machine's pip, which has its owner's index, proxy and certificates; but for the image's Python.
+    # By this machine's pip, which has its owner's index, proxy and certificates, for the version of the image's Python.
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-deps", "--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
     command += [f"--platform=manylinux2014_{platform()}", f"--target={folder}", f"chdb-core=={ENGINE_VERSION}"]

@@ -100,7 +100,7 @@ Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 """true or false, also as text, which is how `pulumi config set` writes them."""
 
 Date = Annotated[datetime.date, BeforeValidator(_date)]
-"""A day; also as Pulumi spells one that stands in the file without quotes (`2025-06-01 00:00:00 +0000 UTC`)."""
+"""A day; also as Pulumi writes one without quotes in the file (`2025-06-01 00:00:00 +0000 UTC`)."""
 
 Secret = Annotated[
     SecretRef,

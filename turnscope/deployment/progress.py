@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-# A replacement is told once, by its creation: its other steps are not here.
+# A replacement is reported once, by its creation: its other steps are not here.
 PAST = {
     "create": "created",
     "create-replacement": "replaced",

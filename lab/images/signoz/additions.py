@@ -143,7 +143,7 @@ def _plugin(plugin: Object) -> Object:
     spec: Object = plugin["spec"]
     if plugin["kind"] == "signoz/CompositeQuery":
         return {**plugin, "spec": {**spec, "queries": [_query(each, whole=True) for each in spec["queries"]]}}
-    # One query alone is filled as in a rule, but for formulas.
+    # One query alone is filled as in a rule, except formulas.
     kind = QUERY_PLUGINS[plugin["kind"]]
     return {**plugin, "spec": _query({"type": kind, "spec": spec}, whole=kind != "builder_query")["spec"]}
 

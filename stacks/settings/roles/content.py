@@ -1,6 +1,6 @@
 """Settings of what SigNoz holds: thresholds of the shipped alert rules, retention, planned downtimes, own content.
 
-Who is told is in the alertmanager role's settings, what models cost in `prices`; both are used here as they are.
+Receivers are in the settings of the alertmanager role, prices of models in `prices`; both are used here unchanged.
 """
 
 from __future__ import annotations
