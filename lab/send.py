@@ -34,6 +34,8 @@ from stacks.settings.model import Settings
 MINUTE_MS = 60_000
 EVENTS_PER_PUT = 1000
 WAIT_SECONDS = 30.0
+DELIVERY_SECONDS = 60.0
+"""For the analytics, whose first batch also starts the function's process."""
 LAST_EVENT_BEFORE_MINUTE_MS = 1
 STATE_STYLES = {"ALARM": "bold red", "OK": "green", "INSUFFICIENT_DATA": "dim"}
 
@@ -68,7 +70,7 @@ def send(project: Project, stack: str, settings: Settings, log: str | None, agen
     number = sum(map(len, shifted.values()))
     emulator.wait_processed(directory, agent.log_group.name, seen + number, WAIT_SECONDS)
     if settings.analytics:
-        firehose.wait_delivered(directory, WAIT_SECONDS)
+        firehose.wait_delivered(directory, DELIVERY_SECONDS)
     return {
         "agent": agent.name,
         "log_group": agent.log_group.name,
