@@ -3,6 +3,7 @@ anything is touched."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ def _deployed_releases(resources: Iterable[Mapping[str, Any]]) -> list[Release]:
         label["value"]
         for each in resources
         if each["type"] == CONTAINER
-        for label in each["outputs"].get("labels") or ()
+        for label in _plain(each["outputs"].get("labels")) or ()
         if label["label"] == RELEASE_LABEL
     }
     if unknown := sorted(versions - set(VERSIONS)):
@@ -54,6 +55,13 @@ def _deployed_releases(resources: Iterable[Mapping[str, Any]]) -> list[Release]:
             "cannot be upgraded. Use the version of Turnscope that deployed it."
         )
     return sorted((find_release(version) for version in versions), key=lambda release: release.key)
+
+
+def _plain(value: Any) -> Any:
+    """A property of the exported state; the engine wraps one that it holds as a secret."""
+    if isinstance(value, Mapping) and "plaintext" in value:
+        return json.loads(value["plaintext"])
+    return value
 
 
 def _stops(plan: SigNozPlan, deployed: Release, steps: Sequence[Step]) -> str:
