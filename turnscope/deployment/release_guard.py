@@ -46,7 +46,7 @@ def _deployed_releases(resources: Iterable[Mapping[str, Any]]) -> list[Release]:
         label["value"]
         for each in resources
         if each["type"] == CONTAINER
-        for label in _plain(each["outputs"].get("labels")) or ()
+        for label in _labels(each)
         if label["label"] == RELEASE_LABEL
     }
     if unknown := sorted(versions - set(VERSIONS)):
@@ -57,11 +57,12 @@ def _deployed_releases(resources: Iterable[Mapping[str, Any]]) -> list[Release]:
     return sorted((find_release(version) for version in versions), key=lambda release: release.key)
 
 
-def _plain(value: Any) -> Any:
-    """A property of the exported state; the engine wraps one that it holds as a secret."""
-    if isinstance(value, Mapping) and "plaintext" in value:
-        return json.loads(value["plaintext"])
-    return value
+def _labels(container: Mapping[str, Any]) -> list[Mapping[str, str]]:
+    """Those in the exported state, where the engine wraps a property that it holds as a secret."""
+    held = container["outputs"].get("labels")
+    if isinstance(held, Mapping):
+        held = json.loads(held.get("plaintext", "null"))
+    return held if isinstance(held, list) else []
 
 
 def _stops(plan: SigNozPlan, deployed: Release, steps: Sequence[Step]) -> str:
