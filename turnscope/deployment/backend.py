@@ -16,6 +16,11 @@ from core.environments import Environment
 from core.errors import UserError
 from core.project import Project
 
+WITHOUT_SIDECARS = "metadata=skip"
+"""Else the backend writes a `.attrs` file beside each state file, in place: an engine killed in that moment leaves it
+empty, and every later command ends with `failed to load checkpoint: EOF`. The state file itself is renamed into place.
+https://pkg.go.dev/gocloud.dev/blob/fileblob#URLOpener"""
+
 
 def engine_environment(project: Project, where: Environment, toolchain: Mapping[str, str]) -> dict[str, str]:
     """Environment variables for `pulumi` on a stack of environment `where`, upon those of this process.
@@ -26,7 +31,7 @@ def engine_environment(project: Project, where: Environment, toolchain: Mapping[
     if where == Environment.LOCAL:
         state = project.private / "state"
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        environment["PULUMI_BACKEND_URL"] = state.as_uri()
+        environment["PULUMI_BACKEND_URL"] = f"{state.as_uri()}?{WITHOUT_SIDECARS}"
         environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(project))
     elif not _has_backend(project):
         raise UserError(
