@@ -9,7 +9,7 @@ AGENT_MODULES := $(wildcard agent/turnscope_agent/*.py) agent/turnscope_agent/py
 LIVEKITS := .venv-livekit-lowest .venv-livekit-newest
 STACK ?= local
 
-.PHONY: help setup install agent up down test unit integration contract lint locks
+.PHONY: help setup install agent up down test unit integration contract faults lint locks
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ contract: setup $(LIVEKITS:%=%/.agent) ## Contract tests: the agent's wheel with
 	for venv in $(LIVEKITS); do $$venv/bin/python -m pytest -o pythonpath= tests/contract/test_agent_livekit.py || exit 1; done
 	TURNSCOPE_LIVEKIT_PYTHONS=.venv-livekit-lowest/bin/python:.venv-livekit-newest/bin/python \
 		$(BIN)/python -m pytest tests/contract/test_content.py
+
+faults: setup ## Kill deployments at random moments (long; not in make test)
+	$(BIN)/turnscope toolchain --all --yes
+	$(BIN)/python -m pytest tests/faults
 
 .venv-livekit-%/.installed: requirements-livekit-%.lock
 	$(PYTHON) -m venv $(@D)

@@ -36,7 +36,7 @@ class LogEncryptionKey(Component):
         super().__init__(name, opts)
         key = aws.kms.Key(
             f"{name}-key",
-            description="Log groups of Turnscope",
+            description=f"{name}: encrypts log groups",
             enable_key_rotation=True,
             deletion_window_in_days=KEY_DELETION_DAYS,
             policy=pulumi.Output.from_input(account_id).apply(lambda account: json.dumps(key_policy(region, account))),

@@ -26,6 +26,9 @@ class Package:
     empty_lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """SDK token -> bridge properties of a state that are lists, also where nothing is in them. Terraform's provider
     takes a missing one for unknown, and replaces the resource over it."""
+    schema_versions: Mapping[str, int] = field(default_factory=dict)
+    """SDK token -> version of Terraform's schema, for a state that does not say it; 0 for the others. The released
+    plugins take the current version, the bridge takes 0 and upgrades."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Provider setting of the SDK -> the bridge's, for blocks that are objects there and lists here."""
 
@@ -108,6 +111,10 @@ PACKAGES = {
                 "rules[].noncurrentVersionExpiration": "noncurrentVersionExpirations",
             },
         },
+        schema_versions={
+            "aws:cloudwatch/metricAlarm:MetricAlarm": 1,
+            "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": 1,
+        },
         empty_lists={"aws:glue/catalogTable:CatalogTable": ("partitionIndices",)},
         archives={"aws:lambda/function:Function": ("code", "filename", "sourceCodeHash")},
         settings={
@@ -118,6 +125,11 @@ PACKAGES = {
     ),
     "docker": Package(
         "docker",
+        schema_versions={
+            "docker:index/container:Container": 2,
+            "docker:index/network:Network": 1,
+            "docker:index/volume:Volume": 1,
+        },
         tokens={
             "index/remoteImage:RemoteImage": "image:Image",
             "index/serviceConfig:ServiceConfig": "config:Config",

@@ -81,6 +81,8 @@ def request(package: Package, method: str, message: Any, folder: Path) -> Exchan
         for name in package.empty_lists.get(token, ()):
             if name not in struct.fields:
                 struct.fields[name].list_value.SetInParent()
+    if method == "Read":
+        _complete(message, package.schema_versions.get(token, 0))
     if exchange.renames and hasattr(message, "ignoreChanges"):
         message.ignoreChanges[:] = [_path(path, exchange.renames) for path in message.ignoreChanges]
     return exchange
@@ -115,6 +117,17 @@ def answer(package: Package, exchange: Exchange, message: Any) -> None:
         for path in [path for path in message.detailedDiff if sdk_path(path) != path]:
             message.detailedDiff[sdk_path(path)].CopyFrom(message.detailedDiff[path])
             del message.detailedDiff[path]
+
+
+def _complete(message: Any, schema_version: int) -> None:
+    """What a state that no create recorded lacks: Terraform's `id`, which the bridge has in a property of its own, and
+    the version of the schema."""
+    name = f"{urn_type(message.urn).rpartition(':')[0].rpartition('/')[2]}Id"
+    for struct in _structs(message, ("properties",)):
+        if struct.fields and name not in struct.fields:
+            struct.fields[name].string_value = message.id
+            if schema_version and "__meta" not in struct.fields:
+                struct.fields["__meta"].string_value = json.dumps({"schema_version": str(schema_version)})
 
 
 def _structs(message: Any, names: Iterable[str]) -> list[Struct]:

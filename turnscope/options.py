@@ -31,6 +31,14 @@ Refresh = Annotated[
     ),
 ]
 
+Recover = Annotated[
+    bool,
+    typer.Option(
+        "--recover",
+        help="The last run was killed, on this or another machine: release its lock, and find what it created.",
+    ),
+]
+
 
 class What(StrEnum):
     """Which texts `turnscope render` prints."""
@@ -49,12 +57,12 @@ def assumes_yes(yes: bool) -> bool:
     return yes or os.environ.get("CI", "").lower() in ("1", "true")
 
 
-def deployment_of(stack: str, yes: bool = False) -> Deployment:
+def deployment_of(stack: str, yes: bool = False, *, recover: bool = False) -> Deployment:
     """The stack of this project, to work on. Raises `UserError` for bad settings."""
     from turnscope.deployment.deployment import Deployment
 
     project, settings = project_and_settings(stack)
-    return Deployment(project, stack, settings, console, assume_yes=assumes_yes(yes))
+    return Deployment(project, stack, settings, console, assume_yes=assumes_yes(yes), recover=recover)
 
 
 def project_and_settings(stack: str) -> tuple[Project, Settings]:

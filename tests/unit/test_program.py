@@ -17,6 +17,7 @@ from signoz.roles.collector.credentials import langfuse_credentials
 from stacks.settings.loading import stack_file, stacks
 from stacks.settings.model import Settings
 from tests.program import CASES, EVERYTHING, ROOT, Program, Resource, is_secret, program, run
+from turnscope.deployment.existing import FINDERS, MADE_AGAIN
 
 ROOMS = ("core", "cloudwatch", "analytics", "signoz")
 every_case = pytest.mark.parametrize("case", CASES)
@@ -72,6 +73,15 @@ def test_providers_are_explicit(case: str) -> None:
         if each.custom and package != "pulumi":
             assert each.provider == PROVIDERS[package], each.name
     assert {each["arguments"]["provider"] for each in program(case).lookups} == {"aws"}
+
+
+def test_every_resource_can_be_found_or_is_made_again_without_harm() -> None:
+    """A type without a finder would stay as a duplicate, or be in the way, after a run that was killed."""
+    packages = ("aws", "docker")
+    types = {each.type for case in CASES for each in program(case).resources if each.type.partition(":")[0] in packages}
+    assert types <= {*FINDERS, *MADE_AGAIN}
+    assert {*FINDERS, *MADE_AGAIN} <= types
+    assert not MADE_AGAIN & FINDERS.keys()
 
 
 def holds_data(resource: Resource) -> bool:

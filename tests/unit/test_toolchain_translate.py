@@ -82,6 +82,21 @@ def test_state_without_a_recorded_hash_is_read(tmp_path: Path) -> None:
     assert "filename" not in request.properties.fields
 
 
+def test_a_state_that_no_create_recorded_is_read_as_of_the_current_schema(tmp_path: Path) -> None:
+    """The bridge would upgrade it from version 0, which the Docker provider's migration does not survive."""
+    volume = "urn:pulumi:local::turnscope::docker:index/volume:Volume::v"
+    request = pb.ReadRequest(id="data", urn=volume, properties=struct({"name": "data"}))
+    translate.request(PACKAGES["docker"], "Read", request, tmp_path)
+    fields = request.properties.fields
+    assert fields["volumeId"].string_value == "data"
+    assert fields["__meta"].string_value == '{"schema_version": "1"}'
+
+    recorded = struct({"name": "data", "volumeId": "data", "__meta": "as it was"})
+    request = pb.ReadRequest(id="data", urn=volume, properties=recorded)
+    translate.request(PACKAGES["docker"], "Read", request, tmp_path)
+    assert request.properties == struct({"name": "data", "volumeId": "data", "__meta": "as it was"})
+
+
 @pytest.mark.parametrize("unknown", [UNKNOWN, code(UNKNOWN)])
 def test_archive_that_is_not_known_yet_stays_unknown(tmp_path: Path, unknown: Any) -> None:
     """A preview must not write a file with the placeholder in it."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import toolchain
+from cloudwatch.clients import client_factory
 from core.environments import Environment
 from core.errors import UserError
 from core.project import Project
@@ -29,15 +31,18 @@ from stacks.settings.loading import load, stack_file
 from stacks.settings.local import LAB_IMAGES_MARK
 from stacks.settings.model import Settings
 from turnscope.content.changes import ContentChanges
-from turnscope.deployment.backend import engine_environment
+from turnscope.deployment.backend import engine_environment, saves_once
 from turnscope.deployment.docker_stack import choose_images, ensure_lab_images, export_root_certificate
 from turnscope.deployment.engine import Engine
+from turnscope.deployment.existing import Existing
 from turnscope.deployment.failure import engine_words, failure_text
 from turnscope.deployment.local_aws import LocalAws
 from turnscope.deployment.progress import EngineProgress
+from turnscope.deployment.recovery import adopt, candidates
 from turnscope.deployment.release_guard import check_release
-from turnscope.deployment.runs import RunMark, release_dead_lock
+from turnscope.deployment.runs import RunJournal, is_held_by_the_dead
 from turnscope.deployment.schema_guard import refuse_schema_changes
+from turnscope.deployment.stack_state import saved_at, update_plan
 from turnscope.lab_extra import require_lab
 from turnscope.plan_table import content_counts
 from turnscope.plans import StackPlan, plan_stack
@@ -66,10 +71,20 @@ class Deployment:
     """
 
     def __init__(
-        self, project: Project, stack: str, settings: Settings, console: Console, *, assume_yes: bool = False
+        self,
+        project: Project,
+        stack: str,
+        settings: Settings,
+        console: Console,
+        *,
+        assume_yes: bool = False,
+        recover: bool = False,
     ) -> None:
+        """`recover`: the user says that the last run was killed, perhaps on another machine: its lock is released, and
+        what it made is looked for."""
         self.project, self.stack, self.settings, self.console = project, stack, settings, console
         self.assume_yes = assume_yes
+        self.recover = recover
         self._plan: StackPlan | None = None
 
     @property
@@ -119,9 +134,9 @@ class Deployment:
     def _lab_images_mark(self) -> Path:
         return self.directory / LAB_IMAGES_MARK
 
-    @property
-    def _run_mark(self) -> RunMark:
-        return RunMark(self.directory / "running")
+    @cached_property
+    def _journal(self) -> RunJournal:
+        return RunJournal(self.directory / "run.jsonl")
 
     @property
     def _local_aws(self) -> LocalAws:
@@ -148,15 +163,18 @@ class Deployment:
         changes = ContentChanges()
         with self._aws():
             stack = self._select(create=True)
+            if self._journal.left_by_a_killed_run():
+                self._print("The last run was killed. What it created and did not record is previewed as created.")
             self._check_against_state()
             with EngineProgress(self.console, "previewing") as progress:
                 self._run(
+                    stack,
                     progress,
                     lambda: stack.preview(
                         diff=show_diff,
                         color="always" if self.console.is_terminal else "never",
                         on_output=self._print if show_diff else None,
-                        on_event=_both(progress, changes),
+                        on_event=_all(progress.on_event, changes.on_event),
                         refresh=refresh,
                         config_file=self._config_file(),
                     ),
@@ -172,12 +190,14 @@ class Deployment:
         changes = ContentChanges()
         with self._aws():
             stack = self._select(create=True)
+            self._recover_killed_run(stack)
             self._check_against_state()
             with EngineProgress(self.console, "deploying") as progress:
-                result = self._run(
+                result = self._run_journaled(
+                    stack,
                     progress,
                     lambda: stack.up(
-                        on_event=_both(progress, changes),
+                        on_event=_all(progress.on_event, changes.on_event, self._journal.on_event),
                         suppress_outputs=True,
                         refresh=refresh,
                         config_file=self._config_file(),
@@ -252,10 +272,13 @@ class Deployment:
         with self._aws():
             stack = self._select(create=False)
             with EngineProgress(self.console, "deleting") as progress:
-                self._run(
+                self._run_journaled(
+                    stack,
                     progress,
                     lambda: stack.destroy(
-                        on_event=progress.on_event, suppress_outputs=True, config_file=self._config_file()
+                        on_event=_all(progress.on_event, self._journal.on_event),
+                        suppress_outputs=True,
+                        config_file=self._config_file(),
                     ),
                 )
             stack.workspace.remove_stack(self.stack, preserve_config=True)
@@ -293,24 +316,48 @@ class Deployment:
         path.write_text(text)
         return str(path)
 
-    def _run(self, progress: EngineProgress, operation: Callable[[], Result]) -> Result:
+    def _run_journaled(
+        self, stack: automation.Stack, progress: EngineProgress, operation: Callable[[], Result]
+    ) -> Result:
+        """Run what changes resources: with the state saved at its end, and a journal until then."""
+        since = datetime.now(UTC)
+        self.engine.journaled = saves_once(self.project, self.environment)
+        try:
+            with self._journal.held():
+                try:
+                    result = self._run(stack, progress, operation)
+                except BaseException:
+                    self.engine.journaled = {}
+                    # Also a run that failed or was interrupted saves the state, unless the engine itself was killed.
+                    self._journal.recorded = not self._journal.changed or saved_at(stack) >= since
+                    if not self._journal.recorded:
+                        self._print(
+                            "The engine was killed before it saved the state: the next run finds what it created."
+                        )
+                    raise
+                self._journal.recorded = True
+                return result
+        finally:
+            self.engine.journaled = {}
+
+    def _run(self, stack: automation.Stack, progress: EngineProgress, operation: Callable[[], Result]) -> Result:
         self.engine.interrupted = False
         try:
-            with self._run_mark.held():
-                try:
-                    result = operation()
-                except ConcurrentUpdateError:
-                    if not (self.is_local and release_dead_lock(self.project.private / "state", self.stack)):
-                        raise
-                    result = operation()
+            try:
+                result = operation()
+            except ConcurrentUpdateError as error:
+                if not (self.recover or is_held_by_the_dead(str(error))):
+                    raise
+                stack.cancel()
+                result = operation()
             if self.engine.interrupted:
                 # `pulumi destroy` ends with 0 where it was asked to stop.
                 raise self._interrupted(progress)
             return result
         except ConcurrentUpdateError:
             raise UserError(
-                f"Another update of stack {self.stack} is in progress. Wait until it ends; if its process ended, "
-                f"release its lock: pulumi cancel -s {self.stack}",
+                f"Another update of stack {self.stack} is in progress. Wait until it ends; if its process was killed, "
+                f"add --recover, which releases its lock and looks for what it made.",
                 exit_code=1,
             ) from None
         except CommandError as error:
@@ -338,7 +385,7 @@ class Deployment:
     def _aws(self) -> Iterator[None]:
         """AWS is there: a local stack's emulator runs, and the state holds nothing that it does not."""
         if self.is_local:
-            instance = self._local_aws.start(self.settings, self.console, self._run_mark)
+            instance = self._local_aws.start(self.settings, self.console)
             if self._local_aws.is_another(instance):
                 self._forget_what_is_gone()
             self._local_aws.remember(instance)
@@ -349,14 +396,18 @@ class Deployment:
             stack = self._select(create=False)
         except UserError:
             return
-        with EngineProgress(
-            self.console, "the emulator is new: removing the old emulator's resources from the state"
-        ) as progress:
+        self._refresh(stack, "the emulator is new: removing the old emulator's resources from the state")
+
+    def _refresh(self, stack: automation.Stack, doing: str, *, only: Sequence[str] | None = None) -> None:
+        """Compare the state with what is there, of CloudWatch and Docker: SigNoz may be down until a run starts it."""
+        content = [each["urn"] for each in self._state() if each["type"].startswith(TYPE_PREFIX)]
+        with EngineProgress(self.console, doing) as progress:
             self._run(
+                stack,
                 progress,
                 lambda: stack.refresh(
-                    # Of SigNoz nothing is gone with the emulator, and it may be down until this run starts it.
-                    exclude=[each["urn"] for each in self._state() if each["type"].startswith(TYPE_PREFIX)] or None,
+                    target=list(only) if only else None,
+                    exclude=None if only else content or None,
                     on_event=progress.on_event,
                     clear_pending_creates=True,
                     suppress_outputs=True,
@@ -364,11 +415,40 @@ class Deployment:
                 ),
             )
 
+    def recover_killed_run(self) -> None:
+        """Take what a killed run made into the state, if the last one was killed."""
+        if self.recover or self._journal.left_by_a_killed_run():
+            self._prepare()
+            with self._aws():
+                self._recover_killed_run(self._select(create=True))
 
-def _both(progress: EngineProgress, changes: ContentChanges) -> Callable[[automation.EngineEvent], None]:
+    def _recover_killed_run(self, stack: automation.Stack) -> None:
+        if not (self.recover or self._journal.left_by_a_killed_run()):
+            return
+        self._print("The last run was killed. Looking for resources that it created and did not record.")
+        if self._state():
+            self._refresh(stack, "comparing the state with what exists")
+        planned = update_plan(stack, self._config_file())
+        exported = stack.export_stack()
+        state = dict(exported.deployment or {})
+        host = self.settings.signoz.docker_host if self.settings.signoz else None
+        existing = Existing(self.stack, client_factory(self.settings), host)
+        state["resources"], found = adopt(
+            state.get("resources", []), candidates(self._journal.creates(), planned), existing.find
+        )
+        if found:
+            with EngineProgress(self.console, "recording what was found") as progress:
+                self._run(stack, progress, lambda: stack.import_stack(automation.Deployment(exported.version, state)))
+            self._refresh(stack, "reading what was found", only=found)
+        self._print(f"Found and recorded: {len(found)} resources.")
+        self._journal.forget()
+        self.recover = False
+
+
+def _all(*followers: Callable[[automation.EngineEvent], None]) -> Callable[[automation.EngineEvent], None]:
     def on_event(event: automation.EngineEvent) -> None:
-        progress.on_event(event)
-        changes.on_event(event)
+        for follow in followers:
+            follow(event)
 
     return on_event
 

@@ -35,6 +35,7 @@ class Engine(PulumiCommand):
         self.command = str(executable)
         self.version = VersionInfo.parse(version)
         self.interrupted = False
+        self.journaled: Mapping[str, str] = {}
 
     def run(
         self,
@@ -60,7 +61,7 @@ class Engine(PulumiCommand):
         on_output: OnOutput | None,
         on_error: OnOutput | None,
     ) -> CommandResult:
-        environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        environment = {**os.environ, **additional_env, **self.journaled, "PULUMI_AUTOMATION_API": "true"}
         if "PULUMI_CONFIG_PASSPHRASE_FILE" in additional_env:
             # One in the user's shell is for another backend, and would win over the file.
             environment.pop("PULUMI_CONFIG_PASSPHRASE", None)

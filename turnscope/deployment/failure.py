@@ -11,6 +11,7 @@ from turnscope.deployment.progress import COLOUR_CODES, EngineProgress
 
 ENGINE_LINES_SHOWN = 15
 NAMES_SHOWN = 3
+EXISTS = re.compile(r"already ?exists|already in use|EntityAlreadyExists|ResourceConflict", re.IGNORECASE)
 
 
 def failure_text(stack: str, progress: EngineProgress, error: CommandError, sources: Mapping[str, str]) -> str:
@@ -28,6 +29,11 @@ def failure_text(stack: str, progress: EngineProgress, error: CommandError, sour
         lines.append(f"  {', '.join(names[:NAMES_SHOWN])}{others}: {_indented(message)}")
     if not progress.failures:
         lines.append(_indented(engine_words(error)))
+    if any(EXISTS.search(message) for _, message in progress.failures):
+        lines.append(
+            f"If an earlier run of stack {stack} created what exists already and was killed: "
+            f"`turnscope up {stack} --recover` finds it by name and records it."
+        )
     lines.append(f"Created resources are recorded. Fix the cause, then run `turnscope up {stack}` again.")
     return "\n".join(lines)
 

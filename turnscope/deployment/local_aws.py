@@ -9,7 +9,6 @@ from rich.console import Console
 
 from core.errors import UserError
 from stacks.settings.model import Lab, Settings
-from turnscope.deployment.runs import RunMark
 from turnscope.lab_extra import require_lab
 
 
@@ -21,19 +20,12 @@ class LocalAws:
     directory: Path
     stack: str
 
-    def start(self, settings: Settings, console: Console, run: RunMark) -> str:
-        """Start it, or find it running; returns its instance's id. Raises `UserError` where it cannot start.
-
-        After a run that was killed it is started afresh: what that run made and did not record would be in the way of
-        the next.
-        """
+    def start(self, settings: Settings, console: Console) -> str:
+        """Start it, or find it running; returns its instance's id. Raises `UserError` where it cannot start."""
         require_lab()
         from lab import emulator
 
         self.directory.mkdir(parents=True, exist_ok=True)
-        if run.left_by_a_killed_run():
-            console.print("The last run was killed: restarting the AWS emulator empty.")
-            emulator.stop(self.directory)
         port = (settings.lab or Lab()).aws_port
         running = emulator.start(self.directory, port, project=self.project, stack=self.stack)
         console.print(f"lab: AWS is emulated at {running.url} (nothing leaves this machine)", highlight=False)

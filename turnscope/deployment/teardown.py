@@ -35,6 +35,7 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
             f"turnscope:environment to staging and turnscope:protect to false in stacks/Pulumi.{stack}.yaml, "
             f"run `turnscope up {stack}`, then `turnscope teardown {stack}`."
         )
+    deployment.recover_killed_run()
     resources = deployment.resources()
     if not resources:
         console.print(f"Stack {stack} has no resources.")
