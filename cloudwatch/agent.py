@@ -10,12 +10,11 @@ from cloudwatch.alarms import Alarms
 from cloudwatch.log_groups import AgentLogGroup
 from cloudwatch.metric_filters import MetricFilters
 from cloudwatch.plan.model import AgentPlan, Severity
-from cloudwatch.saved_queries import SavedQueries
 from core.component import Component
 
 
 class AgentObservability(Component):
-    """One agent's log group (`AgentLogGroup`), and on it `SavedQueries`, `MetricFilters` and `Alarms`.
+    """One agent's log group (`AgentLogGroup`), and on it `MetricFilters` and `Alarms`.
 
     `topics` maps each severity to the ARN of its SNS topic; `stack_key_arn` is the KMS key for a log group with
     `encrypt: stack-key`, None where the stack has no such group. Raises `KeyError` for an alarm whose severity has no
@@ -37,7 +36,6 @@ class AgentObservability(Component):
         super().__init__(name, opts)
         group = AgentLogGroup(f"{name}-log-group", plan.log_group, stack_key_arn=stack_key_arn, opts=self.child())
         self.log_group_name = group.log_group_name
-        SavedQueries(f"{name}-query", plan.saved_queries, log_group_name=self.log_group_name, opts=self.child())
         MetricFilters(f"{name}-filter", plan.metric_filters, log_group_name=self.log_group_name, opts=self.child())
         Alarms(f"{name}-alarm", plan.alarms, plan.composite_alarms, topics=topics, opts=self.child())
         self.register_outputs({"log_group_name": self.log_group_name})

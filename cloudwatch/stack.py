@@ -14,6 +14,7 @@ from cloudwatch.dashboards import Dashboards
 from cloudwatch.log_groups import LogEncryptionKey
 from cloudwatch.notifications import NotificationTopic
 from cloudwatch.plan.model import CloudWatchPlan, Severity
+from cloudwatch.saved_queries import SavedQueries
 from core.component import ReadSecret
 
 
@@ -33,7 +34,7 @@ def make_cloudwatch(
     read_secret: ReadSecret,
     opts: pulumi.ResourceOptions,
 ) -> CloudWatch:
-    """Make everything of `plan`: topics, one `AgentObservability` for each agent, dashboards, the budget.
+    """Make everything of `plan`: topics, one `AgentObservability` for each agent, saved queries, dashboards, budget.
 
     A KMS key for log groups is made where a managed one asks for the stack's own. `read_secret` gives the addresses
     and keys that notifications need.
@@ -61,6 +62,7 @@ def make_cloudwatch(
         ).log_group_name
         for agent in plan.agents
     }
+    SavedQueries("query", plan.saved_queries, log_groups=log_groups, opts=opts)
     Dashboards("dashboard", plan.dashboards, account_id=account_id, opts=opts)
     if plan.budget:
         CostBudget("budget", plan.budget, topic_arn=topics[Severity.WARNING], opts=opts)

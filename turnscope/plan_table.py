@@ -45,6 +45,13 @@ def cloudwatch_rows(plan: CloudWatchPlan) -> Iterator[Row]:
             yield {"kind": "subscription", "name": f"{topic.name}/{subscription.kind}", "address": address}
     for agent in plan.agents:
         yield from _agent_rows(agent)
+    for query in plan.saved_queries:
+        yield {
+            "kind": "saved query",
+            "name": query.name,
+            "description": query.description,
+            "log_groups": list(query.log_group_names),
+        }
     for dashboard in plan.dashboards:
         yield {"kind": "dashboard", "name": dashboard.name, "widgets": len(dashboard.body["widgets"])}
     if plan.budget:
@@ -64,8 +71,6 @@ def _agent_rows(agent: AgentPlan) -> Iterator[Row]:
         "agent": agent.name,
         **({"retention_days": group.retention_days} if group.managed else {}),
     }
-    for query in agent.saved_queries:
-        yield {"kind": "saved query", "name": query.name, "agent": agent.name, "description": query.description}
     for each in agent.metric_filters:
         yield {
             "kind": "metric filter",

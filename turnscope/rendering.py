@@ -60,8 +60,7 @@ def render(
         if what in (What.CONTENT, What.ALL):
             texts |= {f"content/{each.name}.json": _body(each, secrets) for each in signoz.content.objects}
     if what in (What.INSIGHTS, What.ALL):
-        for agent in cloudwatch.agents:
-            texts |= {f"insights/{agent.name}/{query.key}.insights": query.query for query in agent.saved_queries}
+        texts |= {f"insights/{query.key}.insights": query.query for query in cloudwatch.saved_queries}
     return texts
 
 

@@ -5,36 +5,57 @@ from __future__ import annotations
 from typing import Any
 
 from cloudwatch.plan.alarms import ActionStrategy, AlarmFactory, plan_alarms, prefixed_names, runbooks_below
-from cloudwatch.plan.dashboard_check import check_dashboards
+from cloudwatch.plan.dashboard_check import dashboard_problems
 from cloudwatch.plan.dashboards import plan_agent_dashboard, plan_overview
 from cloudwatch.plan.metric_filters import Metrics, agent_namespace, plan_metric_filters
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, LogGroup
 from cloudwatch.plan.notifications import plan_budget, plan_topics
-from cloudwatch.plan.saved_queries import plan_saved_queries
+from cloudwatch.plan.parts import parts
+from cloudwatch.plan.saved_queries import QueryTooLongError, plan_saved_queries, too_many_prices
+from core.errors import UserError
 from stacks.settings.model import Settings
 
 
 def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
     """What will exist in CloudWatch for `stack`. Pure: the same settings give the same plan.
 
-    Raises `UserError` (exit code 2) for dashboards that CloudWatch would refuse or not draw.
+    Raises `UserError` (exit code 2) for settings that make what CloudWatch would refuse or not draw, with everything
+    that is wrong.
     """
     agents = tuple(_plan_agent(stack, settings, name) for name in settings.agents)
     period_seconds = settings.alarms.period_seconds
     dashboards = (
-        *(plan_agent_dashboard(stack, settings.region, agent, settings.prices, period_seconds) for agent in agents),
+        *(
+            plan_agent_dashboard(stack, settings.region, agent, settings.prices, period_seconds, part.suffix)
+            for part in parts(agents)
+            for agent in part.agents
+        ),
         plan_overview(stack, settings.region, agents, period_seconds),
     )
+    problems: list[str] = []
+    context = query_context(settings)
+    try:
+        saved_queries = plan_saved_queries(context, stack, agents)
+    except QueryTooLongError:
+        problem = too_many_prices(context, agents)
+        if problem is None:
+            raise
+        problems.append(problem)
+        saved_queries = ()
     plan = CloudWatchPlan(
         stack=stack,
         environment=str(settings.environment),
         region=settings.region,
         topics=plan_topics(stack, settings.notifications),
         agents=agents,
+        saved_queries=saved_queries,
         dashboards=dashboards,
         budget=plan_budget(stack, settings.budget, analytics=settings.analytics is not None),
     )
-    check_dashboards(plan)
+    problems += dashboard_problems(plan)
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise UserError(f"The settings of stack {stack} ask for what CloudWatch would reject, or not draw:\n{listed}")
     return plan
 
 
@@ -61,28 +82,22 @@ def _plan_agent(stack: str, settings: Settings, name: str) -> AgentPlan:
         name=name,
         namespace=metrics.namespace,
         log_group=log_group,
-        saved_queries=plan_saved_queries(
-            _query_context(settings, name, log_group.name), f"{stack}/{name}", (log_group.name,)
-        ),
         metric_filters=plan_metric_filters(stack, name, log_group.name),
         alarms=alarms,
         composite_alarms=composites,
     )
 
 
-def _query_context(settings: Settings, agent: str, log_group_name: str) -> dict[str, Any]:
+def query_context(settings: Settings) -> dict[str, Any]:
     """What the saved queries' templates may name."""
-    numbers, alarms = settings.saved_queries, settings.agents[agent].alarms
 
     def priced(table: dict[str, Any]) -> list[dict[str, Any]]:
         return [{"model": model, **price.model_dump()} for model, price in table.items()]
 
     return {
-        "agent": agent,
-        "log_groups": [log_group_name],
-        **numbers.model_dump(),
-        "ttft_seconds": alarms.llm_ttft_seconds,
-        "ttfb_seconds": alarms.tts_ttfb_seconds,
+        **settings.saved_queries.model_dump(),
+        "ttft_seconds": settings.alarms.llm_ttft_seconds,
+        "ttfb_seconds": settings.alarms.tts_ttfb_seconds,
         "prices": {
             "llm": priced(settings.prices.llm),
             "stt": priced(settings.prices.stt),

@@ -15,7 +15,6 @@ from typing import Any
 
 from cloudwatch.plan.dashboards import GRID_COLUMNS
 from cloudwatch.plan.model import CloudWatchPlan, Dashboard
-from core.errors import UserError
 
 MAXIMUM_WIDGETS = 500
 MAXIMUM_METRICS_PER_WIDGET = 500
@@ -30,21 +29,14 @@ _ID = re.compile(r"[a-z]\w*")
 _WORD = re.compile(r"\b[A-Za-z_]\w*")
 
 
-def check_dashboards(plan: CloudWatchPlan) -> None:
-    """Raises `UserError` (exit code 2) with everything that is wrong with the plan's dashboards, by dashboard and
-    widget."""
+def dashboard_problems(plan: CloudWatchPlan) -> Iterator[str]:
+    """Everything that is wrong with the plan's dashboards, by dashboard and widget."""
     known = _Known(
         published=frozenset((each.namespace, each.metric_name) for each in plan.metric_filters),
         alarms=frozenset(alarm.name for alarm in (*plan.alarms, *plan.composite_alarms)),
     )
-    problems = [
-        f"dashboard {dashboard.name}: {problem}"
-        for dashboard in plan.dashboards
-        for problem in _problems(dashboard, known)
-    ]
-    if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise UserError(f"CloudWatch would reject these dashboards, or not draw all of them:\n{listed}")
+    for dashboard in plan.dashboards:
+        yield from (f"dashboard {dashboard.name}: {problem}" for problem in _problems(dashboard, known))
 
 
 @dataclass(frozen=True)

@@ -202,8 +202,11 @@ def cost_lines(metrics: Metrics, prices: Prices) -> list[list[Any]]:
     return lines
 
 
-def plan_agent_dashboard(stack: str, region: str, agent: AgentPlan, prices: Prices, period_seconds: int) -> Dashboard:
-    """Latency first, then why, then what callers did, then what it cost."""
+def plan_agent_dashboard(
+    stack: str, region: str, agent: AgentPlan, prices: Prices, period_seconds: int, part: str = ""
+) -> Dashboard:
+    """Latency first, then why, then what callers did, then what it cost. `part`: of the saved queries, which have the
+    agent in it (`Part.suffix`)."""
     metrics = Metrics(agent.namespace)
     sheet = _Sheet(region, period_seconds)
     alarms = {alarm.key: alarm for alarm in agent.alarms}
@@ -212,7 +215,7 @@ def plan_agent_dashboard(stack: str, region: str, agent: AgentPlan, prices: Pric
         return [alarms[key] for key in keys if key in alarms]
 
     runbooks = " · ".join(f"[{alarm.key}]({alarm.runbook_url})" for alarm in (*agent.composite_alarms, *agent.alarms))
-    saved = f"Saved queries: Logs Insights, folder `{stack}/{agent.name}` (log group `{agent.log_group.name}`)."
+    saved = f"Saved queries: Logs Insights, folder `{stack}`{part}, for log group `{agent.log_group.name}`."
     rows: list[list[Widget]] = [
         [sheet.text(f"# {agent.name} ({stack})\n{saved} Runbooks: {runbooks}", height=3)],
         [

@@ -67,7 +67,8 @@ class LogGroup:
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """A Logs Insights query definition; `/` in its name makes folders in the console."""
+    """A Logs Insights query definition over the log groups of up to 50 agents; `/` in its name makes folders in the
+    console."""
 
     key: str
     name: str
@@ -237,7 +238,6 @@ class AgentPlan:
     name: str
     namespace: str
     log_group: LogGroup
-    saved_queries: tuple[SavedQuery, ...]
     metric_filters: tuple[MetricFilter, ...]
     alarms: tuple[MetricAlarm, ...]
     composite_alarms: tuple[CompositeAlarm, ...]
@@ -252,6 +252,7 @@ class CloudWatchPlan:
     region: str
     topics: tuple[Topic, ...]
     agents: tuple[AgentPlan, ...]
+    saved_queries: tuple[SavedQuery, ...]
     dashboards: tuple[Dashboard, ...]
     budget: Budget | None
 

@@ -14,7 +14,7 @@ import pytest
 
 from cloudwatch import insights
 from cloudwatch.plan.build import plan_cloudwatch
-from cloudwatch.plan.model import AgentPlan
+from cloudwatch.plan.model import CloudWatchPlan
 from core import events
 from signoz.content.model import ContentPlan
 from simulate.metrics import extract
@@ -58,27 +58,28 @@ def _excused(reference: Reference, version: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def agent() -> AgentPlan:
-    return plan_cloudwatch("local", load("local", ROOT)).agents[0]
+def plan() -> CloudWatchPlan:
+    """Of one agent."""
+    return plan_cloudwatch("local", load("local", ROOT))
 
 
 def test_the_agent_is_the_installed_wheel(emission: Emission) -> None:
     assert_installed(emission.imported, emission.environment)
 
 
-def test_saved_queries_read_fields_that_an_agent_logs(emission: Emission, agent: AgentPlan) -> None:
+def test_saved_queries_read_fields_that_an_agent_logs(emission: Emission, plan: CloudWatchPlan) -> None:
     logged = {path for line in emission.lines for path in paths(line)}
     missing = {
-        query.name: sorted(insights.parse(query.query).fields - logged - NOT_MINE) for query in agent.saved_queries
+        query.name: sorted(insights.parse(query.query).fields - logged - NOT_MINE) for query in plan.saved_queries
     }
     assert {name: fields for name, fields in missing.items() if fields} == {}
 
 
-def test_every_metric_is_made_of_lines_that_an_agent_logs(emission: Emission, agent: AgentPlan) -> None:
+def test_every_metric_is_made_of_lines_that_an_agent_logs(emission: Emission, plan: CloudWatchPlan) -> None:
     """Calls of tools are counted by one filter for each position; this call has fewer than that."""
     lines = [json.dumps(line) for line in emission.lines]
-    made = {each.metric_name for each in agent.metric_filters if any(extract(each, line, 0) for line in lines)}
-    assert {each.metric_name for each in agent.metric_filters} - made == set()
+    made = {each.metric_name for each in plan.metric_filters if any(extract(each, line, 0) for line in lines)}
+    assert {each.metric_name for each in plan.metric_filters} - made == set()
 
 
 @pytest.mark.parametrize("event_type", events.EVENTS)

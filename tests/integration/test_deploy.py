@@ -67,7 +67,7 @@ def test_up_makes_what_the_plan_says(checkout: Checkout) -> None:
     present = leftovers(checkout.plan, client)
     assert {f"alarm {each.name}" for each in (*plan.alarms, *plan.composite_alarms)} <= set(present)
     assert {f"dashboard {each.name}" for each in plan.dashboards} <= set(present)
-    assert {f"saved query {each.name}" for agent in plan.agents for each in agent.saved_queries} <= set(present)
+    assert {f"saved query {each.name}" for each in plan.saved_queries} <= set(present)
     filters = client("logs").describe_metric_filters(logGroupName=plan.agents[0].log_group.name)["metricFilters"]
     assert {each["filterName"] for each in filters} == {each.name for each in plan.metric_filters}
     assert checkout.stack_file.read_bytes() == before, "the stack file in version control was changed"

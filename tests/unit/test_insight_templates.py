@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,12 @@ from hypothesis import strategies as st
 from cloudwatch import insights
 from cloudwatch.insights import syntax
 from cloudwatch.plan import saved_queries
-from cloudwatch.plan.model import SavedQuery
+from cloudwatch.plan.model import AgentPlan, LogGroup, SavedQuery
+from cloudwatch.plan.parts import LOG_GROUPS_PER_QUERY
 from cloudwatch.plan.saved_queries import plan_saved_queries
+from core.errors import UserError
 from core.events import EVENTS
+from tests.unit.conftest import MakePlan
 
 LIVEKIT_KEYS = {
     "message", "level", "name", "timestamp", "exc_info", "pid", "job_id", "room", "room_id", "agent_name",
@@ -42,6 +46,7 @@ NAMES = {
     "Errors/Framework warnings",
     "Errors/Recent with session",
     "Latency/End of utterance",
+    "Latency/By agent",
     "Latency/LLM time to first token",
     "Latency/P95",
     "Latency/Slow responses",
@@ -52,8 +57,6 @@ NAMES = {
 }
 
 CONTEXT: dict[str, Any] = {
-    "agent": "pd-voice-trialist-4",
-    "log_groups": ["/aws/livekit/pd-voice-trialist-4"],
     "slow_turn_seconds": 1.5,
     "ttft_seconds": 0.7,
     "ttfb_seconds": 0.3,
@@ -73,9 +76,17 @@ CONTEXT: dict[str, Any] = {
 }
 
 
+def agents(number: int) -> tuple[AgentPlan, ...]:
+    """Agents without anything but a log group each."""
+    return tuple(
+        AgentPlan(name, "", LogGroup("log-group", f"/aws/livekit/{name}", True, 30, "aws", False), (), (), ())
+        for name in (f"agent-{index}" for index in range(1, number + 1))
+    )
+
+
 def planned(**changes: object) -> dict[str, SavedQuery]:
-    queries = plan_saved_queries({**CONTEXT, **changes}, "dev/agent", ["/aws/livekit/agent"])
-    return {query.name.removeprefix("dev/agent/"): query for query in queries}
+    queries = plan_saved_queries({**CONTEXT, **changes}, "dev", agents(1))
+    return {query.name.removeprefix("dev/"): query for query in queries}
 
 
 COLUMNS = {
@@ -90,7 +101,7 @@ def test_every_question_of_on_call_has_a_saved_query_that_says_what_it_answers()
     queries = planned()
     assert set(queries) == NAMES
     assert all("?" in query.description for query in queries.values())
-    assert {query.log_group_names for query in queries.values()} == {("/aws/livekit/agent",)}
+    assert {query.log_group_names for query in queries.values()} == {("/aws/livekit/agent-1",)}
     assert len({query.key for query in queries.values()}) == len(NAMES)
 
 
@@ -99,7 +110,50 @@ def test_a_query_reads_only_fields_that_are_logged(name: str) -> None:
     """A misspelt field, an element of a list by its index or a hyphen that became a minus would stay empty for ever."""
     fields = insights.parse(planned()[name].query).fields
     assert {field for field in fields if not field.startswith("@")} <= LOGGED_FIELDS
-    assert {field for field in fields if field.startswith("@")} <= {"@timestamp", "@message"}
+    assert {field for field in fields if field.startswith("@")} <= {"@timestamp", "@message", "@log"}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_query_can_be_narrowed_to_one_agent(name: str) -> None:
+    """Whoever is on call deletes one #, and has the same query over one agent: by the field of an event, or by the log
+    group, which every line has. A row says which agent it is about, unless it is about all."""
+    text = planned()[name].query
+    switched_on = re.sub(r"^# (?=\| filter )", "", text, flags=re.MULTILINE)
+    before, after = insights.parse(text), insights.parse(switched_on)
+    assert len(after.commands) == len(before.commands) + 1
+    [added] = [each for each in after.commands if each not in before.commands]
+    assert isinstance(added, syntax.Filter)
+    assert str(added.condition) in ('agent = "agent-1"', 'log_group = "/aws/livekit/agent-1"')
+    assert after.columns == before.columns
+    over_all = name == "Cost/Per tenant" or any("bin(5m)" in column for column in before.columns)
+    assert over_all or {"agent", "log_group"} & set(before.columns)
+
+
+@pytest.mark.parametrize(("number", "sizes"), [(1, [1]), (50, [50]), (51, [50, 1]), (120, [50, 50, 20])])
+def test_a_query_reads_as_many_log_groups_as_cloudwatch_runs(number: int, sizes: list[int]) -> None:
+    """Every agent is in one part, in the order of the settings, and the names say which part of how many."""
+    queries = plan_saved_queries(CONTEXT, "dev", agents(number))
+    assert len(queries) == len(NAMES) * len(sizes)
+    assert len({query.key for query in queries}) == len({query.name for query in queries}) == len(queries)
+    of_one = [query for query in queries if query.name.startswith("dev/Latency/P95")]
+    assert [len(query.log_group_names) for query in of_one] == sizes
+    assert [group for query in of_one for group in query.log_group_names] == [
+        agent.log_group.name for agent in agents(number)
+    ]
+    count = len(sizes)
+    numbered = [f"dev/Latency/P95 ({part} of {count})" for part in range(1, count + 1)]
+    assert [query.name for query in of_one] == (numbered if count > 1 else ["dev/Latency/P95"])
+    for part, query in enumerate(of_one):
+        assert f'filter agent = "agent-{part * LOG_GROUPS_PER_QUERY + 1}"' in query.query
+
+
+def test_one_more_part_changes_no_key_of_the_others() -> None:
+    """A key is the resource's identity: another one would delete and create the query."""
+    before, after = (
+        {query.key: query.log_group_names for query in plan_saved_queries(CONTEXT, "dev", agents(number))}
+        for number in (50, 51)
+    )
+    assert before.items() <= after.items()
 
 
 def test_the_header_stays_in_what_is_deployed() -> None:
@@ -119,8 +173,6 @@ def table(*columns: str) -> st.SearchStrategy[list[dict[str, Any]]]:
 
 contexts = st.fixed_dictionaries(
     {
-        "agent": st.text(max_size=10),
-        "log_groups": st.lists(st.text(max_size=10), max_size=2),
         "slow_turn_seconds": st.floats(1e-9, 60),
         "ttft_seconds": st.floats(1e-9, 60),
         "ttfb_seconds": st.floats(1e-9, 60),
@@ -144,7 +196,7 @@ contexts = st.fixed_dictionaries(
 @given(contexts)
 def test_every_query_stays_a_query_for_any_settings(context: dict[str, object]) -> None:
     """Odd model names, tiny prices (no exponents), empty tables: planning parses each, and none changes shape."""
-    for query in plan_saved_queries(context, "dev/agent", ["/group"]):
+    for query in plan_saved_queries(context, "dev", agents(1)):
         columns = insights.parse(query.query).columns
         assert [column for column in columns if "bin(" not in column] == COLUMNS[query.key]
 
@@ -235,8 +287,8 @@ def test_a_failed_tool_call_counts_however_its_success_reads(written: object) ->
     failed, _ = command(query, syntax.Fields, index=1).items
     assert value(failed.expression, {"call": {"success": written}}) == 1
     assert value(failed.expression, {"call": {"success": 1}}) == 0
-    assert [item.column for item in command(query, syntax.Stats).by] == ["tool"]
-    assert command(query, syntax.Stats).by[0].expression == syntax.Field("call.tool")
+    assert [item.column for item in command(query, syntax.Stats).by] == ["agent", "tool"]
+    assert command(query, syntax.Stats).by[1].expression == syntax.Field("call.tool")
 
 
 def test_latency_over_time_shows_percentiles_per_bin() -> None:
@@ -276,8 +328,8 @@ def test_a_text_that_could_end_its_own_quotes_is_refused(session_id: str) -> Non
 
 def test_a_missing_setting_is_named_with_its_template() -> None:
     context = {key: each for key, each in CONTEXT.items() if key != "ttft_seconds"}
-    with pytest.raises(ValueError, match=r"latency-llm-time-to-first-token.*, line 4: 'ttft_seconds' is undefined"):
-        plan_saved_queries(context, "dev/agent", [])
+    with pytest.raises(ValueError, match=r"latency-llm-time-to-first-token.*, line 6: 'ttft_seconds' is undefined"):
+        plan_saved_queries(context, "dev", agents(1))
 
 
 HEADER = "# name: A/B\n# description: What?\n"
@@ -299,7 +351,34 @@ def test_a_bad_template_stops_the_plan_and_is_named(
     (tmp_path / "bad.insights.j2").write_text(text)
     monkeypatch.setattr(saved_queries, "TEMPLATES", replace(saved_queries.TEMPLATES, folder=tmp_path))
     with pytest.raises(ValueError, match=message):
-        plan_saved_queries({}, "dev/agent", ["/group"])
+        plan_saved_queries({}, "dev", agents(1))
+
+
+def priced(llm: int = 0, stt: int = 0) -> dict[str, Any]:
+    return {
+        "llm": {
+            f"provider/model-{index}": {"input_usd_per_million_tokens": 2.5, "output_usd_per_million_tokens": 10}
+            for index in range(llm)
+        },
+        "stt": {f"model-{index}": {"usd_per_minute": 0.0043} for index in range(stt)},
+    }
+
+
+@pytest.mark.parametrize(("models", "longest"), [({"llm": 80}, "llm"), ({"stt": 300, "llm": 3}, "stt")])
+def test_prices_that_make_a_query_too_long_are_a_mistake_in_the_settings(
+    make_plan: MakePlan, models: dict[str, int], longest: str
+) -> None:
+    """It names the setting and how many models fit, and so many do."""
+    with pytest.raises(UserError) as caught:
+        make_plan(prices=priced(**models))
+    assert caught.value.exit_code == 2
+    expected = rf"prices\.{longest}: {models[longest]} models: allowed: at most the first (\d+);"
+    found = re.search(expected, str(caught.value))
+    assert found
+    fitting = int(found[1])
+    assert make_plan(prices=priced(**{**models, longest: fitting}))
+    with pytest.raises(UserError, match=rf"{fitting + 1} models"):
+        make_plan(prices=priced(**{**models, longest: fitting + 1}))
 
 
 def test_the_example_of_the_howto_is_one_that_the_check_takes() -> None:

@@ -97,11 +97,10 @@ def _roles(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
 
 
 def _saved_queries(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
+    prefix, planned = f"{plan.cloudwatch.stack}/", {query.name for query in plan.cloudwatch.saved_queries}
     token: dict[str, str] = {}
     while True:
-        prefix = f"{plan.cloudwatch.stack}/"
         answer = client("logs").describe_query_definitions(queryDefinitionNamePrefix=prefix, **token)
-        planned = {query.name for agent in plan.cloudwatch.agents for query in agent.saved_queries}
         yield from (each["name"] for each in answer["queryDefinitions"] if each["name"] in planned)
         if not answer.get("nextToken"):
             return
