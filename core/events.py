@@ -60,12 +60,26 @@ SESSION_ID = Field("_session_id", "string", "", "Name of the room; identifies th
 AGENT = Field("agent", "string", "", "Name of the agent")
 TENANT = Field("tenant", "string", "", "Tenant of the call")
 
+TRACE_ID = Field("trace_id", "string", "", "ID of the call's OpenTelemetry trace: 32 hexadecimal digits")
+
 TOTAL_LATENCY = Field("total_latency", "number", "seconds", "From the end of the caller's speech to the first sound")
 EOU_DELAY = Field("eou.delay", "number", "seconds", "From the end of speech to the decision that the turn has ended")
 LLM_TTFT = Field("llm.ttft", "number", "seconds", "LLM time to first token")
 TTS_TTFB = Field("tts.ttfb", "number", "seconds", "TTS time to first byte")
 INTERRUPTED = Field("interrupted", "boolean", "", "Whether the caller interrupted the answer")
 
+DURATION_SECONDS = Field("duration_seconds", "number", "seconds", "Duration of the call")
+CLOSE_REASONS = ("error", "job_shutdown", "participant_disconnected", "task_completed", "user_initiated")
+"""LiveKit's own (`livekit.agents.CloseReason`)."""
+FAILED_CLOSE_REASONS = ("error",)
+"""Those of a session that failed: LiveKit closes with `error` when a model or provider failed more often in a row than
+it tolerates (github.com/livekit/agents, livekit-agents/livekit/agents/voice/agent_session.py, `_on_error`). With all
+others somebody ended the call: the caller hung up, or the application, its task or the worker's shutdown closed it."""
+CLOSE_REASON = Field("close_reason", "string", "", "Reason for the end of the session")
+TEAM_SIZE = Field("discovered_signals.team_size", "number", "people", "Team size that the caller named")
+MONTHLY_VOLUME = Field(
+    "discovered_signals.monthly_volume", "number", "documents", "Monthly volume that the caller named"
+)
 TOOL_CALLS = Field(
     "tool_calls",
     "array",
@@ -77,6 +91,8 @@ TOOL_CALLS = Field(
         Field("duration_seconds", "number", "seconds", "Duration of the tool call"),
     ),
 )
+TOOL_CALLS_TOTAL = Field("tool_calls_total", "integer", "tool calls", "Number of tool calls")
+TOOL_FAILURES_TOTAL = Field("tool_failures_total", "integer", "tool calls", "Number of tool calls that failed")
 LLM_TOKENS = Field("metrics_summary.llm_tokens", "integer", "tokens", "Input and output tokens")
 LLM_INPUT_TOKENS = Field("metrics_summary.llm_input_tokens", "integer", "tokens", "Input tokens")
 LLM_OUTPUT_TOKENS = Field("metrics_summary.llm_output_tokens", "integer", "tokens", "Output tokens")
@@ -111,6 +127,7 @@ EVENTS: dict[str, tuple[Field, ...]] = {
         Field("stt.provider", "string", "", "Provider of speech to text"),
         Field("stt.transcription_delay", "number", "seconds", "From the end of speech to the final transcript"),
         INTERRUPTED,
+        TRACE_ID,
     ),
     SESSION_ANALYTICS: (
         EVENT_TYPE,
@@ -119,12 +136,12 @@ EVENTS: dict[str, tuple[Field, ...]] = {
         SESSION_ID,
         AGENT,
         TENANT,
-        Field("duration_seconds", "number", "seconds", "Duration of the call"),
+        DURATION_SECONDS,
         Field("turns", "integer", "turns", "Answered turns"),
         Field("interruptions", "integer", "turns", "Answers that the caller interrupted"),
-        Field("close_reason", "string", "", "Reason for the end of the session"),
-        Field("discovered_signals.team_size", "number", "people", "Team size that the caller named"),
-        Field("discovered_signals.monthly_volume", "number", "documents", "Monthly volume that the caller named"),
+        CLOSE_REASON,
+        TEAM_SIZE,
+        MONTHLY_VOLUME,
         TOOL_CALLS,
         LLM_TOKENS,
         LLM_INPUT_TOKENS,
@@ -138,5 +155,8 @@ EVENTS: dict[str, tuple[Field, ...]] = {
         LLM_PROVIDER,
         STT_PROVIDER,
         TTS_PROVIDER,
+        TOOL_CALLS_TOTAL,
+        TOOL_FAILURES_TOTAL,
+        TRACE_ID,
     ),
 }

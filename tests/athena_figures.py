@@ -204,6 +204,24 @@ def length_per_day(given: Given) -> list[Record]:
     return records
 
 
+def close_reasons_per_day(given: Given) -> list[Record]:
+    known = [call for call in given.calls(given.days(30)) if call.get("close_reason") is not None]
+    of_day = grouped(known, lambda call: (moment(call).date(), call.get("agent")))
+    return [
+        {
+            "day": day,
+            "agent": agent,
+            "close_reason": reason,
+            "failed": reason == "error",
+            "calls": len(calls),
+            "calls_percent": round(100 * len(calls) / len(all_calls), 2),
+            "mean_seconds": mean(call.get("duration_seconds") for call in calls),
+        }
+        for (day, agent), all_calls in of_day.items()
+        for reason, calls in grouped(all_calls, lambda call: call["close_reason"]).items()
+    ]
+
+
 def cost_anomalies(given: Given) -> list[Record]:
     by_day = grouped(given.calls(given.days(37)), lambda call: moment(call).date())
     if not by_day:
@@ -243,6 +261,7 @@ def most_expensive_calls(given: Given) -> list[Record]:
             "session_id": call["_session_id"],
             "agent": call.get("agent"),
             "tenant": call.get("tenant"),
+            "trace_id": call.get("trace_id"),
             "happened_at": moment(call),
             "duration_seconds": call.get("duration_seconds"),
             "turns": call.get("turns"),
@@ -339,19 +358,22 @@ def latency_by_stage_and_day(given: Given) -> list[Record]:
 
 def slowest_calls(given: Given) -> list[Record]:
     known = (turn for turn in given.turns(given.days(30)) if turn.get("total_latency") is not None)
-    groups = grouped(known, lambda turn: (turn["_session_id"], turn.get("agent"), turn.get("tenant")))
+    groups = grouped(
+        known, lambda turn: (turn["_session_id"], turn.get("agent"), turn.get("tenant"), turn.get("trace_id"))
+    )
     records = [
         {
             "session_id": session,
             "agent": agent,
             "tenant": tenant,
+            "trace_id": trace,
             "p95_seconds": nearest_rank((turn["total_latency"] for turn in turns), 95),
             "worst_seconds": max(turn["total_latency"] for turn in turns),
             "slow_turns": sum(turn["total_latency"] > given.numbers.slow_turn_seconds for turn in turns),
             "turns": len(turns),
             "first_turn": min(map(moment, turns)),
         }
-        for (session, agent, tenant), turns in groups.items()
+        for (session, agent, tenant, trace), turns in groups.items()
     ]
     records.sort(key=lambda record: (-record["p95_seconds"], -record["worst_seconds"], record["session_id"]))
     return records[: given.numbers.row_limit]
@@ -367,6 +389,7 @@ def tools_success(given: Given) -> list[Record]:
     records = []
     for tool, used in grouped(uses, lambda use: use["tool"]).items():
         failed = [use["call"] for use in used if use.get("success") is False]
+        last_failed = max(failed, key=moment, default={})
         seconds = [use["duration_seconds"] for use in used if use.get("duration_seconds") is not None]
         records.append(
             {
@@ -376,7 +399,8 @@ def tools_success(given: Given) -> list[Record]:
                 "success_percent": round(100 * sum(use.get("success") is True for use in used) / len(used), 2),
                 "mean_seconds": mean(seconds),
                 "worst_seconds": max(seconds, default=None),
-                "last_failed_session": max(failed, key=moment)["_session_id"] if failed else None,
+                "last_failed_session": last_failed.get("_session_id"),
+                "last_failed_trace": last_failed.get("trace_id"),
             }
         )
     return records
@@ -421,6 +445,7 @@ def amplitude(given: Given, event_type: str) -> list[Record]:
 ANSWERS: dict[str, Callable[[Given], list[Record]]] = {
     "Business/Calls per tenant and day": calls_per_tenant_and_day,
     "Business/Qualified leads per week": qualified_leads_per_week,
+    "Conversation/Close reasons per day": close_reasons_per_day,
     "Conversation/Interruptions per day": interruptions_per_day,
     "Conversation/Length per day": length_per_day,
     "Cost/Anomalies": cost_anomalies,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.events import SESSION_ANALYTICS, VOICE_METRICS
+from core.events import CLOSE_REASONS, SESSION_ANALYTICS, VOICE_METRICS
 from simulate import recording
 
 Event = dict[str, Any]
@@ -93,6 +93,8 @@ def _call(
     llm, stt, tts = (draw.choices(table, range(len(table), 0, -1))[0] for table in (LLMS, STTS, TTSS))
     write = draw.choices(_ZONES, (5, 1, 1, 1))[0]
     whose = {"_session_id": f"call-{_id(draw)}", "agent": draw.choice(agents), "tenant": draw.choice(TENANTS)}
+    whose["trace_id"] = _id(draw)
+    tool_calls = [_tool_call(draw, each) for each in recorded.session["tool_calls"] for _ in range(2)]
     turns: list[Event] = []
     seconds = 0.0
     chosen = draw.choices(recorded.turns, k=min(draw.randint(1, 2 * len(recorded.turns)), most_turns))
@@ -109,7 +111,10 @@ def _call(
         "duration_seconds": round(seconds + draw.uniform(1, 20), 3),
         "turns": len(turns),
         "interruptions": sum(turn["interrupted"] for turn in turns),
-        "tool_calls": [_tool_call(draw, each) for each in recorded.session["tool_calls"] for _ in range(2)],
+        "close_reason": draw.choices(CLOSE_REASONS, (1, 1, 6, 1, 3))[0],
+        "tool_calls": tool_calls,
+        "tool_calls_total": len(tool_calls),
+        "tool_failures_total": sum(not each["success"] for each in tool_calls),
         "discovered_signals": _signals(draw),
         "metrics_summary": _summary(recorded.session["metrics_summary"], usage, llm, stt, tts),
     }

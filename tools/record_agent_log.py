@@ -4,7 +4,8 @@
     python tools/record_agent_log.py simulate/recordings
 
 Runs livekit-agents in voice mode, offline, each session as a job in a process of its own: its turn taking,
-interruptions, tool calls, retries, metrics and production JSON logging over scripted speech, language and voice models.
+interruptions, tool calls, retries, metrics, traces and production JSON logging over scripted speech, language and voice
+models.
 One file per session; a line is one line of the agent's standard output, so one event of CloudWatch Logs: LiveKit's own
 log lines, and the `voice_metrics` and `session_analytics` lines of `turnscope_agent.observe`, as any agent that uses it
 writes them.
@@ -21,10 +22,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -399,9 +403,10 @@ async def entrypoint(context: Any) -> None:
 
 async def run_session() -> None:
     """A job of a real `AgentServer`, which needs no LiveKit server for it."""
+    import turnscope_agent
     from livekit.agents import AgentServer
 
-    server = AgentServer(num_idle_processes=1, host="127.0.0.1", port=0)
+    server = turnscope_agent.setup(AgentServer(num_idle_processes=1, host="127.0.0.1", port=0))
     server.rtc_session()(entrypoint)
     running = asyncio.create_task(server.run(devmode=False, unregistered=True))
     while not hasattr(server, "_proc_pool") or not server._proc_pool._started:
@@ -433,6 +438,27 @@ def scrub(line: str) -> str:
     return re.sub(r"(?:/[\w.@+-]+)+/(?:site-packages|lib/python3\.\d+)/", "", text)
 
 
+class Collector(BaseHTTPRequestHandler):
+    """Accepts all telemetry: lines name the trace that it would be in."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Standard output is for the agent's own lines."""
+
+
+@contextmanager
+def collector() -> Iterator[str]:
+    """The address of a collector that keeps nothing."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
 def main() -> None:
     if sys.argv[1] == "--session":
         from livekit.agents.cli.log import setup_logging
@@ -440,10 +466,15 @@ def main() -> None:
         setup_logging("INFO", devmode=False, console=False)
         asyncio.run(run_session())
         return
-    folder = Path(sys.argv[1])
+    with collector() as address:
+        record(Path(sys.argv[1]), address)
+
+
+def record(folder: Path, collector_address: str) -> None:
+    """Every session at the same time, each into its file in `folder`."""
     environment = {
         **os.environ,
-        "OTEL_SDK_DISABLED": "true",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector_address,
         "OTEL_SERVICE_NAME": AGENT,
     }
     running = {

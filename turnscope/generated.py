@@ -1,4 +1,4 @@
-"""Files in the repository that are generated: what restates the settings, and the reference of the events.
+"""Files in the repository that are generated: what restates the settings, and the references of events and quotas.
 
 `write` makes them; `check` tells what is stale.
 """
@@ -13,6 +13,7 @@ from core import event_reference
 from core.events import EVENTS
 from simulate import recording
 from stacks.settings import reference
+from turnscope import quota_reference
 
 EXAMPLE = "healthy"
 """The recording that the example lines are from."""
@@ -20,7 +21,7 @@ EXAMPLE = "healthy"
 
 def render(project: Path) -> dict[Path, str]:
     """Each generated file's path below `project` and what should be in it."""
-    return {**reference.render(project), **event_reference.files(_examples())}
+    return {**reference.render(project), **event_reference.files(_examples()), **quota_reference.files()}
 
 
 def write(project: Path) -> list[Path]:

@@ -168,6 +168,8 @@ class Call:
                 "close_reason": close_reason,
                 "discovered_signals": self._signals,
                 "tool_calls": self._tool_calls,
+                "tool_calls_total": len(self._tool_calls),
+                "tool_failures_total": sum(not each["success"] for each in self._tool_calls),
                 "metrics_summary": usage_summary(self._session.usage.model_usage),
             },
         )
@@ -182,6 +184,7 @@ class Call:
             # Analytics reject an event whose tenant is a number.
             "tenant": None if self.tenant is None else str(self.tenant),
             **fields,
+            "trace_id": correlation.trace_id(),
         }
         if correlation.in_console():
             return

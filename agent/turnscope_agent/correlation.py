@@ -27,6 +27,27 @@ def in_console() -> bool:
     return bool(AgentsConsole.get_instance().enabled)
 
 
+@guarded
+def trace_id() -> str | None:
+    """The id of the running job's trace, as spans and log records have it; None without tracing.
+
+    Where the application's own provider made the root span, it is that of the span around the caller.
+    """
+    context = job_context()
+    if context in _trace_ids:
+        return _trace_ids[context]
+    from opentelemetry import trace
+
+    around = trace.get_current_span().get_span_context()
+    if not around.is_valid:
+        return None
+    found = trace.format_trace_id(around.trace_id)
+    if context is not None:
+        # A later event may come from outside of every span.
+        _trace_ids[context] = found
+    return found
+
+
 def describe(context: Any, session_id: str, attributes: Mapping[str, str]) -> None:
     """Put `session_id` and `attributes` on the spans of the job from here on, and the trace's id on its log lines,
     also where the entrypoint has replaced the log context fields since the job began."""

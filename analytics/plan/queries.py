@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from analytics.plan import athena_sql
 from analytics.plan.model import EventTable, NamedQuery
-from core.events import EVENTS
+from core.events import EVENTS, FAILED_CLOSE_REASONS
 from core.templating import TEMPLATES_FOLDER, Templates, decimal
 from stacks.settings.model import Prices, SavedQueries
 
@@ -87,6 +87,7 @@ def plan_named_queries(
             kind: [{"model": model, **price.model_dump()} for model, price in getattr(prices, kind).items()]
             for kind in ("llm", "stt", "tts")
         },
+        "failed_close_reasons": list(FAILED_CLOSE_REASONS),
         **numbers.model_dump(),
     }
     planned = (_plan(file, context, database, columns) for file in TEMPLATES.names(SUFFIX))

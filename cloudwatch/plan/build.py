@@ -6,13 +6,15 @@ from typing import Any
 
 from cloudwatch.plan.alarms import ActionStrategy, AlarmFactory, plan_alarms, prefixed_names, runbooks_below
 from cloudwatch.plan.dashboard_check import dashboard_problems
-from cloudwatch.plan.dashboards import plan_agent_dashboard, plan_overview
+from cloudwatch.plan.dashboards import plan_agent_dashboard, plan_overviews
 from cloudwatch.plan.metric_filters import Metrics, agent_namespace, plan_metric_filters
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, LogGroup
 from cloudwatch.plan.notifications import plan_budget, plan_topics
 from cloudwatch.plan.parts import parts
+from cloudwatch.plan.quotas import quota_problems
 from cloudwatch.plan.saved_queries import QueryTooLongError, plan_saved_queries, too_many_prices
 from core.errors import UserError
+from core.events import FAILED_CLOSE_REASONS
 from stacks.settings.model import Settings
 
 
@@ -30,7 +32,7 @@ def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
             for part in parts(agents)
             for agent in part.agents
         ),
-        plan_overview(stack, settings.region, agents, period_seconds),
+        *plan_overviews(stack, settings.region, agents, period_seconds),
     )
     problems: list[str] = []
     context = query_context(settings)
@@ -52,7 +54,7 @@ def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
         dashboards=dashboards,
         budget=plan_budget(stack, settings.budget, analytics=settings.analytics is not None),
     )
-    problems += dashboard_problems(plan)
+    problems += [*quota_problems(plan), *dashboard_problems(plan)]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise UserError(f"The settings of stack {stack} ask for what CloudWatch would reject, or not draw:\n{listed}")
@@ -82,7 +84,9 @@ def _plan_agent(stack: str, settings: Settings, name: str) -> AgentPlan:
         name=name,
         namespace=metrics.namespace,
         log_group=log_group,
-        metric_filters=plan_metric_filters(stack, name, log_group.name),
+        metric_filters=plan_metric_filters(
+            stack, name, log_group.name, event_version=agent.events, numbers=settings.saved_queries
+        ),
         alarms=alarms,
         composite_alarms=composites,
     )
@@ -103,5 +107,6 @@ def query_context(settings: Settings) -> dict[str, Any]:
             "stt": priced(settings.prices.stt),
             "tts": priced(settings.prices.tts),
         },
+        "failed_close_reasons": list(FAILED_CLOSE_REASONS),
         "session_id": "ROOM_NAME",
     }

@@ -22,11 +22,13 @@ MAXIMUM_METRICS = 2500
 """Of all widgets together; expressions are none."""
 MAXIMUM_ALARMS_PER_WIDGET = 100
 MAXIMUM_WIDGET_HEIGHT = 1000
-FUNCTIONS = frozenset({"FILL", "IF"})
+FUNCTIONS = frozenset({"FILL", "IF", "SEARCH", "SUM"})
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _ID = re.compile(r"[a-z]\w*")
 _WORD = re.compile(r"\b[A-Za-z_]\w*")
+_TEXT = re.compile(r"'[^']*'")
+_SEARCHED = re.compile(r"""SEARCH\('\{"(?P<namespace>[^"]+)",[^}]*\} MetricName="(?P<name>[^"]+)"'""")
 
 
 def dashboard_problems(plan: CloudWatchPlan) -> Iterator[str]:
@@ -35,8 +37,25 @@ def dashboard_problems(plan: CloudWatchPlan) -> Iterator[str]:
         published=frozenset((each.namespace, each.metric_name) for each in plan.metric_filters),
         alarms=frozenset(alarm.name for alarm in (*plan.alarms, *plan.composite_alarms)),
     )
+    names = Counter(dashboard.name for dashboard in plan.dashboards)
+    for name, count in names.items():
+        if count > 1:
+            yield f"dashboard {name}: {count} dashboards would have this name; the agent needs another one"
     for dashboard in plan.dashboards:
         yield from (f"dashboard {dashboard.name}: {problem}" for problem in _problems(dashboard, known))
+
+
+def metrics_of(dashboard: Dashboard) -> int:
+    """How many metrics all its widgets have."""
+    return sum(len(_metrics(widget)) for widget in dashboard.body["widgets"])
+
+
+def most_metrics_of_a_widget(dashboard: Dashboard) -> int:
+    return max(len(_metrics(widget)) for widget in dashboard.body["widgets"])
+
+
+def most_alarms_of_a_widget(dashboard: Dashboard) -> int:
+    return max(len(widget["properties"].get("alarms", ())) for widget in dashboard.body["widgets"])
 
 
 @dataclass(frozen=True)
@@ -53,7 +72,7 @@ def _problems(dashboard: Dashboard, known: _Known) -> Iterator[str]:
     widgets: list[dict[str, Any]] = dashboard.body["widgets"]
     if not 1 <= len(widgets) <= MAXIMUM_WIDGETS:
         yield f"{len(widgets)} widgets; allowed: 1 to {MAXIMUM_WIDGETS}"
-    metrics = sum(len(_metrics(widget)) for widget in widgets)
+    metrics = metrics_of(dashboard)
     if metrics > MAXIMUM_METRICS:
         yield f"{metrics} metrics; allowed: at most {MAXIMUM_METRICS}"
     names = [_name(index, widget) for index, widget in enumerate(widgets, 1)]
@@ -103,8 +122,14 @@ def _metric_problems(widget: dict[str, Any], published: Collection[tuple[str, st
     yield from (f"id {each} is used {count} times" for each, count in ids.items() if count > 1)
     yield from (f"id {each} does not start with a lower-case letter" for each in ids if not _ID.fullmatch(each))
     for each in options:
-        unknown = dict.fromkeys(_WORD.findall(each.get("expression", ""))).keys() - ids.keys() - FUNCTIONS
-        yield from (f"{each['expression']} uses {word}, which is not an id of this widget" for word in sorted(unknown))
+        expression: str = each.get("expression", "")
+        unknown = dict.fromkeys(_WORD.findall(_TEXT.sub("", expression))).keys() - ids.keys() - FUNCTIONS
+        yield from (f"{expression} uses {word}, which is not an id of this widget" for word in sorted(unknown))
+        searched = {(found["namespace"], found["name"]) for found in _SEARCHED.finditer(expression)}
+        if len(searched) != expression.count("SEARCH"):
+            yield f"{expression} has a search that cannot be checked"
+        missing = sorted(each for each in searched if each not in published)
+        yield from (f"nothing publishes {space}/{name}" for space, name in missing)
 
 
 def _metrics(widget: dict[str, Any]) -> list[list[Any]]:

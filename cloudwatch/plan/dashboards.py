@@ -1,4 +1,5 @@
-"""Dashboards: one per agent, one overview; alarm thresholds are drawn from the alarms themselves.
+"""Dashboards: one per agent, one overview (and one for each part of many agents); alarm thresholds are drawn from the
+alarms themselves.
 
 A body is CloudWatch's dashboard JSON as Python data (docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/
 CloudWatch-Dashboard-Body-Structure.html). Alarm widgets need ARNs, and so an account: `ACCOUNT_ID` stands there
@@ -14,6 +15,8 @@ from typing import Any
 
 from cloudwatch.plan.metric_filters import Metrics
 from cloudwatch.plan.model import AgentPlan, Dashboard, Metric, MetricAlarm, Severity
+from cloudwatch.plan.parts import parts
+from core import events
 from stacks.settings.model import Prices
 
 GRID_COLUMNS = 24
@@ -168,6 +171,38 @@ def _tool_success(metrics: Metrics) -> list[list[Any]]:
     ]
 
 
+def _session_success(metrics: Metrics) -> list[list[Any]]:
+    failed = [
+        _line(metrics.sessions(reason), id=f"failed{index}", visible=False)
+        for index, reason in enumerate(events.FAILED_CLOSE_REASONS)
+    ]
+    failures = " - ".join(f"FILL(failed{index}, 0)" for index in range(len(failed)))
+    return [
+        _line(metrics.session_duration, stat="SampleCount", id="sessions", visible=False),
+        *failed,
+        _expression(f"100 * (sessions - {failures}) / sessions", "Session success (%)", id="success"),
+    ]
+
+
+def _qualified_leads(metrics: Metrics) -> list[list[Any]]:
+    return [
+        _line(metrics.qualified_leads, label="Qualified leads", id="leads"),
+        _line(metrics.session_duration, stat="SampleCount", id="sessions", visible=False),
+        _expression("100 * FILL(leads, 0) / sessions", "Share of sessions (%)", id="share"),
+    ]
+
+
+def _over_models(metric: Metric, label: str, id: str) -> list[Any]:
+    """The sum of a metric over all its models: one filter cannot publish the sum too.
+
+    docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html: names of a namespace and of
+    dimensions in quotes, all of a metric's dimensions. At most 100 series are found.
+    """
+    dimensions = ",".join(f'"{name}"' for name, _ in metric.dimensions)
+    search = f"""'{{"{metric.namespace}",{dimensions}}} MetricName="{metric.name}"'"""
+    return _expression(f"SUM(SEARCH({search}, 'Sum'))", label, id=id)
+
+
 def cost_lines(metrics: Metrics, prices: Prices) -> list[list[Any]]:
     """Cost in US dollars per priced model: usage metrics, hidden, and an expression over each.
 
@@ -187,7 +222,7 @@ def cost_lines(metrics: Metrics, prices: Prices) -> list[list[Any]]:
         ]
     for index, (model, price) in enumerate(prices.stt.items()):
         lines += [
-            _line(metrics.stt_audio_of(model), id=f"audio{index}", visible=False),
+            _line(metrics.stt_audio(model), id=f"audio{index}", visible=False),
             _expression(f"FILL(audio{index}, 0) / 60 * {price.usd_per_minute:g}", f"{model} (STT)", id=f"stt{index}"),
         ]
     for index, (model, price) in enumerate(prices.tts.items()):
@@ -270,7 +305,7 @@ def plan_agent_dashboard(
                 [
                     _line(metrics.total_latency, stat="SampleCount", label="Turns"),
                     _line(metrics.interruptions, label="Interrupted answers"),
-                    _line(metrics.sessions, label="Sessions"),
+                    _line(metrics.session_duration, stat="SampleCount", label="Sessions"),
                 ],
                 unit="Count",
                 width=8,
@@ -292,13 +327,30 @@ def plan_agent_dashboard(
             ),
         ],
         [
+            sheet.graph(
+                "Session duration",
+                [_line(metrics.session_duration, stat=stat, label=stat.upper()) for stat in ("p50", "p95")],
+                unit="Seconds",
+                width=6,
+            ),
+            sheet.graph(
+                "Sessions by close reason",
+                [_line(metrics.sessions(reason), label=reason) for reason in events.CLOSE_REASONS],
+                unit="Count",
+                stacked=True,
+                width=6,
+            ),
+            sheet.graph("Session success", _session_success(metrics), unit="Percent", maximum=100, width=6),
+            sheet.numbers("Qualified leads in this time range", _qualified_leads(metrics), width=6, height=6),
+        ],
+        [
             sheet.numbers(
                 "Usage in this time range",
                 [
-                    _line(metrics.sessions, label="Sessions"),
+                    _line(metrics.session_duration, stat="SampleCount", label="Sessions"),
                     _line(metrics.llm_tokens, label="LLM tokens"),
-                    _line(metrics.stt_audio, label="Speech to text (s)"),
-                    _line(metrics.tts_audio, label="Text to speech (s)"),
+                    _over_models(metrics.stt_audio(""), "Speech to text (s)", "stt"),
+                    _over_models(metrics.tts_characters(""), "Text to speech (characters)", "tts"),
                 ],
                 width=10,
                 height=6,
@@ -325,9 +377,45 @@ def _cost_widgets(sheet: _Sheet, metrics: Metrics, prices: Prices) -> list[Widge
     ]
 
 
-def plan_overview(stack: str, region: str, agents: Sequence[AgentPlan], period_seconds: int) -> Dashboard:
-    """Every agent side by side: state first, then one line per agent in each graph."""
+def plan_overviews(stack: str, region: str, agents: Sequence[AgentPlan], period_seconds: int) -> tuple[Dashboard, ...]:
+    """Every agent side by side: one overview, or of more than 50 agents one for each part (`cloudwatch.plan.parts`),
+    and over them one that shows the state of all and leads to each.
+
+    A widget shows at most 100 alarms, of which an agent has two composite ones; and nobody reads a graph of more lines.
+    """
     sheet = _Sheet(region, period_seconds)
+    name = f"turnscope-{stack}-overview"
+    of = parts(agents)
+    if len(of) == 1:
+        return (_overview("overview", name, stack, stack, sheet, agents),)
+    rows = [[sheet.text(f"# Voice agents ({stack}): {len(agents)} in {len(of)} parts", height=1)]]
+    for part in of:
+        title = f"Part {part.number}: {part.agents[0].name} to {part.agents[-1].name}"
+        link = f"[Part {part.number}, {len(part.agents)} agents](#dashboards:name={name}-{part.number})"
+        rows += [[sheet.text(link, height=1)], [_states(sheet, title, part.agents)]]
+    return (
+        Dashboard("overview", name, {"widgets": lay_out(rows)}),
+        *(
+            _overview(
+                f"overview-{part.number}",
+                f"{name}-{part.number}",
+                f"{stack}, part {part.number} of {part.count}",
+                stack,
+                sheet,
+                part.agents,
+            )
+            for part in of
+        ),
+    )
+
+
+def _states(sheet: _Sheet, title: str, agents: Sequence[AgentPlan]) -> Widget:
+    names = (alarm.name for agent in agents for alarm in agent.composite_alarms)
+    return sheet.alarms(title, names, height=2 + len(agents))
+
+
+def _overview(key: str, name: str, title: str, stack: str, sheet: _Sheet, agents: Sequence[AgentPlan]) -> Dashboard:
+    """State first, then one line per agent in each graph."""
     named = [(agent, Metrics(agent.namespace)) for agent in agents]
     headline = {"total-latency-warning", "total-latency-critical"}
     thresholds = {
@@ -348,14 +436,8 @@ def plan_overview(stack: str, region: str, agents: Sequence[AgentPlan], period_s
         f"[{agent.name}](#dashboards:name={agent_dashboard_name(stack, agent.name)})" for agent in agents
     )
     rows = [
-        [sheet.text(f"# Voice agents ({stack})\n{links}")],
-        [
-            sheet.alarms(
-                "Agents",
-                (alarm.name for agent in agents for alarm in agent.composite_alarms),
-                height=2 + len(agents),
-            )
-        ],
+        [sheet.text(f"# Voice agents ({title})\n{links}")],
+        [_states(sheet, "Agents", agents)],
         [
             sheet.graph(
                 "Total latency P95",
@@ -392,4 +474,4 @@ def plan_overview(stack: str, region: str, agents: Sequence[AgentPlan], period_s
             ),
         ],
     ]
-    return Dashboard("overview", f"turnscope-{stack}-overview", {"widgets": lay_out(rows)})
+    return Dashboard(key, name, {"widgets": lay_out(rows)})

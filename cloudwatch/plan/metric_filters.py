@@ -3,20 +3,31 @@
 An agent has a metric namespace of its own instead of an `agent` dimension: a dimension's value can only come
 from a field of the event, and events need not carry the agent's name. A pattern asks for a number (`>= 0`)
 before its value is taken: LiveKit reports a time to first token of -1 when there was none.
+
+A filter gives one metric, and every one is a resource of every agent: what another metric says too has none. The number
+of turns is the sample count of their total latency, that of sessions the sample count of their duration, and the usage
+of all models the sum over `Model`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cloudwatch.plan.model import Metric, MetricFilter
 from core import events
 from core.events import Field
+from stacks.settings.model import EventVersion, SavedQueries
 
 TOOL_CALLS_COUNTED = 10
-"""Tool calls of a session that are counted. A filter adds one value per event, so each position in the list has
-its own pair of filters; calls past the tenth count neither as calls nor as failures."""
+"""Tool calls of a session that are counted where its event has no totals (`events: v1`). A filter adds one value per
+event, so each position in the list has its own pair of filters; calls past the tenth count neither as calls nor as
+failures."""
 
 MODEL = "Model"
 """The dimension of metrics that are priced per model."""
+
+CLOSE_REASON = "CloseReason"
+"""The dimension of sessions: LiveKit has few reasons (`core.events.CLOSE_REASONS`), so few metrics come of it."""
 
 
 def agent_namespace(stack: str, agent: str) -> str:
@@ -33,13 +44,15 @@ class Metrics:
         self.llm_ttft = Metric(namespace, "LlmTimeToFirstToken", "Seconds")
         self.tts_ttfb = Metric(namespace, "TtsTimeToFirstByte", "Seconds")
         self.interruptions = Metric(namespace, "Interruptions", "Count")
-        self.sessions = Metric(namespace, "Sessions", "Count")
+        self.session_duration = Metric(namespace, "SessionDuration", "Seconds")
+        self.qualified_leads = Metric(namespace, "QualifiedLeads", "Count")
         self.tool_calls = Metric(namespace, "ToolCalls", "Count")
         self.tool_failures = Metric(namespace, "ToolFailures", "Count")
         self.errors = Metric(namespace, "Errors", "Count")
         self.llm_tokens = Metric(namespace, "LlmTokens", "Count")
-        self.stt_audio = Metric(namespace, "SttAudio", "Seconds")
-        self.tts_audio = Metric(namespace, "TtsAudio", "Seconds")
+
+    def sessions(self, close_reason: str) -> Metric:
+        return Metric(self.namespace, "Sessions", "Count", ((CLOSE_REASON, close_reason),))
 
     def llm_input_tokens(self, model: str) -> Metric:
         return Metric(self.namespace, "LlmInputTokens", "Count", ((MODEL, model),))
@@ -47,7 +60,7 @@ class Metrics:
     def llm_output_tokens(self, model: str) -> Metric:
         return Metric(self.namespace, "LlmOutputTokens", "Count", ((MODEL, model),))
 
-    def stt_audio_of(self, model: str) -> Metric:
+    def stt_audio(self, model: str) -> Metric:
         return Metric(self.namespace, "SttAudio", "Seconds", ((MODEL, model),))
 
     def tts_characters(self, model: str) -> Metric:
@@ -59,7 +72,11 @@ def incoming_log_events(log_group_name: str) -> Metric:
     return Metric("AWS/Logs", "IncomingLogEvents", "None", (("LogGroupName", log_group_name),))
 
 
-def plan_metric_filters(stack: str, agent: str, log_group_name: str) -> tuple[MetricFilter, ...]:
+def plan_metric_filters(
+    stack: str, agent: str, log_group_name: str, *, event_version: EventVersion, numbers: SavedQueries
+) -> tuple[MetricFilter, ...]:
+    """An agent's filters. `event_version` says whether its sessions have totals of their tool calls; `numbers` has what
+    a qualified lead is."""
     metrics = Metrics(agent_namespace(stack, agent))
 
     def metric_filter(
@@ -100,6 +117,22 @@ def plan_metric_filters(stack: str, agent: str, log_group_name: str) -> tuple[Me
             ),
         )
 
+    def tool_calls() -> Iterator[MetricFilter]:
+        if event_version == "v1":
+            for index in range(TOOL_CALLS_COUNTED):
+                yield from tool_call(index)
+            return
+        for key, metric, field in (
+            ("tool-calls", metrics.tool_calls, events.TOOL_CALLS_TOTAL),
+            ("tool-failures", metrics.tool_failures, events.TOOL_FAILURES_TOTAL),
+        ):
+            # Not of 0 calls: a success rate of none would be a division by zero.
+            yield metric_filter(key, metric, event(events.SESSION_ANALYTICS, f"{field.selector} > 0"), field.selector)
+
+    is_lead = (
+        f"({events.TEAM_SIZE.selector} >= {numbers.lead_team_size_minimum}"
+        f" || {events.MONTHLY_VOLUME.selector} >= {numbers.lead_monthly_volume_minimum})"
+    )
     return (
         number("total-latency", metrics.total_latency, events.VOICE_METRICS, events.TOTAL_LATENCY),
         number("eou-delay", metrics.eou_delay, events.VOICE_METRICS, events.EOU_DELAY),
@@ -110,14 +143,19 @@ def plan_metric_filters(stack: str, agent: str, log_group_name: str) -> tuple[Me
             metrics.interruptions,
             event(events.VOICE_METRICS, f"{events.INTERRUPTED.selector} IS TRUE"),
         ),
-        metric_filter("sessions", metrics.sessions, event(events.SESSION_ANALYTICS)),
-        *(each for index in range(TOOL_CALLS_COUNTED) for each in tool_call(index)),
+        number("session-duration", metrics.session_duration, events.SESSION_ANALYTICS, events.DURATION_SECONDS),
+        metric_filter(
+            "close-reason",
+            metrics.sessions(""),
+            event(events.SESSION_ANALYTICS, f"{events.CLOSE_REASON.selector} = *"),
+            dimensions=((CLOSE_REASON, events.CLOSE_REASON.selector),),
+        ),
+        metric_filter("qualified-leads", metrics.qualified_leads, event(events.SESSION_ANALYTICS, is_lead)),
+        *tool_calls(),
         metric_filter("errors", metrics.errors, '$.level = "ERROR" || $.level = "CRITICAL"'),
         number("llm-tokens", metrics.llm_tokens, events.SESSION_ANALYTICS, events.LLM_TOKENS),
-        number("stt-audio", metrics.stt_audio, events.SESSION_ANALYTICS, events.STT_AUDIO_SECONDS),
-        number("tts-audio", metrics.tts_audio, events.SESSION_ANALYTICS, events.TTS_AUDIO_SECONDS),
         per_model("llm-input-tokens", metrics.llm_input_tokens(""), events.LLM_INPUT_TOKENS, events.LLM_MODEL),
         per_model("llm-output-tokens", metrics.llm_output_tokens(""), events.LLM_OUTPUT_TOKENS, events.LLM_MODEL),
-        per_model("stt-audio-by-model", metrics.stt_audio_of(""), events.STT_AUDIO_SECONDS, events.STT_MODEL),
+        per_model("stt-audio", metrics.stt_audio(""), events.STT_AUDIO_SECONDS, events.STT_MODEL),
         per_model("tts-characters", metrics.tts_characters(""), events.TTS_CHARACTERS, events.TTS_MODEL),
     )

@@ -228,6 +228,11 @@ def _clash(path: str, others: Collection[str]) -> str | None:
     return None
 
 
+PARTITIONED_AGENTS_MAXIMUM = 249
+"""Firehose keeps 500 partitions of a stream open (docs.aws.amazon.com/firehose/latest/dev/buffering.html), beyond which
+records go to the errors: around a full hour two of each agent and two of `OTHER_AGENT`."""
+
+
 def environment_problem(value: Analytics, environment: Environment, agents: Mapping[str, object]) -> str | None:
     """What of the analytics does not fit the environment and the agents, as what is allowed; None for nothing."""
     if environment == Environment.PROD and not value.keeps_data(environment):
@@ -240,5 +245,10 @@ def environment_problem(value: Analytics, environment: Environment, agents: Mapp
         return (
             f"partition_by_agent: allowed without an agent named {OTHER_AGENT}, because that is the partition of all "
             "agents that the settings do not name"
+        )
+    if value.partition_by_agent and len(agents) > PARTITIONED_AGENTS_MAXIMUM:
+        return (
+            f"partition_by_agent: allowed with at most {PARTITIONED_AGENTS_MAXIMUM} agents, here {len(agents)}: "
+            "Firehose keeps 500 partitions of a stream open, and around a full hour two of each agent are"
         )
     return None

@@ -142,6 +142,9 @@ class Alarms(Model):
         return value
 
 
+EventVersion = Literal["v1", "v2"]
+
+
 class Agent(Model):
     """One voice agent."""
 
@@ -150,6 +153,9 @@ class Agent(Model):
     log_group_exists: Flag = False
     """The log group exists already (for example, created by LiveKit's log forwarding): the stack uses it, does not
     change it, and keeps it at tear-down."""
+    events: EventVersion = "v2"
+    """`v2`: its `session_analytics` events have `tool_calls_total` and `tool_failures_total`, like those of
+    `turnscope_agent`; `v1`: they have not, so 20 metric filters count the first ten tool calls of a session."""
     alarms: Alarms = Alarms()
     """Alarm settings of this agent that override the stack's `alarms`."""
 
@@ -251,8 +257,8 @@ class Settings(Model):
     """The day after which this stack may be torn down (YYYY-MM-DD); a tag. Not allowed in prod."""
     runbook_base_url: Annotated[str, Matching(r"https?://\S+[^/\s]", "an http(s) URL without a trailing slash")]
     """URL of the runbooks; the link of an alarm is this URL plus `/<alarm>.md`."""
-    agents: Annotated[dict[AgentName, Agent], Field(min_length=1, max_length=50)]
-    """The voice agents, by name."""
+    agents: Annotated[dict[AgentName, Agent], Field(min_length=1, max_length=1000)]
+    """The voice agents, by name. How many AWS' quotas allow: docs/reference/quotas.md."""
     log_groups: LogGroups = LogGroups()
     """Retention and encryption of the agents' log groups."""
     saved_queries: SavedQueries = SavedQueries()

@@ -255,8 +255,8 @@ def leaves(document: dict[str, Any], above: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize("name", ALIVE)
 def test_lines_have_exactly_the_fields_that_filters_and_queries_are_made_from(runs: dict[str, Run], name: str) -> None:
     types: dict[str, Any] = {"string": str, "number": (int, float), "integer": int, "boolean": bool, "array": list}
-    # Only what the caller of this run brought to light; and nothing names the agent whose environment is empty.
-    missing = {"discovered_signals.monthly_volume"} | ({"agent"} if name == "nowhere" else set())
+    # Only what the caller of this run brought to light; an empty environment gives the agent neither name nor traces.
+    missing = {"discovered_signals.monthly_volume"} | ({"agent", "trace_id"} if name == "nowhere" else set())
     for event_type, fields in events.EVENTS.items():
         assert runs[name].events(event_type)
         for document in runs[name].events(event_type):
@@ -348,6 +348,9 @@ def test_log_lines_and_log_records_lead_to_the_trace(runs: dict[str, Run]) -> No
     (record,) = (each for each in run.collector.log_records if each.body.string_value == "call begins")
     assert record.trace_id == root.trace_id
     assert attributes(record)["tenant"] == "acme"
+    written = [line for line in run.lines if "_event_type" in line]
+    assert {line["_event_type"] for line in written} == {"voice_metrics", "session_analytics"}
+    assert {line["trace_id"] for line in written} == {root.trace_id.hex()}
 
 
 def test_without_leave_no_content_is_exported(runs: dict[str, Run]) -> None:

@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from turnscope_agent import call, job, reporting
+from turnscope_agent import call, correlation, job, reporting
 from turnscope_agent.destinations import Destinations, Protocol, destinations
 from turnscope_agent.providers import Options
 
@@ -156,8 +156,9 @@ def test_importing_needs_nothing_but_python() -> None:
 
 
 def test_the_agent_writes_every_field_of_the_event_schema_but_those_it_cannot_know(
-    session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str]
+    session: Session, observed: call.Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(correlation, "trace_id", lambda: "0af7651916cd43dd8448eb211c80319c")
     session.message("user", HEARD)
     session.message("assistant", ANSWERED)
     session.tools(("book", "done", 0.2))
@@ -246,6 +247,20 @@ def test_whatever_livekit_reports_the_lines_are_of_the_schema(
     for document in written:
         unknown = paths(document) - schema_paths(document["_event_type"])
         assert unknown <= {f"discovered_signals.{name}" for name in signals}
+
+
+@given(st.lists(TOOLS, max_size=30))
+def test_a_session_has_the_totals_of_all_its_tool_calls(tools: list[tuple[str, str | None, float]]) -> None:
+    """Metrics are made of the totals alone, however many calls there are; a call without an output failed."""
+    session = Session()
+    observed = call.Call(session, "room-1")
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        session.tools(*tools)
+        session.close()
+    ended = json.loads(output.getvalue())
+    assert observed
+    assert ended["tool_calls_total"] == len(ended["tool_calls"]) == len(tools)
+    assert ended["tool_failures_total"] == sum(ending != "done" for _, ending, _ in tools)
 
 
 def test_every_line_has_an_id_of_its_own(

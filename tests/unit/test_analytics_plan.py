@@ -23,7 +23,6 @@ from core.errors import UserError
 from core.events import EVENTS, Field, FieldType
 from lab import plan_source
 from stacks.settings.analytics import ExtraFields, Lifecycle
-from stacks.settings.model import Settings
 from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL, ROOT, MakePlan, settings_with
 from turnscope.deployment.schema_guard import TABLE, refuse_schema_changes
@@ -98,9 +97,12 @@ def test_a_partition_exists_for_every_agent_and_for_those_nobody_named() -> None
 
 
 def test_partitions_by_agent_stay_below_what_firehose_keeps_open() -> None:
-    """500 of a stream at once; around a full hour two hours of every agent are open."""
-    most = next(each.max_length for each in Settings.model_fields["agents"].metadata if hasattr(each, "max_length"))
-    assert (most + 1) * 2 <= 500
+    """500 of a stream at once; around a full hour two hours of every agent are open, and of those nobody named."""
+    agents = {f"agent-{number}": {} for number in range(249)}
+    plan = analytics({"partition_by_agent": True}, agents=agents)
+    assert all(len(table.by_agent) * 2 == 500 for table in plan.tables)
+    found = problems({"partition_by_agent": True}, agents=agents | {"another": {}})
+    assert "partition_by_agent: allowed with at most 249 agents, here 250" in found
 
 
 # The schema

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from cloudwatch.plan import dashboard_check
 from cloudwatch.plan.dashboard_check import dashboard_problems
 from cloudwatch.plan.dashboards import GRID_COLUMNS, Widget, lay_out
-from cloudwatch.plan.metric_filters import TOOL_CALLS_COUNTED
+from cloudwatch.plan.metric_filters import TOOL_CALLS_COUNTED, plan_metric_filters
 from cloudwatch.plan.model import Dashboard
 from core import events
 from core.errors import UserError
 from simulate.metrics import extract
+from stacks.settings.model import SavedQueries
 from tests.unit.conftest import MakePlan
 
 PRICES = {
@@ -38,7 +39,12 @@ TURN = {
 SESSION = {
     "_event_type": "session_analytics",
     "_session_id": "room",
+    "duration_seconds": 61.5,
+    "close_reason": "user_initiated",
     "tool_calls": [{"tool": "crm", "success": True}, {"tool": "crm", "success": False}],
+    "tool_calls_total": 2,
+    "tool_failures_total": 1,
+    "discovered_signals": {"team_size": 8},
     "metrics_summary": {
         "llm_tokens": 110, "llm_input_tokens": 100, "llm_output_tokens": 10, "llm_model": "gpt-4o",
         "stt_audio_seconds": 5.0, "stt_model": "nova-3",
@@ -47,12 +53,17 @@ SESSION = {
 }  # fmt: skip
 
 
-def extracted(make_plan: MakePlan, *lines: object) -> dict[tuple[str, tuple[tuple[str, str], ...]], list[float]]:
+V1 = {"receptionist": {"events": "v1"}}
+
+
+def extracted(
+    make_plan: MakePlan, *lines: object, **over: object
+) -> dict[tuple[str, tuple[tuple[str, str], ...]], list[float]]:
     """Every value that the filters take from `lines`, by metric name and dimensions."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = {}
     for line in lines:
         text = line if isinstance(line, str) else json.dumps(line)
-        for each in make_plan().metric_filters:
+        for each in make_plan(**over).metric_filters:
             point = extract(each, text, 0)
             if point:
                 found.setdefault((point.metric.name, point.metric.dimensions), []).append(point.value)
@@ -70,12 +81,12 @@ def test_a_turn_gives_its_four_latencies_and_nothing_else(make_plan: MakePlan) -
 
 def test_a_session_gives_its_usage_its_tool_calls_and_usage_per_model(make_plan: MakePlan) -> None:
     assert extracted(make_plan, SESSION) == {
-        ("Sessions", ()): [1],
-        ("ToolCalls", ()): [1, 1],
+        ("SessionDuration", ()): [61.5],
+        ("Sessions", (("CloseReason", "user_initiated"),)): [1],
+        ("QualifiedLeads", ()): [1],
+        ("ToolCalls", ()): [2],
         ("ToolFailures", ()): [1],
         ("LlmTokens", ()): [110],
-        ("SttAudio", ()): [5],
-        ("TtsAudio", ()): [12.5],
         ("LlmInputTokens", (("Model", "gpt-4o"),)): [100],
         ("LlmOutputTokens", (("Model", "gpt-4o"),)): [10],
         ("SttAudio", (("Model", "nova-3"),)): [5],
@@ -86,7 +97,32 @@ def test_a_session_gives_its_usage_its_tool_calls_and_usage_per_model(make_plan:
 def test_an_event_with_only_the_required_fields_is_counted_without_the_others(make_plan: MakePlan) -> None:
     summary = {"llm_tokens": 110, "stt_audio_seconds": 5, "tts_audio_seconds": 12}
     bare = {"_event_type": "session_analytics", "_session_id": "room", "metrics_summary": summary}
-    assert set(extracted(make_plan, bare)) == {(name, ()) for name in ("Sessions", "LlmTokens", "SttAudio", "TtsAudio")}
+    assert set(extracted(make_plan, bare)) == {("LlmTokens", ())}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_session_without_tool_calls_has_no_success_rate(make_plan: MakePlan, version: str) -> None:
+    """0 of 0 calls would be a division by zero."""
+    line = {**SESSION, "tool_calls": [], "tool_calls_total": 0, "tool_failures_total": 0}
+    found = extracted(make_plan, line, agents={"receptionist": {"events": version}})
+    assert not {"ToolCalls", "ToolFailures"} & {name for name, _ in found}
+
+
+@pytest.mark.parametrize(
+    ("signals", "lead"),
+    [
+        ({"team_size": 5}, True),
+        ({"monthly_volume": 100}, True),
+        ({"team_size": 1, "monthly_volume": 1000.5}, True),
+        ({"team_size": 4, "monthly_volume": 99}, False),
+        ({}, False),
+        ({"team_size": "many"}, False),
+    ],
+)
+def test_a_qualified_lead_is_what_the_settings_say(make_plan: MakePlan, signals: dict[str, Any], lead: bool) -> None:
+    """As in the saved query: either is enough."""
+    found = extracted(make_plan, {**SESSION, "discovered_signals": signals})
+    assert found.get(("QualifiedLeads", ())) == ([1] if lead else None)
 
 
 @pytest.mark.parametrize("level", ["ERROR", "CRITICAL"])
@@ -106,21 +142,21 @@ def test_a_missing_first_token_is_no_latency(make_plan: MakePlan) -> None:
 
 
 @given(st.lists(st.booleans(), max_size=TOOL_CALLS_COUNTED + 3))
-def test_tool_calls_and_failures_count_up_to_the_same_call(successes: list[bool]) -> None:
+def test_without_totals_tool_calls_and_failures_count_up_to_the_same_call(successes: list[bool]) -> None:
     """Past the last counted position neither is counted, so that the ratio stays one of the same calls."""
-    from cloudwatch.plan.metric_filters import plan_metric_filters
-
     line = json.dumps({**SESSION, "tool_calls": [{"tool": "t", "success": each} for each in successes]})
-    points = [extract(each, line, 0) for each in plan_metric_filters("dev", "agent", "/group")]
+    filters = plan_metric_filters("dev", "agent", "/group", event_version="v1", numbers=SavedQueries())
+    points = [extract(each, line, 0) for each in filters]
     names = [point.metric.name for point in points if point]
     counted = successes[:TOOL_CALLS_COUNTED]
     assert names.count("ToolCalls") == len(counted)
     assert names.count("ToolFailures") == counted.count(False)
 
 
-def test_filters_keep_to_cloudwatchs_rules(make_plan: MakePlan) -> None:
+@pytest.mark.parametrize("over", [{}, {"agents": V1}])
+def test_filters_keep_to_cloudwatchs_rules(make_plan: MakePlan, over: dict[str, Any]) -> None:
     """At most 100 filters on a group, three dimensions, a pattern of 1024 characters, unique names per group."""
-    filters = make_plan().metric_filters
+    filters = make_plan(**over).metric_filters
     assert len(filters) <= 100
     assert len({each.name for each in filters}) == len(filters)
     assert all(len(each.pattern) <= 1024 and len(each.dimensions) <= 3 for each in filters)
@@ -136,12 +172,44 @@ def test_filters_name_only_fields_that_events_have(make_plan: MakePlan) -> None:
 def test_every_agent_has_a_dashboard_and_the_stack_has_one(make_plan: MakePlan) -> None:
     """Of the most agents and the longest names that settings allow, too."""
     assert len(make_plan(agents={"a": {}, "b": {}, "c": {}}, prices=PRICES).dashboards) == 4
-    agents = {f"{number:02}{'x' * 61}": {} for number in range(50)}
-    assert len(make_plan(agents=agents).dashboards) == 51
+    agents = {f"{number:03}{'x' * 60}": {} for number in range(200)}
+    names = [each.name for each in make_plan(agents=agents).dashboards]
+    assert names[200:] == ["turnscope-dev-overview", *(f"turnscope-dev-overview-{part}" for part in range(1, 5))]
+
+
+def test_an_agent_cannot_take_an_overviews_name(make_plan: MakePlan) -> None:
+    """CloudWatch would overwrite one with the other."""
+    with pytest.raises(UserError, match="turnscope-dev-overview: 2 dashboards would have this name"):
+        make_plan(agents={"overview": {}})
+
+
+@pytest.mark.parametrize("number", [1, 50, 51, 200])
+def test_every_agents_state_is_on_the_overview(make_plan: MakePlan, number: int) -> None:
+    """And a line of its own in each graph of the overview that it is on: of its part, where there are more."""
+    plan = make_plan(agents={f"agent-{index}": {} for index in range(number)})
+    _, *of_parts = overviews = [each for each in plan.dashboards if each.key.startswith("overview")]
+    shown = [
+        arn.rpartition(":")[2]
+        for widget in overviews[0].body["widgets"]
+        if widget["type"] == "alarm"
+        for arn in widget["properties"]["alarms"]
+    ]
+    assert shown == [alarm.name for alarm in plan.composite_alarms]
+    graphs = [
+        widget["properties"]["metrics"]
+        for each in of_parts or overviews
+        for widget in each.body["widgets"]
+        if widget["properties"].get("title") == "Errors"
+    ]
+    assert [line[0] for lines in graphs for line in lines] == [agent.namespace for agent in plan.agents]
+    assert max(map(len, graphs)) <= 50
 
 
 GRAPH = {"type": "metric", "x": 0, "y": 0, "width": 8, "height": 4}
 LATENCY = ["Turnscope/dev/receptionist", "TotalLatency"]
+
+
+SEARCH = """SUM(SEARCH('{"Turnscope/dev/receptionist",Model} MetricName="LlmTokens"', 'Sum'))"""
 
 
 def graph(*lines: list[Any], **place: int) -> dict[str, Any]:
@@ -173,6 +241,11 @@ def alarms(*names: str) -> dict[str, Any]:
         ([graph([*LATENCY, {"id": "Big"}])], "id Big does not start with a lower-case letter"),
         ([graph([*LATENCY, {"id": "m"}], [*LATENCY, {"id": "m"}])], "id m is used 2 times"),
         ([graph(LATENCY, [{"expression": "FILL(m1, 0)"}])], "FILL(m1, 0) uses m1, which is not an id of this widget"),
+        (
+            [graph(LATENCY, [{"expression": SEARCH.replace("LlmTokens", "Gone")}])],
+            "nothing publishes Turnscope/dev/receptionist/Gone",
+        ),
+        ([graph(LATENCY, [{"expression": "SEARCH('Gone', 'Sum')"}])], "has a search that cannot be checked"),
         ([alarms()], "widget 1 (alarm): 0 alarms; allowed: 1 to 100"),
         ([alarms("gone")], "widget 1 (alarm): alarm gone is not in this stack"),
     ],

@@ -52,7 +52,9 @@ NAMES = {
     "Latency/Slow responses",
     "Latency/Slowest sessions",
     "Latency/TTS time to first byte",
+    "Sessions/Close reasons",
     "Sessions/One session's timeline",
+    "Sessions/Success",
     "Tools/Failures",
 }
 
@@ -72,6 +74,7 @@ CONTEXT: dict[str, Any] = {
         "stt": [{"model": "nova-3", "usd_per_minute": 0.0043}],
         "tts": [{"model": "eleven_turbo_v2_5", "usd_per_thousand_characters": 0.3}],
     },
+    "failed_close_reasons": ["error"],
     "session_id": "ROOM_NAME",
 }
 
@@ -187,6 +190,7 @@ contexts = st.fixed_dictionaries(
                 "tts": table("usd_per_thousand_characters"),
             }
         ),
+        "failed_close_reasons": st.just(["error"]),
         "session_id": models,
     }
 )
@@ -289,6 +293,29 @@ def test_a_failed_tool_call_counts_however_its_success_reads(written: object) ->
     assert value(failed.expression, {"call": {"success": 1}}) == 0
     assert [item.column for item in command(query, syntax.Stats).by] == ["agent", "tool"]
     assert command(query, syntax.Stats).by[1].expression == syntax.Field("call.tool")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Business/Qualified leads",
+        "Cost/Most expensive sessions",
+        "Errors/Recent with session",
+        "Latency/Slow responses",
+        "Latency/Slowest sessions",
+        "Sessions/One session's timeline",
+        "Sessions/Success",
+        "Tools/Failures",
+    ],
+)
+def test_what_leads_to_a_call_leads_to_its_trace(name: str) -> None:
+    assert {"trace_id", "example_session_and_trace"} & set(insights.parse(planned()[name].query).columns)
+
+
+@pytest.mark.parametrize(("reason", "failed"), [("error", 1), ("participant_disconnected", 0), (None, 0)])
+def test_a_session_fails_where_livekit_gave_up(reason: str | None, failed: int) -> None:
+    first, _ = command(planned()["Sessions/Success"], syntax.Fields).items
+    assert value(first.expression, {"close_reason": reason}) == failed
 
 
 def test_latency_over_time_shows_percentiles_per_bin() -> None:

@@ -172,6 +172,17 @@ def test_names_are_the_stacks(case: str) -> None:
     assert str(ROOT) not in text
 
 
+def test_one_more_agent_is_at_most_thirty_resources_more() -> None:
+    """Nothing else changes, but for what is over all agents."""
+    one, two = (
+        {each.name for each in run("dev", {"agents": {name: {} for name in names}}).resources if each.custom}
+        for names in (("first",), ("first", "second"))
+    )
+    assert one <= two
+    assert len(two - one) <= 30
+    assert all("second" in name for name in two - one)
+
+
 def test_nothing_is_registered_with_wrong_settings() -> None:
     """One message for whoever deploys, with every problem, and nothing was touched."""
     with pytest.raises(pulumi.RunError, match=r"(?s)alarms.percentile: .*alarms.period_seconds: ") as raised:
