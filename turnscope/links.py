@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from turnscope.plans import StackPlan
 
+AGENTS_LISTED = 10
+"""Of more agents only the overviews are listed, which lead to each."""
+
 
 def console_links(plan: StackPlan) -> dict[str, str]:
     """Name -> address in the AWS console, for a stack in a real account."""
@@ -13,7 +16,12 @@ def console_links(plan: StackPlan) -> dict[str, str]:
         suffix = "amazonaws-us-gov.com"
     console = f"https://{region}.console.{suffix}"
     base = f"{console}/cloudwatch/home?region={region}"
-    links = {f"dashboard {each.name}": f"{base}#dashboards/dashboard/{each.name}" for each in cloudwatch.dashboards}
+    listed = [
+        each.name
+        for each in cloudwatch.dashboards
+        if len(cloudwatch.agents) <= AGENTS_LISTED or each.key.startswith("overview")
+    ]
+    links = {f"dashboard {name}": f"{base}#dashboards/dashboard/{name}" for name in listed}
     links["alarms"] = f"{base}#alarmsV2:?~(search~'turnscope-{cloudwatch.stack}-)"
     links["saved queries"] = f"{base}#logsV2:logs-insights"
     if plan.analytics:

@@ -20,6 +20,8 @@ from core.errors import UserError
 from simulate.metrics import extract
 from stacks.settings.model import SavedQueries
 from tests.unit.conftest import MakePlan
+from turnscope.links import console_links
+from turnscope.plans import StackPlan
 
 PRICES = {
     "llm": {"gpt-4o": {"input_usd_per_million_tokens": 2.5, "output_usd_per_million_tokens": 10}},
@@ -203,6 +205,36 @@ def test_every_agents_state_is_on_the_overview(make_plan: MakePlan, number: int)
     ]
     assert [line[0] for lines in graphs for line in lines] == [agent.namespace for agent in plan.agents]
     assert max(map(len, graphs)) <= 50
+
+
+@pytest.mark.parametrize(("number", "listed"), [(1, 2), (10, 11), (11, 1), (120, 4)])
+def test_few_dashboards_are_listed_and_lead_to_all(make_plan: MakePlan, number: int, listed: int) -> None:
+    """Hundreds of addresses would push everything else that `up` prints out of sight."""
+    plan = make_plan(agents={f"agent-{index}": {} for index in range(number)})
+    links = [name for name in console_links(StackPlan(plan, None, None)) if name.startswith("dashboard ")]
+    assert len(links) == listed
+    assert "dashboard turnscope-dev-overview" in links
+    texts = json.dumps([each.body for each in plan.dashboards if each.key.startswith("overview")])
+    assert all(f"#dashboards:name={each.name})" in texts for each in plan.dashboards if each.key != "overview")
+
+
+def test_an_agents_dashboard_shows_how_sessions_end_and_what_came_of_them(make_plan: MakePlan) -> None:
+    widgets = {each["properties"].get("title"): each for each in make_plan().dashboards[0].body["widgets"]}
+    shown = {
+        title: [line[1] for line in widgets[title]["properties"]["metrics"] if len(line) > 1]
+        for title in (
+            "Session duration",
+            "Sessions by close reason",
+            "Session success",
+            "Qualified leads in this time range",
+        )
+    }
+    assert shown == {
+        "Session duration": ["SessionDuration", "SessionDuration"],
+        "Sessions by close reason": ["Sessions"] * len(events.CLOSE_REASONS),
+        "Session success": ["SessionDuration", *["Sessions"] * len(events.FAILED_CLOSE_REASONS)],
+        "Qualified leads in this time range": ["QualifiedLeads", "SessionDuration"],
+    }
 
 
 GRAPH = {"type": "metric", "x": 0, "y": 0, "width": 8, "height": 4}
