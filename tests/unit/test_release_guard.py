@@ -153,7 +153,8 @@ def test_up_and_preview_check_before_the_engine_runs(
 
     for name in ("_prepare", "_select"):
         monkeypatch.setattr(Deployment, name, lambda self, **_: None)
-    monkeypatch.setattr(Deployment, "_run", run)
+    for name in ("_run", "_run_journaled"):
+        monkeypatch.setattr(Deployment, name, run)
     monkeypatch.setattr(Deployment, "_state", lambda self: state(PLANS["0.129.0"]))
     printed = StringIO()
     deployment = Deployment(Project(tmp_path), "dev", settings_with(), Console(file=printed, width=200))
