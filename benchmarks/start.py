@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/start.py [--runs N] [--stack STACK]
 
-Every command is run in turn with the import, and the ratio is taken pair by pair, so that a change of the machine's speed
+Every command is run in turn with the import, and the ratio is taken pair by pair: a change of the machine's speed
 falls on both. Processor time is what the work costs; elapsed time is what a user waits.
 """
 

@@ -73,6 +73,7 @@ def send(project: Project, stack: str, settings: Settings, log: str | None, agen
         firehose.wait_delivered(directory, DELIVERY_SECONDS)
     return {
         "agent": agent.name,
+        "percentile": agent.targets.percentile,
         "log_group": agent.log_group.name,
         "recordings": {name: len(events) for name, events in shifted.items()},
         "events": number,
@@ -151,7 +152,7 @@ def _metrics(client: ClientFactory, agent: AgentPlan, start_ms: int, end_ms: int
         for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace=agent.namespace)
         for each in page["Metrics"]
     }
-    rows = []
+    rows, percentile = [], f"p{agent.targets.percentile}"
     for metric in sorted(found, key=lambda each: (each.name, each.dimensions)):
         # One period over the whole log: a multiple of a minute, as the API asks.
         period_seconds = max(60, (end_ms - start_ms) // 1000)
@@ -163,7 +164,7 @@ def _metrics(client: ClientFactory, agent: AgentPlan, start_ms: int, end_ms: int
             EndTime=datetime.datetime.fromtimestamp(end_ms / 1000, datetime.UTC),
             Period=period_seconds,
             Statistics=["SampleCount", "Sum", "Average", "Maximum"],
-            ExtendedStatistics=["p95"],
+            ExtendedStatistics=[percentile],
         )["Datapoints"]
         if points:
             point = points[0]
@@ -175,7 +176,7 @@ def _metrics(client: ClientFactory, agent: AgentPlan, start_ms: int, end_ms: int
                     "samples": int(point["SampleCount"]),
                     "sum": point["Sum"],
                     "average": point["Average"],
-                    "p95": point["ExtendedStatistics"]["p95"],
+                    percentile: point["ExtendedStatistics"][percentile],
                     "maximum": point["Maximum"],
                 }
             )
@@ -211,7 +212,7 @@ def _next(stack: str, agent: AgentPlan, settings: Settings) -> dict[str, str]:
         "saved queries of this agent": f"turnscope plan {stack}",
         "send your own agent's log": f"turnscope lab send FILE --stack {stack} --agent {agent.name}",
         "the emulated AWS account": f"{emulator_url(settings)}/moto-api/",
-        "change a threshold": f"stacks/Pulumi.{stack}.yaml, then `make up` again (docs/reference/settings.md)",
+        "change a target": f"stacks/Pulumi.{stack}.yaml, then `make up` again (docs/how-to/targets.md)",
         "tear down": "make down",
     }
 
@@ -222,12 +223,14 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         f"\nlab: sent {report['events']} log events of a real agent to {report['log_group']} "
         f"in {report['seconds']} s: {recordings}\n"
     )
-    metrics = Table("metric", "samples", "sum", "average", "P95", "maximum", "unit", box=None, pad_edge=False)
+    percentile = f"p{report['percentile']}"
+    heads = ("metric", "samples", "sum", "average", percentile.upper(), "maximum", "unit")
+    metrics = Table(*heads, box=None, pad_edge=False)
     for column in metrics.columns[1:6]:
         column.justify = "right"
     for row in report["metrics"]:
         of = "".join(f" [{value}]" for value in row["dimensions"].values())
-        figures = (f"{row[key]:,.2f}" for key in ("sum", "average", "p95", "maximum"))
+        figures = (f"{row[key]:,.2f}" for key in ("sum", "average", percentile, "maximum"))
         metrics.add_row(f"{row['metric']}{of}".replace("[", "\\["), str(row["samples"]), *figures, row["unit"])
     console.print(metrics)
     alarms = Table("alarm", "state", "severity", "why", box=None, pad_edge=False)

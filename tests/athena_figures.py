@@ -17,6 +17,7 @@ import pytest
 from analytics.plan.model import EventTable
 from core.events import SESSION_ANALYTICS, VOICE_METRICS
 from stacks.settings.model import Prices, SavedQueries
+from stacks.settings.targets import Targets
 
 Event = dict[str, Any]
 Record = dict[str, Any]
@@ -33,6 +34,7 @@ class Given:
     events: Sequence[Event]
     tables: Sequence[EventTable]
     prices: Prices
+    targets: Targets
     numbers: SavedQueries
     now: datetime.datetime
 
@@ -266,7 +268,12 @@ def most_expensive_calls(given: Given) -> list[Record]:
             "duration_seconds": call.get("duration_seconds"),
             "turns": call.get("turns"),
             **{f"{kind}_usd": usd([call], given.prices, kind) for kind in KINDS},
-            "total_usd": usd([call], given.prices),
+            "total_usd": (total := usd([call], given.prices)),
+            "usd_per_minute": total * 60 / seconds if (seconds := call.get("duration_seconds")) else None,
+            "above_call_target": total > given.targets.cost_per_call_usd,
+            "above_minute_target": (
+                None if seconds is None else total * 60 > seconds * given.targets.cost_per_minute_usd
+            ),
             "unpriced": bool(unpriced([call], given.prices)),
         }
         for call in calls[: given.numbers.row_limit]
@@ -351,7 +358,9 @@ def latency_by_stage_and_day(given: Given) -> list[Record]:
         known = (turn for turn in given.turns(given.days(30)) if at(turn, path) is not None)
         for (day, agent), turns in grouped(known, lambda turn: (moment(turn).date(), turn.get("agent"))).items():
             seconds = [at(turn, path) for turn in turns]
-            percentiles = {f"p{percent}_seconds": nearest_rank(seconds, percent) for percent in (50, 95, 99)}
+            percentiles = {
+                f"p{percent}_seconds": nearest_rank(seconds, percent) for percent in {50, given.targets.percentile, 99}
+            }
             records.append({"day": day, "agent": agent, "stage": stage, "turns": len(turns), **percentiles})
     return records
 
@@ -361,21 +370,22 @@ def slowest_calls(given: Given) -> list[Record]:
     groups = grouped(
         known, lambda turn: (turn["_session_id"], turn.get("agent"), turn.get("tenant"), turn.get("trace_id"))
     )
+    column = f"p{given.targets.percentile}_seconds"
     records = [
         {
             "session_id": session,
             "agent": agent,
             "tenant": tenant,
             "trace_id": trace,
-            "p95_seconds": nearest_rank((turn["total_latency"] for turn in turns), 95),
+            column: nearest_rank((turn["total_latency"] for turn in turns), given.targets.percentile),
             "worst_seconds": max(turn["total_latency"] for turn in turns),
-            "slow_turns": sum(turn["total_latency"] > given.numbers.slow_turn_seconds for turn in turns),
+            "slow_turns": sum(turn["total_latency"] > given.targets.total_latency.warning_seconds for turn in turns),
             "turns": len(turns),
             "first_turn": min(map(moment, turns)),
         }
         for (session, agent, tenant, trace), turns in groups.items()
     ]
-    records.sort(key=lambda record: (-record["p95_seconds"], -record["worst_seconds"], record["session_id"]))
+    records.sort(key=lambda record: (-record[column], -record["worst_seconds"], record["session_id"]))
     return records[: given.numbers.row_limit]
 
 

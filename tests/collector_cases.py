@@ -43,7 +43,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 OPTIONS["everything"] = {
     **{key: value for name in ("redact-content", "scrape", "langfuse") for key, value in OPTIONS[name].items()},
     "firehose": {**FIREHOSE, "metrics": "json"},
-    "tail_sampling": {"keep_percent": 1, "slow_turn_seconds": 2},
+    "tail_sampling": {"keep_percent": 1},
 }
 
 
@@ -53,4 +53,4 @@ def collector_settings(**over: Any) -> CollectorSettings:
 
 
 def collector_context(environment: str = "dev", generation: Generation = Generation.CURRENT) -> CollectorContext:
-    return CollectorContext(environment=environment, prices=PRICES, generation=generation)
+    return CollectorContext(environment=environment, prices=PRICES, slow_turn_seconds=1.5, generation=generation)

@@ -16,7 +16,7 @@ from signoz.content.schema import Dashboard
 from signoz.roles.alertmanager import render_alertmanager
 from signoz.roles.collector.config import Generation, render_collector
 from signoz.roles.gateway import render_caddyfile
-from tests import collector_cases, content_cases, program
+from tests import collector_cases, content_cases, program, targets
 from tests.golden_files import Golden
 from tests.readable import readable
 from tests.role_cases import (
@@ -90,7 +90,7 @@ COLLECTOR = _of_releases((*collector_cases.ENVIRONMENTS, *collector_cases.OPTION
 @functools.cache
 def _content() -> dict[str, ContentObject]:
     """What a stack's SigNoz is to hold, by `<kind>/<key>`."""
-    settings = settings_with(signoz={**SIGNOZ, "alertmanager": PAGED})
+    settings = settings_with(signoz={**SIGNOZ, "alertmanager": PAGED}, targets=targets.OPTIONAL)
     return {each.name: each for each in plan_content("dev", settings, folder=None).objects}
 
 

@@ -54,6 +54,12 @@ EVERYTHING: dict[str, Any] = {
     "protect": True,
     "expires_on": "2099-12-31",
     "log_groups": {"encryption": "stack-key"},
+    "targets": {
+        "llm_ttft": {"critical_seconds": 1.5},
+        "eou_delay": {"warning_seconds": 1},
+        "model_spend_per_day_usd": 100,
+        "model_spend_per_tenant_and_day_usd": 20,
+    },
     "alarms": {"no_data_minutes": 60, "anomaly_band_standard_deviations": 2},
     "notifications": {
         "critical": {"pagerduty_integration_url": _encrypted("pagerduty")},

@@ -11,6 +11,7 @@ from signoz.content.model import ContentPlan, Kind
 from signoz.content.placeholders import ids_in
 from signoz.plan.model import SigNozPlan
 from signoz.plan.volumes import volumes
+from stacks.settings.targets import EouDelay, LlmTtft, Targets, TotalLatency, TtsTtfb
 from turnscope.plan_table_analytics import analytics_rows, analytics_summary
 from turnscope.plans import StackPlan
 
@@ -18,7 +19,7 @@ Row = dict[str, Any]
 
 
 def as_data(plan: StackPlan) -> dict[str, Any]:
-    """The plan as plain data for JSON: the stack, a count per kind, and a row per resource.
+    """The plan as plain data for JSON: the stack, each agent's targets, a count per kind, and a row per resource.
 
     No plan holds a secret, so none can be in here.
     """
@@ -32,9 +33,43 @@ def as_data(plan: StackPlan) -> dict[str, Any]:
         "stack": plan.cloudwatch.stack,
         "environment": plan.cloudwatch.environment,
         "region": plan.cloudwatch.region,
+        "targets": {agent.name: agent.targets.model_dump() for agent in plan.cloudwatch.agents},
         "counts": dict(Counter(row["kind"] for row in rows)),
         "resources": rows,
     }
+
+
+def targets_summary(targets: Targets) -> str:
+    """`P95 of total latency 1.5 s (critical 2 s, goal 0.6 s), ...; tools 95 %; USD 0.2 a call, ...`, in one line."""
+    stages: list[tuple[str, TotalLatency | LlmTtft | TtsTtfb | EouDelay]] = [
+        ("total latency", targets.total_latency),
+        ("LLM", targets.llm_ttft),
+        ("TTS", targets.tts_ttfb),
+        ("end of utterance", targets.eou_delay),
+    ]
+    parts = [text for name, stage in stages if (text := _stage_summary(name, stage))]
+    money = [
+        f"{value:g} {of}"
+        for value, of in (
+            (targets.cost_per_call_usd, "a call"),
+            (targets.cost_per_minute_usd, "a minute"),
+            (targets.model_spend_per_day_usd, "a day"),
+            (targets.model_spend_per_tenant_and_day_usd, "a tenant and day"),
+        )
+        if value is not None
+    ]
+    latency = f"P{targets.percentile} of {', '.join(parts)}"
+    return f"{latency}; tools {targets.tool_success_percent:g} %; USD {', '.join(money)}"
+
+
+def _stage_summary(name: str, stage: TotalLatency | LlmTtft | TtsTtfb | EouDelay) -> str:
+    """`LLM 0.7 s (critical 2 s)`; empty for a stage without a target."""
+    more = [f"critical {stage.critical_seconds:g} s"] if stage.critical_seconds is not None else []
+    if isinstance(stage, TotalLatency):
+        more.append(f"goal {stage.goal_seconds:g} s for {stage.goal_percent:g} %")
+    warning = f" {stage.warning_seconds:g} s" if stage.warning_seconds is not None else ""
+    listed = f" ({', '.join(more)})" if more else ""
+    return f"{name}{warning}{listed}" if warning or listed else ""
 
 
 def cloudwatch_rows(plan: CloudWatchPlan) -> Iterator[Row]:

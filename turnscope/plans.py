@@ -47,6 +47,7 @@ def _plan_signoz(stack: str, settings: Settings, project: Path) -> SigNozPlan | 
         environment=settings.environment,
         owner=settings.owner,
         prices=settings.prices,
+        slow_turn_seconds=settings.slow_turn_seconds,
         expires_on=settings.expires_on,
         digests=read_lock(stack, project),
         lab_image=_lab_image,

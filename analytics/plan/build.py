@@ -73,7 +73,7 @@ def plan_analytics(stack: str, settings: Settings) -> AnalyticsPlan | None:
             for stream in streams
         ),
         workgroup=Workgroup(f"turnscope-{stack}", analytics.scan_limit_mib),
-        queries=plan_named_queries(stack, tables, database, settings.prices, settings.saved_queries),
+        queries=plan_named_queries(stack, tables, database, settings.prices, settings.targets, settings.saved_queries),
         error_log_group=error_log_group,
         error_log_retention_days=analytics.error_log_retention_days,
         rejected_prefix=f"{ERRORS_PREFIX}rejected/",

@@ -17,6 +17,7 @@ from analytics.plan.model import EventTable, NamedQuery
 from core.events import EVENTS, FAILED_CLOSE_REASONS
 from core.templating import TEMPLATES_FOLDER, Templates, decimal
 from stacks.settings.model import Prices, SavedQueries
+from stacks.settings.targets import Targets
 
 SUFFIX = ".sql.j2"
 
@@ -71,7 +72,12 @@ class _Tables(dict[str, _Table]):
 
 
 def plan_named_queries(
-    stack: str, tables: Sequence[EventTable], database: str, prices: Prices, numbers: SavedQueries
+    stack: str,
+    tables: Sequence[EventTable],
+    database: str,
+    prices: Prices,
+    targets: Targets,
+    numbers: SavedQueries,
 ) -> tuple[NamedQuery, ...]:
     """Every template that reads only `tables`, as a query named `<stack>/<Folder>/<Name>`, in the order of their keys
     (file names). Pure, apart from reading the templates.
@@ -88,6 +94,7 @@ def plan_named_queries(
             for kind in ("llm", "stt", "tts")
         },
         "failed_close_reasons": list(FAILED_CLOSE_REASONS),
+        "targets": targets.model_dump(),
         **numbers.model_dump(),
     }
     planned = (_plan(file, context, database, columns) for file in TEMPLATES.names(SUFFIX))

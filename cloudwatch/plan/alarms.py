@@ -8,8 +8,9 @@ breach. CloudWatch's own rule (`ignore`) needs 200 turns in the window before a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from cloudwatch.plan.metric_filters import Metrics, incoming_log_events
 from cloudwatch.plan.model import (
@@ -23,6 +24,7 @@ from cloudwatch.plan.model import (
     Severity,
 )
 from stacks.settings.model import Alarms
+from stacks.settings.targets import EouDelay, LlmTtft, Targets, TotalLatency, TtsTtfb
 
 NO_DATA_PERIOD_SECONDS = 300
 SUPPRESSION_SECONDS = 120
@@ -75,9 +77,13 @@ class AlarmFactory:
         datapoints_to_alarm: int | None = None,
         low_samples: str | None = None,
         band_id: str | None = None,
+        page: str | None = None,
     ) -> MetricAlarm:
-        """An alarm on the last of `series` (on the one before it with a band), `settings`' M out of N by default."""
-        runbook = self.runbook(key)
+        """An alarm on the last of `series` (on the one before it with a band), `settings`' M out of N by default.
+
+        `page` is the runbook's key, where it is not the alarm's own.
+        """
+        runbook = self.runbook(page or key)
         return MetricAlarm(
             key=key,
             name=self.name(key),
@@ -103,19 +109,27 @@ class AlarmFactory:
         return MetricStat(id, metric, statistic, period_seconds or self.settings.period_seconds)
 
     def percentile_above(
-        self, key: str, what: str, severity: Severity, metric: Metric, threshold_seconds: float
+        self,
+        key: str,
+        what: str,
+        severity: Severity,
+        metric: Metric,
+        percentile: int,
+        threshold_seconds: float,
+        *,
+        page: str | None = None,
     ) -> MetricAlarm:
         settings = self.settings
-        percentile = self.stat("p", metric, f"p{settings.percentile:g}")
-        series: tuple[MetricStat | MathExpression, ...] = (percentile,)
+        bare = self.stat("p", metric, f"p{percentile}")
+        series: tuple[MetricStat | MathExpression, ...] = (bare,)
         if settings.low_samples == "gate":
             samples = self.stat("n", metric, "SampleCount")
             series = (
-                percentile,
+                bare,
                 samples,
                 MathExpression("gated", f"IF(n >= {settings.minimum_samples}, p)", what),
             )
-        title = f"{what} P{settings.percentile:g} above {threshold_seconds:g} s"
+        title = f"{what} P{percentile} above {threshold_seconds:g} s"
         return self.alarm(
             key,
             title,
@@ -125,6 +139,7 @@ class AlarmFactory:
             threshold_seconds,
             unit="Seconds",
             low_samples=settings.low_samples,
+            page=page,
         )
 
     def composite(
@@ -153,40 +168,13 @@ class AlarmFactory:
 
 
 def plan_alarms(
-    factory: AlarmFactory, metrics: Metrics, log_group_name: str
+    factory: AlarmFactory, targets: Targets, metrics: Metrics, log_group_name: str
 ) -> tuple[tuple[MetricAlarm, ...], tuple[CompositeAlarm, ...]]:
     """An agent's metric alarms and the composite alarms over them."""
     settings = factory.settings
     alarms = [
-        factory.percentile_above(
-            "total-latency-critical",
-            "Total latency",
-            Severity.CRITICAL,
-            metrics.total_latency,
-            settings.total_latency_critical_seconds,
-        ),
-        factory.percentile_above(
-            "total-latency-warning",
-            "Total latency",
-            Severity.WARNING,
-            metrics.total_latency,
-            settings.total_latency_warning_seconds,
-        ),
-        factory.percentile_above(
-            "llm-ttft",
-            "LLM time to first token",
-            Severity.WARNING,
-            metrics.llm_ttft,
-            settings.llm_ttft_seconds,
-        ),
-        factory.percentile_above(
-            "tts-ttfb",
-            "TTS time to first byte",
-            Severity.WARNING,
-            metrics.tts_ttfb,
-            settings.tts_ttfb_seconds,
-        ),
-        _tool_success(factory, metrics),
+        *_latency(factory, targets, metrics),
+        _tool_success(factory, metrics, targets.tool_success_percent),
         factory.alarm(
             "errors",
             f"More than {settings.errors_per_period} errors in {settings.period_seconds} s",
@@ -200,7 +188,8 @@ def plan_alarms(
         ),
     ]
     if settings.anomaly_band_standard_deviations is not None:
-        alarms.append(_anomaly(factory, metrics, settings.anomaly_band_standard_deviations))
+        band = settings.anomaly_band_standard_deviations
+        alarms.append(_anomaly(factory, metrics, targets.percentile, band))
     if settings.no_data_minutes is not None:
         alarms.append(_no_data(factory, log_group_name, settings.no_data_minutes))
 
@@ -223,13 +212,55 @@ def plan_alarms(
     return tuple(alarms), (unhealthy, degraded)
 
 
-def _tool_success(factory: AlarmFactory, metrics: Metrics) -> MetricAlarm:
+@dataclass(frozen=True)
+class _Stage:
+    """A stage with a target: the keys of its alarms, and the page that a critical one without a page of its own has."""
+
+    what: str
+    target: TotalLatency | LlmTtft | TtsTtfb | EouDelay
+    metric: Metric
+    warning_key: str
+    critical_key: str
+    critical_page: str
+
+
+def _latency(factory: AlarmFactory, targets: Targets, metrics: Metrics) -> Iterator[MetricAlarm]:
+    """For each stage an alarm at its warning target and one at its critical target, where it has them."""
+    total = _Stage(
+        "Total latency",
+        targets.total_latency,
+        metrics.total_latency,
+        "total-latency-warning",
+        "total-latency-critical",
+        "total-latency-critical",
+    )
+    parts = (
+        ("LLM time to first token", targets.llm_ttft, metrics.llm_ttft, "llm-ttft"),
+        ("TTS time to first byte", targets.tts_ttfb, metrics.tts_ttfb, "tts-ttfb"),
+        ("End of utterance delay", targets.eou_delay, metrics.eou_delay, "eou-delay"),
+    )
+    for stage in (total, *(_Stage(what, of, by, key, f"{key}-critical", key) for what, of, by, key in parts)):
+        above = partial(factory.percentile_above, metric=stage.metric, percentile=targets.percentile)
+        if stage.target.critical_seconds is not None:
+            yield above(
+                stage.critical_key,
+                stage.what,
+                Severity.CRITICAL,
+                threshold_seconds=stage.target.critical_seconds,
+                page=stage.critical_page,
+            )
+        if stage.target.warning_seconds is not None:
+            warning_seconds = stage.target.warning_seconds
+            yield above(stage.warning_key, stage.what, Severity.WARNING, threshold_seconds=warning_seconds)
+
+
+def _tool_success(factory: AlarmFactory, metrics: Metrics, success_percent: float) -> MetricAlarm:
     settings = factory.settings
     percent = "100 * (calls - FILL(failures, 0)) / calls"
     gated = f"IF(calls >= {settings.minimum_samples}, {percent})" if settings.low_samples == "gate" else percent
     return factory.alarm(
         "tool-success",
-        f"Tool success below {settings.tool_success_percent:g} %",
+        f"Tool success below {success_percent:g} %",
         Severity.WARNING,
         (
             factory.stat("calls", metrics.tool_calls, "Sum"),
@@ -237,19 +268,18 @@ def _tool_success(factory: AlarmFactory, metrics: Metrics) -> MetricAlarm:
             MathExpression("success", gated, "Tool success (%)"),
         ),
         Comparison.BELOW,
-        settings.tool_success_percent,
+        success_percent,
         unit="Percent",
     )
 
 
-def _anomaly(factory: AlarmFactory, metrics: Metrics, standard_deviations: float) -> MetricAlarm:
-    percentile = factory.settings.percentile
+def _anomaly(factory: AlarmFactory, metrics: Metrics, percentile: int, standard_deviations: float) -> MetricAlarm:
     return factory.alarm(
         "total-latency-anomaly",
-        f"Total latency P{percentile:g} above its usual value at this time",
+        f"Total latency P{percentile} above its usual value at this time",
         Severity.WARNING,
         (
-            factory.stat("p", metrics.total_latency, f"p{percentile:g}"),
+            factory.stat("p", metrics.total_latency, f"p{percentile}"),
             MathExpression("band", f"ANOMALY_DETECTION_BAND(p, {standard_deviations:g})", "Usual"),
         ),
         Comparison.ABOVE_BAND,

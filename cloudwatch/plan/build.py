@@ -79,11 +79,12 @@ def _plan_agent(stack: str, settings: Settings, name: str) -> AgentPlan:
         actions=ActionStrategy(per_alarm=agent.alarms.notify_per == "alarm"),
         settings=agent.alarms,
     )
-    alarms, composites = plan_alarms(factory, metrics, log_group.name)
+    alarms, composites = plan_alarms(factory, agent.targets, metrics, log_group.name)
     return AgentPlan(
         name=name,
         namespace=metrics.namespace,
         log_group=log_group,
+        targets=agent.targets,
         metric_filters=plan_metric_filters(
             stack, name, log_group.name, event_version=agent.events, numbers=settings.saved_queries
         ),
@@ -100,8 +101,8 @@ def query_context(settings: Settings) -> dict[str, Any]:
 
     return {
         **settings.saved_queries.model_dump(),
-        "ttft_seconds": settings.alarms.llm_ttft_seconds,
-        "ttfb_seconds": settings.alarms.tts_ttfb_seconds,
+        # The stack's: a query over several agents has one number for all.
+        "targets": settings.targets.model_dump(),
         "prices": {
             "llm": priced(settings.prices.llm),
             "stt": priced(settings.prices.stt),

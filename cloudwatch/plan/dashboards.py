@@ -159,8 +159,9 @@ class _Sheet:
         return Widget("alarm", width, height, {"title": title, "alarms": arns})
 
 
-def _percentiles(metric: Metric) -> list[list[Any]]:
-    return [_line(metric, stat=stat, label=stat.upper()) for stat in ("p50", "p95", "p99")]
+def _percentiles(metric: Metric, target: int) -> list[list[Any]]:
+    """The median, the percentile that targets are about, and the slowest."""
+    return [_line(metric, stat=f"p{each}", label=f"P{each}") for each in sorted({50, target, 99})]
 
 
 def _tool_success(metrics: Metrics) -> list[list[Any]]:
@@ -242,7 +243,7 @@ def plan_agent_dashboard(
 ) -> Dashboard:
     """Latency first, then why, then what callers did, then what it cost. `part`: of the saved queries, which have the
     agent in it (`Part.suffix`)."""
-    metrics = Metrics(agent.namespace)
+    metrics, percentile = Metrics(agent.namespace), agent.targets.percentile
     sheet = _Sheet(region, period_seconds)
     alarms = {alarm.key: alarm for alarm in agent.alarms}
 
@@ -263,7 +264,7 @@ def plan_agent_dashboard(
         [
             sheet.graph(
                 "Total latency",
-                _percentiles(metrics.total_latency),
+                _percentiles(metrics.total_latency, percentile),
                 unit="Seconds",
                 alarms=lines_of("total-latency-warning", "total-latency-critical"),
                 width=16,
@@ -285,19 +286,25 @@ def plan_agent_dashboard(
         [
             sheet.graph(
                 "LLM time to first token",
-                _percentiles(metrics.llm_ttft),
+                _percentiles(metrics.llm_ttft, percentile),
                 unit="Seconds",
-                alarms=lines_of("llm-ttft"),
+                alarms=lines_of("llm-ttft", "llm-ttft-critical"),
                 width=8,
             ),
             sheet.graph(
                 "TTS time to first byte",
-                _percentiles(metrics.tts_ttfb),
+                _percentiles(metrics.tts_ttfb, percentile),
                 unit="Seconds",
-                alarms=lines_of("tts-ttfb"),
+                alarms=lines_of("tts-ttfb", "tts-ttfb-critical"),
                 width=8,
             ),
-            sheet.graph("End of utterance", _percentiles(metrics.eou_delay), unit="Seconds", width=8),
+            sheet.graph(
+                "End of utterance",
+                _percentiles(metrics.eou_delay, percentile),
+                unit="Seconds",
+                alarms=lines_of("eou-delay", "eou-delay-critical"),
+                width=8,
+            ),
         ],
         [
             sheet.graph(
@@ -421,6 +428,7 @@ def _overview(key: str, name: str, title: str, stack: str, sheet: _Sheet, agents
     thresholds = {
         (alarm.threshold, alarm.severity): alarm for agent in agents for alarm in agent.alarms if alarm.key in headline
     }
+    percentiles = sorted({agent.targets.percentile for agent in agents})
     success: list[list[Any]] = []
     for index, (agent, metrics) in enumerate(named):
         success += [
@@ -440,8 +448,15 @@ def _overview(key: str, name: str, title: str, stack: str, sheet: _Sheet, agents
         [_states(sheet, "Agents", agents)],
         [
             sheet.graph(
-                "Total latency P95",
-                [_line(metrics.total_latency, stat="p95", label=agent.name) for agent, metrics in named],
+                f"Total latency {' and '.join(f'P{each}' for each in percentiles)}",
+                [
+                    _line(
+                        metrics.total_latency,
+                        stat=f"p{agent.targets.percentile}",
+                        label=agent.name if len(percentiles) == 1 else f"{agent.name} P{agent.targets.percentile}",
+                    )
+                    for agent, metrics in named
+                ],
                 unit="Seconds",
                 alarms=list(thresholds.values()),
                 width=16,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from core.secrets.reference import SecretRef
+from stacks.settings.targets import Targets
 
 
 class Severity(StrEnum):
@@ -238,6 +239,7 @@ class AgentPlan:
     name: str
     namespace: str
     log_group: LogGroup
+    targets: Targets
     metric_filters: tuple[MetricFilter, ...]
     alarms: tuple[MetricAlarm, ...]
     composite_alarms: tuple[CompositeAlarm, ...]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from signoz.content.channels import plan_channels
 from signoz.content.compile import compile_dashboard, compile_view
 from signoz.content.downtimes import plan_downtimes
 from signoz.content.model import ContentObject, ContentPlan, Kind
+from signoz.content.overrides import with_overrides
 from signoz.content.policies import plan_policies
 from signoz.content.pricing import plan_prices
 from signoz.content.retention import plan_retention
 from signoz.content.rules import RuleContext, alert_labels, compile_rule
+from signoz.content.schema import AlertRule
 from stacks.settings.model import Settings
 from stacks.settings.roles.content import ContentSettings, Thresholds
+from stacks.settings.targets import Targets
 
 FOLDER = "stacks/content"
 
@@ -43,12 +47,14 @@ def plan_content(stack: str, settings: Settings, *, folder: Path | None) -> Cont
     if settings.signoz is None or settings.signoz.content is None:
         return ContentPlan()
     content, alertmanager = settings.signoz.content, settings.signoz.alertmanager
-    documents = loader.load(folder, numbers(content.thresholds), exclude=_excluded(content))
+    exclude = _excluded(content)
+    documents = loader.load(folder, numbers(content.thresholds, settings.targets), exclude=exclude)
     channels = (*plan_channels(alertmanager), *_raw(documents, Kind.CHANNEL))
     context = RuleContext(stack, alertmanager, tuple(each.title for each in channels), settings.runbook_base_url)
-    labels = {label for each in documents.rules for label in alert_labels(each.document)}
+    written = with_overrides(documents.rules, _rules_of_agents(settings, content, folder, exclude))
+    labels = {label for each in written for label in alert_labels(each.document)}
     rules = (
-        *(compile_rule(each.document, each.source, context) for each in documents.rules),
+        *(compile_rule(each.document, each.source, context, of_agent=each.of_agent) for each in written),
         *_raw(documents, Kind.ALERT_RULE),
     )
     return ContentPlan(
@@ -69,10 +75,37 @@ def plan_content(stack: str, settings: Settings, *, folder: Path | None) -> Cont
     )
 
 
-def numbers(thresholds: Thresholds) -> dict[str, Any]:
-    """What templates may use: `thresholds.<name>`, whole numbers as such."""
-    values = thresholds.model_dump()
-    return {"thresholds": {name: int(value) if value == int(value) else value for name, value in values.items()}}
+def numbers(thresholds: Thresholds, targets: Targets) -> dict[str, Any]:
+    """What templates may use: `thresholds.<name>` and `targets.<name>`, whole numbers as such; null is none.
+
+    Units are those of the settings, which SigNoz' queries share: seconds, percent, US dollars. Rules count failed tool
+    calls, not successful ones: `targets.tool_failure_percent` is the rest to 100.
+    """
+    # In decimals: 100 - 99.9 is 0.1.
+    failures = float(100 - Decimal(str(targets.tool_success_percent)))
+    return {
+        "thresholds": _whole(thresholds.model_dump()),
+        "targets": _whole({**targets.model_dump(), "tool_failure_percent": failures}),
+    }
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _whole(each) for name, each in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _rules_of_agents(
+    settings: Settings, content: ContentSettings, folder: Path | None, exclude: Mapping[Kind, Collection[str]]
+) -> dict[str, tuple[loader.Written[AlertRule], ...]]:
+    """The rules with the targets of each agent whose targets are not the stack's."""
+    found: dict[Targets, tuple[loader.Written[AlertRule], ...]] = {}
+    by_agent = {name: agent.targets for name, agent in settings.agents.items() if agent.targets != settings.targets}
+    for targets in by_agent.values():
+        if targets not in found:
+            own = numbers(content.thresholds, targets)
+            found[targets] = loader.load(folder, own, exclude=exclude, kinds=(Kind.ALERT_RULE,)).rules
+    return {name: found[targets] for name, targets in by_agent.items()}
 
 
 def _excluded(content: ContentSettings) -> dict[Kind, Sequence[str]]:

@@ -26,7 +26,12 @@ def plan_downtimes(downtimes: Mapping[str, Downtime], rules: Sequence[ContentObj
 
 def _downtime(name: str, downtime: Downtime, rules: Sequence[ContentObject]) -> ContentObject:
     source = f"{SOURCE}.{name}"
-    conditions = {rule.key: _alerts_of(rule) for rule in rules}
+    # A label also names the rules of agents with targets of their own.
+    labels = {str(label) for rule in rules if (label := rule.body.get("labels", {}).get("rule"))}
+    conditions = {
+        **{rule.key: _alerts_of(rule) for rule in rules},
+        **{label: _labelled(label) for label in labels},
+    }
     for key in downtime.rules:
         if key not in conditions:
             raise UserError(
@@ -55,8 +60,12 @@ def _downtime(name: str, downtime: Downtime, rules: Sequence[ContentObject]) -> 
 def _alerts_of(rule: ContentObject) -> str:
     """True for the alerts of a rule. One that came as JSON has no label of ours, and for missing data another name."""
     if rule.body.get("labels", {}).get("rule") == rule.key:
-        return f'rule == "{rule.key}"'
+        return _labelled(rule.key)
     return f"alertname in {json.dumps([rule.title, f'[No data] {rule.title}'], ensure_ascii=False)}"
+
+
+def _labelled(label: str) -> str:
+    return f"rule == {json.dumps(label)}"
 
 
 def _instant(text: str, zone: zoneinfo.ZoneInfo) -> str:

@@ -109,21 +109,22 @@ def load(
     *,
     library: Path | None = LIBRARY,
     exclude: Mapping[Kind, Collection[str]] | None = None,
+    kinds: Collection[Kind] = tuple(FOLDERS.values()),
 ) -> Documents:
-    """The library without what `exclude` names, and the folder `own` over it.
+    """The library without what `exclude` names, and the folder `own` over it; of `kinds` alone.
 
-    An own object with the key of a shipped one takes its place. `numbers` is what templates may use. Raises `UserError`
-    naming every problem of every file, by file and line.
+    An own object with the key of a shipped one takes its place. `numbers` is what templates may use; a file that they
+    leave empty is no object. Raises `UserError` naming every problem of every file, by file and line.
     """
     problems: list[Problem] = []
-    shipped = _folder(library, numbers, problems) if library else []
-    leave_out = exclude or {}
+    shipped = _folder(library, numbers, problems, kinds) if library else []
+    leave_out = {kind: keys for kind, keys in (exclude or {}).items() if kind in kinds}
     for kind, keys in leave_out.items():
-        known = [each.key for each in shipped if each.kind == kind]
+        known = sorted({each.key for each in shipped if each.kind is kind} | _files(library, kind))
         for key in keys:
             if key not in known:
                 problems.append(Problem("signoz.content.exclude", None, f"{key}: no such {kind};{nearest(key, known)}"))
-    mine = _folder(own, numbers, problems) if own else []
+    mine = _folder(own, numbers, problems, kinds) if own else []
     problems += _unknown_folders(own) if own else []
     problems += _taken_twice(mine)
     replaced = {(each.kind, each.key) for each in mine}
@@ -149,9 +150,19 @@ def load(
     )
 
 
-def _folder(folder: Path, numbers: Mapping[str, Any], problems: list[Problem]) -> list[_Object]:
+def _files(library: Path | None, kind: Kind) -> set[str]:
+    """The names of the shipped files of a kind, which are their keys: also of those that the settings leave empty."""
+    folders = [name for name, of in FOLDERS.items() if of is kind]
+    return {path.stem for name in folders for path in (library / name).glob("*.yaml")} if library else set()
+
+
+def _folder(
+    folder: Path, numbers: Mapping[str, Any], problems: list[Problem], kinds: Collection[Kind]
+) -> list[_Object]:
     objects = []
     for name, kind in FOLDERS.items():
+        if kind not in kinds:
+            continue
         for path in sorted((folder / name).glob("*")):
             if path.name.startswith(".") or path.name == "README.md":
                 continue
@@ -208,8 +219,11 @@ def _same_titles(shipped: list[_Object], mine: list[_Object]) -> Iterator[Proble
 
 
 def _document(path: Path, kind: Kind, numbers: Mapping[str, Any]) -> Iterator[_Object | Problem]:
-    file = shown(path)
-    parsed = parse(_rendered(text_of(path), file, numbers), file)
+    file, template = shown(path), text_of(path)
+    text = _rendered(template, file, numbers)
+    parsed = parse(text, file)
+    if parsed.data is None and not parsed.problems and text != template:
+        return  # for settings that the stack has not
     yield from parsed.problems
     if not isinstance(parsed.data, dict):
         yield Problem(file, None, f"allowed: a mapping, with the keys of a {kind}")

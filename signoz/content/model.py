@@ -13,6 +13,9 @@ from typing import Any
 
 from core.secrets.placeholders import Secrets
 
+AGENT_LABEL = "targets_of"
+"""The label of a rule for one agent with targets of its own: the agent. Other labels are those of the stack's rule."""
+
 
 class Kind(StrEnum):
     """A kind of content; the value is what users read in messages and file names."""

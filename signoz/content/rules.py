@@ -18,12 +18,15 @@ from typing import Any
 
 from core.errors import UserError
 from signoz.content.compile import compile_queries, field_key
-from signoz.content.model import ContentObject, Kind
+from signoz.content.model import AGENT_LABEL, ContentObject, Kind
 from signoz.content.policies import alert_label, repeat_seconds
 from signoz.content.schema import AlertRule
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
 
-OWN_LABELS = ("alertname", "ruleId", "ruleSource", "severity", "threshold.name", "nodata", "lastSeen", "rule", "stack")
+OWN_LABELS = (
+    *("alertname", "ruleId", "ruleSource", "severity", "threshold.name", "nodata", "lastSeen"),
+    *("rule", "stack", AGENT_LABEL),
+)
 """Labels that SigNoz sets, or `compile_rule`."""
 
 
@@ -38,11 +41,20 @@ class RuleContext:
     runbook_base_url: str
 
 
-def compile_rule(rule: AlertRule, source: str, context: RuleContext) -> ContentObject:
-    """Raises `UserError` for a rule that the server would refuse, or take and never fire."""
+def compile_rule(
+    rule: AlertRule, source: str, context: RuleContext, *, of_agent: tuple[str, str] | None = None
+) -> ContentObject:
+    """The rule as the API takes it.
+
+    `of_agent` is, for a rule of one agent alone, the key of the stack's rule and the agent. Both rules have the stack's
+    key as label `rule`, which routes and downtimes match.
+
+    Raises `UserError` for a rule that the server would refuse, or take and never fire.
+    """
     _check(rule, source, context.channels)
     labels = alert_labels(rule)
-    own = {"rule": rule.key, "stack": context.stack, **rule.labels}
+    key, agent = of_agent or (rule.key, None)
+    own = {"rule": key, "stack": context.stack, **({AGENT_LABEL: agent} if agent else {}), **rule.labels}
     alerts = [{**own, "severity": threshold.severity} for threshold in rule.thresholds]
     names_channels = bool(rule.thresholds[0].channels)
     body = {

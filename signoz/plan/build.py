@@ -39,14 +39,16 @@ def plan_signoz(
     environment: Environment,
     owner: str,
     prices: Prices,
+    slow_turn_seconds: float,
     expires_on: datetime.date | None = None,
     digests: Digests | None = None,
     lab_image: Callable[[Role], Image] | None = None,
 ) -> SigNozPlan:
     """What will run on the Docker host for `stack`. Pure: the same arguments give the same plan.
 
-    `digests` pins images (the stack's lock file); `lab_image` says which image of the lab stands in for a role's, and
-    is called for `images.source: lab` alone. Raises `UserError` for lab images outside environment local.
+    `slow_turn_seconds` is the total latency above which a call's trace is kept, with tail sampling. `digests` pins
+    images (the stack's lock file); `lab_image` says which image of the lab stands in for a role's, and is called for
+    `images.source: lab` alone. Raises `UserError` for lab images outside environment local.
     """
     release = find_release(settings.release)
     if settings.images.source == "lab":
@@ -59,6 +61,7 @@ def plan_signoz(
         settings=settings,
         release=release,
         prices=prices,
+        slow_turn_seconds=slow_turn_seconds,
         image_of=image_of(
             settings.images, release, environment, settings.gateway.image, digests or {}, lab_image=lab_image
         ),

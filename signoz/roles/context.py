@@ -23,6 +23,8 @@ class RoleContext:
     settings: SigNozSettings
     release: Release
     prices: Prices
+    slow_turn_seconds: float
+    """Total latency above which a turn counts as slow, for any of the agents."""
     image_of: Callable[[Role], Image]
 
     @property

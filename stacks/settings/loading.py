@@ -23,6 +23,7 @@ from stacks.settings.documents import Document, Location, Problem, dotted, read,
 from stacks.settings.local import with_local_defaults
 from stacks.settings.model import Settings
 from stacks.settings.problems import (
+    OVERRIDABLE,
     raise_if_any,
     secrets_in_base,
     setting_problems,
@@ -143,7 +144,7 @@ def validated(
     if private and raw.get("environment") == "local":
         raw = with_local_defaults(raw, private)
     try:
-        settings = Settings.model_validate(_with_agents_alarms(raw))
+        settings = Settings.model_validate(_with_overrides(raw))
     except ValidationError as error:
         raise_if_any([*problems, *setting_problems(error, raw, (own, base), hidden=encrypted)], subject)
         raise
@@ -176,17 +177,25 @@ def _of_text(name: str, text: str) -> Any:
         return text
 
 
-def _with_agents_alarms(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Each agent's `alarms` laid over the stack's, so that an agent names only what differs."""
-    agents, shared = raw.get("agents"), raw.get("alarms")
-    if not isinstance(agents, Mapping) or not (shared is None or isinstance(shared, Mapping)):
+def _with_overrides(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Each agent's `OVERRIDABLE` sections over the stack's, so that an agent names only what differs."""
+    agents = raw.get("agents")
+    if not isinstance(agents, Mapping):
         return dict(raw)
-    filled = {}
-    for name, agent in cast(Mapping[str, Any], agents).items():
-        agent = {} if agent is None else agent
-        own = agent.get("alarms", {}) if isinstance(agent, Mapping) else None
-        filled[name] = {**agent, "alarms": merge(shared or {}, own)} if isinstance(own, Mapping) else agent
+    filled = {name: _with_shared(raw, agent) for name, agent in cast(Mapping[str, Any], agents).items()}
     return {**raw, "agents": filled}
+
+
+def _with_shared(raw: Mapping[str, Any], agent: Any) -> Any:
+    """A section that is no mapping stays as it is, for validation to report."""
+    if not (agent is None or isinstance(agent, Mapping)):
+        return agent
+    filled: dict[str, Any] = dict(cast(Mapping[str, Any], agent or {}))
+    for section in OVERRIDABLE:
+        shared, own = raw.get(section), filled.get(section, {})
+        if isinstance(own, Mapping) and (shared is None or isinstance(shared, Mapping)):
+            filled[section] = merge(cast(Mapping[str, Any], shared or {}), cast(Mapping[str, Any], own))
+    return filled
 
 
 def _references(value: Any, location: Location, *, decrypted: bool) -> Any:

@@ -32,6 +32,7 @@ from stacks.settings.fields import (
     problem,
 )
 from stacks.settings.roles.signoz import SigNozSettings
+from stacks.settings.targets import Targets
 
 AgentName = Annotated[
     str,
@@ -61,8 +62,6 @@ _MINUTES_OR_HOURS: list[JsonValue] = [{"maximum": 60}, {"multipleOf": 60}]
 class SavedQueries(Model):
     """Numbers in the saved queries."""
 
-    slow_turn_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
-    """Total latency, in seconds, above which a turn counts as slow."""
     row_limit: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 20
     """Maximum number of rows that an investigation query returns."""
     bin_minutes: Annotated[int, Field(ge=1, le=1440, json_schema_extra={"anyOf": _MINUTES_OR_HOURS}), NUMBER] = 5
@@ -81,21 +80,8 @@ class SavedQueries(Model):
 
 
 class Alarms(Model):
-    """Thresholds and evaluation of an agent's alarms."""
+    """Evaluation of an agent's alarms. The thresholds are its `targets`."""
 
-    percentile: Annotated[float, Field(ge=50, le=99.9), NUMBER] = 95
-    """Percentile of turns that latency alarms watch."""
-    total_latency_warning_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
-    """Total latency above which the warning alarm fires: the time from the end of the caller's speech to the first
-    sound of the answer."""
-    total_latency_critical_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 2.0
-    """Total latency above which the critical alarm fires. Must be above total_latency_warning_seconds."""
-    llm_ttft_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 0.7
-    """LLM time to first token above which the warning alarm fires."""
-    tts_ttfb_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 0.3
-    """TTS time to first byte above which the warning alarm fires."""
-    tool_success_percent: Annotated[float, Field(gt=0, le=100), NUMBER] = 95
-    """Share of successful tool calls below which the warning alarm fires."""
     errors_per_period: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 10
     """Error log lines in one period above which the warning alarm fires."""
     no_data_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] | None = 60
@@ -116,14 +102,6 @@ class Alarms(Model):
     notify_per: Literal["agent", "alarm"] = "agent"
     """`agent`: one composite alarm per severity notifies, and the critical one suppresses the warning one; `alarm`:
     every metric alarm notifies directly."""
-
-    @field_validator("total_latency_critical_seconds")
-    @classmethod
-    def _critical_above_warning(cls, value: float, info: ValidationInfo) -> float:
-        warning = info.data.get("total_latency_warning_seconds")
-        if warning is not None and value <= warning:
-            raise problem(f"allowed: above total_latency_warning_seconds ({warning})")
-        return value
 
     @field_validator("evaluation_periods")
     @classmethod
@@ -156,6 +134,8 @@ class Agent(Model):
     events: EventVersion = "v2"
     """`v2`: its `session_analytics` events have `tool_calls_total` and `tool_failures_total`, like those of
     `turnscope_agent`; `v1`: they have not, so 20 metric filters count the first ten tool calls of a session."""
+    targets: Targets = Targets()
+    """Targets of this agent that override the stack's `targets`."""
     alarms: Alarms = Alarms()
     """Alarm settings of this agent that override the stack's `alarms`."""
 
@@ -263,8 +243,10 @@ class Settings(Model):
     """Retention and encryption of the agents' log groups."""
     saved_queries: SavedQueries = SavedQueries()
     """Numbers in the saved queries."""
+    targets: Targets = Targets()
+    """How fast, reliable and cheap calls should be, for all agents."""
     alarms: Alarms = Alarms()
-    """Thresholds and evaluation of alarms, for all agents."""
+    """Evaluation of alarms, for all agents."""
     prices: Prices = Prices()
     """List prices, to compute cost from usage."""
     notifications: Notifications = Notifications()
@@ -335,6 +317,11 @@ class Settings(Model):
         if value and info.data.get("environment") not in (Environment.LOCAL, None):
             raise problem("allowed: null, except in environment local")
         return value
+
+    @property
+    def slow_turn_seconds(self) -> float:
+        """Total latency above which a turn counts as slow, for any of the agents: the strictest of their targets."""
+        return min(each.targets.total_latency.warning_seconds for each in (self, *self.agents.values()))
 
     def log_group_name(self, agent: str) -> str:
         return self.agents[agent].log_group or default_log_group(agent)

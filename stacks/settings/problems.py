@@ -21,6 +21,8 @@ from stacks.settings.documents import Document, Location, Problem, dotted
 from stacks.settings.schema import Node, allowed, holds_secret, is_secret, node_at, resolved
 
 REFERENCE = "docs/reference/settings.md"
+OVERRIDABLE = ("targets", "alarms")
+"""Sections that an agent overrides for itself, key by key."""
 LONGEST_VALUE_CHARACTERS = 60
 STACK_FILE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 """What Pulumi keeps in a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file/)."""
@@ -89,11 +91,15 @@ def setting_problems(
 ) -> Iterator[Problem]:
     """The model's errors. `sources`, the uppermost first, tell file and line; sections in `hidden` show no values."""
     found = [(error_location(detail), detail) for detail in error.errors(include_url=False)]
-    shared = {(location[1:], detail["type"], detail["msg"]) for location, detail in found if location[0] == "alarms"}
+    shared = {(location, detail["type"], detail["msg"]) for location, detail in found}
     for location, detail in found:
-        taken_over = location[0] == "agents" and location[2:3] == ("alarms",) and not _has(raw, location[:4])
-        # What an agent takes over from the stack's alarms is reported there, once.
-        if taken_over and (location[3:], detail["type"], detail["msg"]) in shared:
+        taken_over = (
+            location[0] == "agents"
+            and location[2:3] in [(section,) for section in OVERRIDABLE]
+            and not _has(raw, location)
+        )
+        # What an agent takes over from the stack is reported there, once.
+        if taken_over and (location[2:], detail["type"], detail["msg"]) in shared:
             continue
         file, line = _source(location, sources)
         yield Problem(file, line, error_text(location, detail, concealed=location[0] in hidden))

@@ -126,7 +126,7 @@ Every number, name and address of a stack is a setting. See [how to change setti
   `{NAMESPACE}:<key>`.
 - **Merging.** The stack's file overrides the base: mappings merge key by key, lists and single values replace.
   A setting that is in neither file has the default in the table.
-- **Agents.** An agent's `alarms` override the stack's `alarms` in the same way.
+- **Agents.** An agent's `targets` and `alarms` override the stack's in the same way.
 - **Secrets** are encrypted in the stack's own file, by `pulumi config set --secret`. Plain text is rejected.
 - **Units** are in the names. Settings are validated before anything is changed; one message reports all errors.
 

@@ -19,6 +19,7 @@ from core import events
 from signoz.content.model import ContentPlan
 from simulate.metrics import extract
 from stacks.settings.loading import load
+from stacks.settings.targets import EouDelay
 from tests.content_references import Reference, Sort, references
 from tests.contract.emission import Emission
 from tests.contract.exceptions import EXCEPTIONS
@@ -33,7 +34,16 @@ NOT_MINE = {"@timestamp", "@message", "@logStream", "@log"}
 
 @pytest.fixture(scope="module")
 def content() -> ContentPlan:
-    signoz = plan_stack("local", load("local", ROOT), ROOT).signoz
+    """With every target, so that the rules that need one are there too."""
+    settings = load("local", ROOT)
+    every = settings.targets.model_copy(
+        update={
+            "eou_delay": EouDelay(warning_seconds=1),
+            "model_spend_per_day_usd": 100.0,
+            "model_spend_per_tenant_and_day_usd": 10.0,
+        }
+    )
+    signoz = plan_stack("local", settings.model_copy(update={"targets": every}), ROOT).signoz
     assert signoz
     return signoz.content
 

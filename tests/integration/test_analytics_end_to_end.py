@@ -82,7 +82,7 @@ def stack(checkout: Checkout) -> Stack:
         client_factory(settings),
         plan.analytics,
         plan.cloudwatch.agents[0].log_group.name,
-        Given(events, plan.analytics.tables, settings.prices, settings.saved_queries, now),
+        Given(events, plan.analytics.tables, settings.prices, settings.targets, settings.saved_queries, now),
     )
 
 
@@ -168,6 +168,7 @@ def test_what_goes_in_comes_out(stack: Stack) -> None:
         stack.given.events,
         stack.given.tables,
         stack.given.prices,
+        stack.given.targets,
         stack.given.numbers,
         datetime.datetime.now(datetime.UTC),
     )

@@ -465,7 +465,7 @@ def test_sampling_keeps_failed_and_slow_calls_and_counts_all(start: Start) -> No
     def decide_soon(config: Config) -> None:
         config["processors"]["tail_sampling"]["decision_wait_after_root_received"] = "1s"
 
-    collector = start(decide_soon, tail_sampling={"keep_percent": 0, "slow_turn_seconds": 1.5})
+    collector = start(decide_soon, tail_sampling={"keep_percent": 0})
     calls = {
         "good": span("agent_turn", {"lk.e2e_latency": 0.4}, trace=11),
         "slow": span("agent_turn", {"lk.e2e_latency": 1.6}, trace=12),

@@ -34,6 +34,7 @@ from signoz.content.api.normalise import normalise
 from signoz.content.build import plan_content
 from signoz.content.model import ContentObject, Kind
 from signoz.content.placeholders import filled
+from tests import targets
 from tests.content_lab import ROOT as ROOT_USER
 from tests.integration.collector_process import free_port
 from tests.stack_settings import validate
@@ -210,8 +211,10 @@ def test_an_object_lives_and_its_drift_shows(world: World, channel: str, kind: K
 
 
 def library() -> tuple[ContentObject, ...]:
+    """With every target, and an agent that has its own: rules that a stack may do without are there too."""
     settings = {
-        "environment": "dev", "signoz": SIGNOZ,
+        "environment": "dev", "signoz": SIGNOZ, "targets": targets.OPTIONAL,
+        "agents": {"receptionist": {}, f"a-{RUN}": {"targets": {"percentile": 90, "cost_per_call_usd": 3}}},
         "prices": {"llm": {f"m-{RUN}": {"input_usd_per_million_tokens": 1.0, "output_usd_per_million_tokens": 2.5}}},
     }  # fmt: skip
     return plan_content(f"s-{RUN}", validate({**MINIMAL, **settings}, source=Path("test")), folder=None).objects

@@ -96,8 +96,10 @@ def test_a_real_agents_log_becomes_metrics_alarm_states_and_notifications(checko
     assert not any("agent-degraded" in subject for subject in subjects), "the warning was not silenced"
 
 
-def test_a_changed_threshold_changes_its_alarm_and_the_dashboards_that_draw_it(checkout: Checkout) -> None:
-    checkout.change("minimum_samples: 2", "minimum_samples: 2, total_latency_critical_seconds: 2.5")
+def test_a_changed_target_changes_its_alarm_and_the_dashboards_that_draw_it(checkout: Checkout) -> None:
+    checkout.change(
+        "  turnscope:alarms:", "  turnscope:targets: {total_latency: {critical_seconds: 2.5}}\n  turnscope:alarms:"
+    )
     out = succeeded(checkout.turnscope("up", "local", "--yes"))
     changed = {line.split()[2] for line in out.splitlines() if line.strip().startswith("updated")}
     assert changed == {

@@ -91,8 +91,8 @@ def test_only_an_alarm_on_a_bare_percentile_may_use_cloudwatchs_low_sample_rule(
         assert each.low_samples == (native if bare_percentile else None)
 
 
-def test_an_agents_own_thresholds_reach_only_its_alarms(make_plan: MakePlan) -> None:
-    plan = make_plan(agents={"slow": {"alarms": {"total_latency_critical_seconds": 4}}, "fast": {}})
+def test_an_agents_own_targets_reach_only_its_alarms(make_plan: MakePlan) -> None:
+    plan = make_plan(agents={"slow": {"targets": {"total_latency": {"critical_seconds": 4}}}, "fast": {}})
     thresholds = {
         agent.name: next(each.threshold for each in agent.alarms if each.key == "total-latency-critical")
         for agent in plan.agents
@@ -140,7 +140,9 @@ def test_a_composite_rule_fits_cloudwatch(make_plan: MakePlan) -> None:
 
 
 def test_every_alarm_has_a_runbook_page_and_names_it(make_plan: MakePlan) -> None:
-    plan = make_plan()
+    critical = {"critical_seconds": 30}
+    both = {"warning_seconds": 1, **critical}
+    plan = make_plan(targets={"llm_ttft": critical, "tts_ttfb": critical, "eou_delay": both})
     for each in (*plan.alarms, *plan.composite_alarms):
         page = ROOT / "docs" / "runbooks" / Path(each.runbook_url).name
         assert page.is_file(), f"{each.key} has no runbook: {page}"

@@ -30,6 +30,7 @@ from core.errors import UserError
 from core.events import EVENTS, SESSION_ANALYTICS, VOICE_METRICS, Field
 from lab.athena_engine import LabAthena, connect, table
 from stacks.settings.model import LlmPrice, Prices, SavedQueries, SttPrice, TtsPrice
+from stacks.settings.targets import Targets
 from tests.athena_figures import ANSWERS, UNLOADED, Event, Given, assert_same, moment
 from tests.athena_lab import (
     BUCKET,
@@ -50,6 +51,7 @@ EXPENSIVE_DAY = (NOW - 3 * DAY).date()
 TABLES = event_tables()
 CALLS, TURNS = (next(each for each in TABLES if each.event == event) for event in (SESSION_ANALYTICS, VOICE_METRICS))
 NUMBERS = SavedQueries()
+TARGETS = Targets()
 PRICES = Prices.model_validate(
     {
         "llm": {
@@ -64,9 +66,12 @@ PRICES = Prices.model_validate(
 
 
 def planned(
-    tables: Sequence[EventTable] = TABLES, prices: Prices = PRICES, numbers: SavedQueries = NUMBERS
+    tables: Sequence[EventTable] = TABLES,
+    prices: Prices = PRICES,
+    targets: Targets = TARGETS,
+    numbers: SavedQueries = NUMBERS,
 ) -> dict[str, NamedQuery]:
-    found = plan_named_queries("dev", tables, DATABASE, prices, numbers)
+    found = plan_named_queries("dev", tables, DATABASE, prices, targets, numbers)
     return {query.name.removeprefix("dev/"): query for query in found}
 
 
@@ -92,7 +97,7 @@ def delivered(events: Iterable[Event], replayed: Iterable[Event] = ()) -> dict[s
 
 
 def given(events: Sequence[Event], prices: Prices = PRICES, tables: Sequence[EventTable] = TABLES) -> Given:
-    return Given(events, tables, prices, NUMBERS, NOW)
+    return Given(events, tables, prices, TARGETS, NUMBERS, NOW)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ from signoz.content.filters import parse_filter
 from signoz.content.loader import Documents, load
 from signoz.content.schema import Dashboard, Panel, Query, SavedView, Section, Threshold, Variable
 from stacks.settings.roles.content import Thresholds
+from stacks.settings.targets import Targets
 from tests.content_references import Sort, references
 
 NEEDED = {
@@ -28,7 +29,7 @@ SCRAPED = ("voice_agent_", "lk_agents_")
 
 @pytest.fixture(scope="module")
 def library() -> Documents:
-    return load(None, numbers(Thresholds()))
+    return load(None, numbers(Thresholds(), Targets()))
 
 
 def _panels(document: Dashboard) -> Iterator[Panel]:
@@ -151,5 +152,5 @@ def test_the_guides_examples_are_right(tmp_path: Path) -> None:
     for folder, text in (("dashboards", dashboard), ("views", view)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "example.yaml").write_text(text)
-    found = load(tmp_path, numbers(Thresholds()), library=None)
+    found = load(tmp_path, numbers(Thresholds(), Targets()), library=None)
     assert (len(found.dashboards), len(found.views)) == (1, 1)

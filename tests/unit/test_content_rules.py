@@ -29,6 +29,7 @@ from stacks.settings.loading import load
 from stacks.settings.model import Settings
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
 from stacks.settings.roles.content import Thresholds
+from tests import targets
 from tests.role_cases import ALERTMANAGER, alertmanager_settings
 from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL, ROOT, SECURE, SIGNOZ
@@ -38,7 +39,9 @@ PAGED: dict[str, Any] = {
     "default_receiver": "team",
     "routes": [{"labels": {"severity": "critical"}, "receiver": "pager"}],
 }
-RULES = loader.load(None, numbers(Thresholds())).rules
+RULES = loader.load(None, numbers(Thresholds(), targets.ALL)).rules
+WITH_A_TARGET = ("eou-delay-high", "model-spend-per-day", "model-spend-per-tenant")
+"""Rules that exist only with a target, which the defaults do not have."""
 every_rule = pytest.mark.parametrize("written", RULES, ids=[each.document.key for each in RULES])
 
 
@@ -90,9 +93,8 @@ def test_every_shipped_rule_has_a_runbook_page_that_the_index_lists(written: loa
         "Afterwards",
     ]
     template = (ROOT / written.source).read_text()
-    for name in set(re.findall(r"thresholds\.(\w+)", template)):
-        default = numbers(Thresholds())["thresholds"][name]
-        assert re.search(rf"`thresholds\.{name}` \[{default:g}(0|\.0)?\]", page.replace("\n  ", " ")), name
+    for name in set(re.findall(r"\{\{ ((?:thresholds|targets)\.[\w.]+)", template)):
+        assert f"`{name.replace('tool_failure', 'tool_success')}` [" in page.replace("\n  ", " "), name
     severities = {threshold.severity for threshold in document.thresholds}
     assert severities <= set(re.findall("critical|warning", page.split("## What fires it")[1].split("##")[0]))
     index = (ROOT / "docs" / "runbooks" / "README.md").read_text()
@@ -111,7 +113,7 @@ def test_ratios_and_percentiles_need_enough_of_what_they_are_of(written: loader.
     unfinished steps, which the guard lets come and go, so the last value alone must not decide."""
     document = written.document
     formula = next((query.formula for query in document.queries if query.formula), None)
-    percentile = any("p95(" in (query.aggregate or "") for query in document.queries)
+    percentile = any(re.match(r"p\d", query.aggregate or "") for query in document.queries)
     if percentile or (formula and not any(query.metric and "otelcol" in query.metric for query in document.queries)):
         assert re.match(r"B >= \d+ \? .* : 0$", formula or "")
         [counted] = [query for query in document.queries if query.name == "B"]
@@ -272,9 +274,10 @@ def _channels() -> list[ContentObject]:
 
 def test_what_is_left_out_is_not_there_and_must_exist() -> None:
     keys = {each.key for each in of_kind(Kind.ALERT_RULE, content(exclude={"rules": ["no-data"]}))}
-    assert keys == {each.document.key for each in RULES} - {"no-data"}
+    assert keys == {each.document.key for each in RULES} - {"no-data", *WITH_A_TARGET}
     with pytest.raises(UserError, match="no-dta: no such alert-rule; did you mean no-data"):
         content(exclude={"rules": ["no-dta"]})
+    assert content(exclude={"rules": WITH_A_TARGET}).objects  # also where there is none
 
 
 def test_thresholds_reach_the_rules() -> None:
@@ -365,7 +368,7 @@ def test_a_downtime_is_in_its_own_time_zone_and_of_rules_that_exist() -> None:
         "repeatOn": ["saturday"],
     }
     assert (weekly.body["alertIds"], weekly.body["scope"]) == ([], 'rule == "no-data"')
-    with pytest.raises(UserError, match=r"downtimes.weekend.rules: gone; allowed: circuit-breaker-open, "):
+    with pytest.raises(UserError, match=r"downtimes.weekend.rules: gone; allowed: agent-latency, circuit-"):
         content(downtimes={"weekend": {**WEEKEND, "rules": ["gone"]}})
 
 
@@ -404,11 +407,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"content": {"retention": {"traces": {"days": 7, "cold_after_days": 3}}}},
         "retention.traces.cold_after_days: null, without clickhouse.cold_storage",
     ),
-    "warning above critical": (
-        {"content": {"thresholds": {"total_p95_warning_seconds": 3}}},
-        r"total_p95_critical_seconds: .*allowed: above total_p95_warning_seconds \(3.0\)",
-    ),
-    "typo": ({"content": {"thresholds": {"llm_tftt_ms": 3}}}, "did you mean llm_ttft_ms"),
+    "typo": ({"content": {"thresholds": {"minimum_tunrs": 3}}}, "did you mean minimum_turns"),
     "zone": ({"content": {"downtimes": {"n": {**WEEKEND, "timezone": "Berlin"}}}}, "IANA time zone database"),
     "no such day": (
         {"content": {"downtimes": {"n": {**WEEKEND, "start": "2026-02-30T10:00"}}}},

@@ -309,7 +309,7 @@ def test_a_price_with_an_exponent_is_a_number_in_an_expression(make_plan: MakePl
 
 
 def test_alarm_thresholds_are_drawn_where_they_are_watched(make_plan: MakePlan) -> None:
-    plan = make_plan(alarms={"total_latency_warning_seconds": 1.1, "total_latency_critical_seconds": 2.2})
+    plan = make_plan(targets={"total_latency": {"warning_seconds": 1.1, "critical_seconds": 2.2}})
     graphs = {
         widget["properties"]["title"]: widget["properties"].get("annotations", {}).get("horizontal", [])
         for widget in plan.dashboards[0].body["widgets"]

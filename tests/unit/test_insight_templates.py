@@ -21,6 +21,7 @@ from cloudwatch.plan.parts import LOG_GROUPS_PER_QUERY
 from cloudwatch.plan.saved_queries import plan_saved_queries
 from core.errors import UserError
 from core.events import EVENTS
+from stacks.settings.targets import Targets
 from tests.unit.conftest import MakePlan
 
 LIVEKIT_KEYS = {
@@ -48,7 +49,7 @@ NAMES = {
     "Latency/End of utterance",
     "Latency/By agent",
     "Latency/LLM time to first token",
-    "Latency/P95",
+    "Latency/Percentiles",
     "Latency/Slow responses",
     "Latency/Slowest sessions",
     "Latency/TTS time to first byte",
@@ -59,9 +60,7 @@ NAMES = {
 }
 
 CONTEXT: dict[str, Any] = {
-    "slow_turn_seconds": 1.5,
-    "ttft_seconds": 0.7,
-    "ttfb_seconds": 0.3,
+    "targets": Targets().model_dump(),
     "row_limit": 20,
     "bin_minutes": 5,
     "lead_team_size_minimum": 5,
@@ -79,10 +78,16 @@ CONTEXT: dict[str, Any] = {
 }
 
 
+def log_group(agent: str) -> LogGroup:
+    return LogGroup("log-group", f"/aws/livekit/{agent}", True, 30, "aws", False)
+
+
 def agents(number: int) -> tuple[AgentPlan, ...]:
     """Agents without anything but a log group each."""
     return tuple(
-        AgentPlan(name, "", LogGroup("log-group", f"/aws/livekit/{name}", True, 30, "aws", False), (), (), ())
+        AgentPlan(
+            name, "", LogGroup("log-group", f"/aws/livekit/{name}", True, 30, "aws", False), Targets(), (), (), ()
+        )
         for name in (f"agent-{index}" for index in range(1, number + 1))
     )
 
@@ -138,14 +143,14 @@ def test_a_query_reads_as_many_log_groups_as_cloudwatch_runs(number: int, sizes:
     queries = plan_saved_queries(CONTEXT, "dev", agents(number))
     assert len(queries) == len(NAMES) * len(sizes)
     assert len({query.key for query in queries}) == len({query.name for query in queries}) == len(queries)
-    of_one = [query for query in queries if query.name.startswith("dev/Latency/P95")]
+    of_one = [query for query in queries if query.name.startswith("dev/Latency/Percentiles")]
     assert [len(query.log_group_names) for query in of_one] == sizes
     assert [group for query in of_one for group in query.log_group_names] == [
         agent.log_group.name for agent in agents(number)
     ]
     count = len(sizes)
-    numbered = [f"dev/Latency/P95 ({part} of {count})" for part in range(1, count + 1)]
-    assert [query.name for query in of_one] == (numbered if count > 1 else ["dev/Latency/P95"])
+    numbered = [f"dev/Latency/Percentiles ({part} of {count})" for part in range(1, count + 1)]
+    assert [query.name for query in of_one] == (numbered if count > 1 else ["dev/Latency/Percentiles"])
     for part, query in enumerate(of_one):
         assert f'filter agent = "agent-{part * LOG_GROUPS_PER_QUERY + 1}"' in query.query
 
@@ -176,9 +181,16 @@ def table(*columns: str) -> st.SearchStrategy[list[dict[str, Any]]]:
 
 contexts = st.fixed_dictionaries(
     {
-        "slow_turn_seconds": st.floats(1e-9, 60),
-        "ttft_seconds": st.floats(1e-9, 60),
-        "ttfb_seconds": st.floats(1e-9, 60),
+        "targets": st.fixed_dictionaries(
+            {
+                "percentile": st.just(95),
+                **{
+                    stage: st.fixed_dictionaries({"warning_seconds": st.floats(1e-9, 60)})
+                    for stage in ("total_latency", "llm_ttft", "tts_ttfb")
+                },
+                "eou_delay": st.just({"warning_seconds": None}),
+            }
+        ),
         "row_limit": st.integers(1, 10_000),
         "bin_minutes": st.integers(1, 60) | st.integers(1, 24).map(lambda hours: 60 * hours),
         "lead_team_size_minimum": st.integers(1, 10**6),
@@ -320,7 +332,7 @@ def test_a_session_fails_where_livekit_gave_up(reason: str | None, failed: int) 
 
 def test_latency_over_time_shows_percentiles_per_bin() -> None:
     for name, field in {
-        "Latency/P95": "total_latency",
+        "Latency/Percentiles": "total_latency",
         "Latency/LLM time to first token": "llm.ttft",
         "Latency/TTS time to first byte": "tts.ttfb",
         "Latency/End of utterance": "eou.delay",
@@ -354,8 +366,9 @@ def test_a_text_that_could_end_its_own_quotes_is_refused(session_id: str) -> Non
 
 
 def test_a_missing_setting_is_named_with_its_template() -> None:
-    context = {key: each for key, each in CONTEXT.items() if key != "ttft_seconds"}
-    with pytest.raises(ValueError, match=r"latency-llm-time-to-first-token.*, line 6: 'ttft_seconds' is undefined"):
+    targets = {key: each for key, each in CONTEXT["targets"].items() if key != "llm_ttft"}
+    context = {**CONTEXT, "targets": targets}
+    with pytest.raises(ValueError, match=r"latency-llm-time-to-first-token.*, line \d+: .* no attribute 'llm_ttft'"):
         plan_saved_queries(context, "dev", agents(1))
 
 

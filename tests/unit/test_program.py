@@ -185,8 +185,8 @@ def test_one_more_agent_is_at_most_thirty_resources_more() -> None:
 
 def test_nothing_is_registered_with_wrong_settings() -> None:
     """One message for whoever deploys, with every problem, and nothing was touched."""
-    with pytest.raises(pulumi.RunError, match=r"(?s)alarms.percentile: .*alarms.period_seconds: ") as raised:
-        run("dev", {"alarms": {"percentile": 1, "period_seconds": 61}})
+    with pytest.raises(pulumi.RunError, match=r"(?s)targets.percentile: .*alarms.period_seconds: ") as raised:
+        run("dev", {"targets": {"percentile": 1}, "alarms": {"period_seconds": 61}})
     assert "Traceback" not in str(raised.value)
 
 

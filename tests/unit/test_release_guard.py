@@ -44,7 +44,14 @@ def plan(release: str, **over: Any) -> SigNozPlan:
         **({} if release == CURRENT.version else {"content": None}),
         **over,
     }
-    return plan_signoz("dev", SigNozSettings(**values), environment=Environment.DEV, owner="tests", prices=Prices())
+    return plan_signoz(
+        "dev",
+        SigNozSettings(**values),
+        environment=Environment.DEV,
+        owner="tests",
+        prices=Prices(),
+        slow_turn_seconds=1.5,
+    )
 
 
 def state(deployed: SigNozPlan) -> list[Mapping[str, Any]]:

@@ -54,7 +54,7 @@ def test_paths_say_role_and_place(make_plan: MakePlan) -> None:
         "signoz/environment",
         "gateway/etc/caddy/Caddyfile",
     }
-    assert "insights/latency-p95.insights" in texts
+    assert "insights/latency-percentiles.insights" in texts
 
 
 @pytest.mark.parametrize(

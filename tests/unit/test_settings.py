@@ -22,7 +22,7 @@ from core.secrets.reference import SecretRef, value_at
 from stacks.settings import reference
 from stacks.settings.documents import Location, dotted
 from stacks.settings.loading import load, merge, stacks
-from stacks.settings.model import Settings
+from stacks.settings.model import Agent, Settings
 from stacks.settings.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
 from tests.engine_configuration import engine
 from turnscope import generated
@@ -77,39 +77,54 @@ def test_each_stack_file_of_the_repository_is_valid(stack: str) -> None:
 def test_stack_wins_over_base_and_base_over_default(project: Path) -> None:
     """Mappings merge key by key at every depth; lists and scalars replace."""
     base = LEAST_BASE + (
-        "alarms: {percentile: 90, period_seconds: 600}\n"
+        "alarms: {minimum_samples: 7, period_seconds: 600}\n"
         "notifications: {critical: {emails: [a@example.com, b@example.com]}, warning: {emails: [w@example.com]}}\n"
     )
     stack = dev(
         "  turnscope:alarms: {period_seconds: 120}\n  turnscope:notifications: {critical: {emails: [c@example.com]}}\n"
     )
     found = load("dev", make_project(project, stack, base))
-    assert (found.alarms.percentile, found.alarms.period_seconds, found.alarms.evaluation_periods) == (90, 120, 3)
+    assert (found.alarms.minimum_samples, found.alarms.period_seconds, found.alarms.evaluation_periods) == (7, 120, 3)
     assert found.notifications.critical.emails == ("c@example.com",)
     assert found.notifications.warning.emails == ("w@example.com",)
 
 
-def test_agents_alarms_lie_over_the_stacks_and_the_stacks_over_the_bases(project: Path) -> None:
-    base = LEAST_BASE + "  triage:\n    alarms: {percentile: 99}\nalarms: {percentile: 90, minimum_samples: 7}\n"
+def test_an_agents_sections_override_the_stacks_and_the_stacks_those_of_the_base(project: Path) -> None:
+    """At every depth: a stage of which an agent names one number keeps the other."""
+    base = LEAST_BASE + (
+        "  triage:\n    alarms: {minimum_samples: 9}\n    targets: {total_latency: {critical_seconds: 5}}\n"
+        "alarms: {minimum_samples: 7, evaluation_periods: 4}\n"
+        "targets: {percentile: 90, total_latency: {warning_seconds: 1}}\n"
+    )
     stack = dev(
-        "  turnscope:alarms: {minimum_samples: 8}\n  turnscope:agents:\n    triage: {alarms: {period_seconds: 60}}\n"
+        "  turnscope:alarms: {evaluation_periods: 5}\n"
+        "  turnscope:targets: {total_latency: {warning_seconds: 1.2}}\n"
+        "  turnscope:agents:\n    triage: {alarms: {period_seconds: 60}, targets: {percentile: 99}}\n"
     )
     agents = load("dev", make_project(project, stack, base)).agents
-    triage, other = agents["triage"].alarms, agents["receptionist"].alarms
-    assert (triage.percentile, triage.minimum_samples, triage.period_seconds) == (99, 8, 60)
-    assert (other.percentile, other.minimum_samples, other.period_seconds) == (90, 8, 300)
+    triage, other = agents["triage"], agents["receptionist"]
+
+    def alarms(agent: Agent) -> tuple[int, ...]:
+        return agent.alarms.minimum_samples, agent.alarms.evaluation_periods, agent.alarms.period_seconds
+
+    def targets(agent: Agent) -> tuple[float, ...]:
+        latency = agent.targets.total_latency
+        return agent.targets.percentile, latency.warning_seconds, latency.critical_seconds
+
+    assert (alarms(triage), alarms(other)) == ((9, 5, 60), (7, 5, 300))
+    assert (targets(triage), targets(other)) == ((99, 1.2, 5), (90, 1.2, 2))
 
 
 def test_scalars_may_be_text_as_pulumi_config_set_writes_them(project: Path) -> None:
     """Pulumi writes top-level scalars in quotes, and dates without quotes as Go's time."""
     stack = dev(
         '  turnscope:protect: "true"\n  turnscope:owner: 2025\n  turnscope:expires_on: 2025-06-01 00:00:00 +0000 UTC\n'
-        '  turnscope:budget: ""\n  turnscope:alarms: {llm_ttft_seconds: "0.5"}\n'
+        '  turnscope:budget: ""\n  turnscope:targets: {llm_ttft: {warning_seconds: "0.5"}, percentile: "90"}\n'
     )
     found = load("dev", make_project(project, stack, LEAST_BASE + "budget: {monthly_limit_usd: 5}\n"))
     assert (found.protect, found.owner, found.budget) == (True, "2025", None)
     assert found.expires_on == datetime.date(2025, 6, 1)
-    assert found.alarms.llm_ttft_seconds == 0.5
+    assert (found.targets.llm_ttft.warning_seconds, found.targets.percentile) == (0.5, 90)
 
 
 PLAIN = st.recursive(
@@ -157,9 +172,10 @@ config:
     retention_days: 31
     encryption: rot13
   turnscope:saved_queries: [20]
-  turnscope:alarms:
+  turnscope:targets:
     percentile: .nan
-    total_latency_critical_seconds: 1
+    total_latency: {critical_seconds: 1}
+  turnscope:alarms:
     period_seconds: 90
     evaluation_periods: 2.5
     low_samples: skip
@@ -186,15 +202,15 @@ stacks/Pulumi.dev.yaml:15: log_groups.retention_days: 31: allowed: 1, 3, 5, 7, 1
 stacks/Pulumi.dev.yaml:16: log_groups.encryption: "rot13": allowed: aws, stack-key, or the ARN of a key \
 (arn:aws:kms:REGION:ACCOUNT:key/ID)
 stacks/Pulumi.dev.yaml:17: saved_queries: a list: allowed: a mapping of keys to values
-stacks/Pulumi.dev.yaml:19: alarms.percentile: NaN: allowed: 50 to 99.9
-stacks/Pulumi.dev.yaml:20: alarms.total_latency_critical_seconds: 1: allowed: above total_latency_warning_seconds (1.5)
-stacks/Pulumi.dev.yaml:21: alarms.period_seconds: 90: allowed: 60 to 3600, multiples of 60
-stacks/Pulumi.dev.yaml:22: alarms.evaluation_periods: 2.5: allowed: 1 to 100, integers
-stacks/Pulumi.dev.yaml:23: alarms.low_samples: "skip": allowed: gate, evaluate, ignore
-stacks/Pulumi.dev.yaml:24: alarms.perod_seconds: unknown key; did you mean period_seconds?
-stacks/Pulumi.dev.yaml:27: notifications.critical.emails.0: "nobody": allowed: an e-mail address such as \
+stacks/Pulumi.dev.yaml:19: targets.percentile: NaN: allowed: 50, 75, 90, 95, 99
+stacks/Pulumi.dev.yaml:20: targets.total_latency.critical_seconds: 1: allowed: above warning_seconds (1.5)
+stacks/Pulumi.dev.yaml:22: alarms.period_seconds: 90: allowed: 60 to 3600, multiples of 60
+stacks/Pulumi.dev.yaml:23: alarms.evaluation_periods: 2.5: allowed: 1 to 100, integers
+stacks/Pulumi.dev.yaml:24: alarms.low_samples: "skip": allowed: gate, evaluate, ignore
+stacks/Pulumi.dev.yaml:25: alarms.perod_seconds: unknown key; did you mean period_seconds?
+stacks/Pulumi.dev.yaml:28: notifications.critical.emails.0: "nobody": allowed: an e-mail address such as \
 oncall@example.com
-stacks/Pulumi.dev.yaml:28: budget.monthly_limit_usd: missing: US dollars per month. Allowed: above 0, at most 1000000
+stacks/Pulumi.dev.yaml:29: budget.monthly_limit_usd: missing: US dollars per month. Allowed: above 0, at most 1000000
 """
 
 
@@ -272,7 +288,7 @@ def test_rules_between_settings(project: Path, stack_file: str, expected: list[s
         (dev("  turnscope:agents: {x: {log_grop: /a}}\n"), "3: agents.x.log_grop: unknown key; did you mean "
          "log_group?"),
         (dev("  turnscope:owner: a\n  turnscope:owner: b\n"), "4: owner: appears twice, first on line 3"),
-        (dev("  turnscope:alarms:\n    percentile: 90\n    percentile: 91\n"), "5: alarms.percentile: appears twice, "
+        (dev("  turnscope:targets:\n    percentile: 90\n    percentile: 95\n"), "5: targets.percentile: appears twice, "
          "first on line 4"),
         (dev("  turnscope:owner: !!binary aGk=\n"), "3: owner: tag !!binary is not allowed here"),
         (dev("  turnscope:owner: {secure: abc}\n"), "3: owner: [encrypted]: allowed: a string of 1 to 128 characters"),
@@ -495,7 +511,7 @@ def test_the_engine_takes_no_plain_text_for_a_secret(project: Path) -> None:
 
 
 def test_a_decrypted_value_where_no_secret_belongs_is_not_shown(project: Path) -> None:
-    make_project(project, dev("  turnscope:alarms: {percentile: {secure: v1:x}}\n"))
+    make_project(project, dev("  turnscope:targets: {percentile: {secure: v1:x}}\n"))
     with engine(project, {"v1:x": WEBHOOK}), pytest.raises(UserError, match=r"percentile: \[not shown\]"):
         load_from_engine(project)
 
@@ -561,7 +577,8 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
     else:
         return set()
     between = (
-        "above total|at most evaluation|at most [0-9]+, the|null|true, in|a separate log group|another port|"
+        "above warning_seconds|at most warning_seconds|at most evaluation|at most [0-9]+, the|null|true, in|"
+        "a separate log group|another port|"
         "zookeeper, or|a name of the IANA|fewer than days|at least [0-9]+, (?:[0-9]+ days after|three times)"
     )
     own_rule = f"allowed: (?!{between})"

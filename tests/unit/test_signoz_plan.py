@@ -57,7 +57,9 @@ def settings(release: str = VERSIONS[-1], **over: Any) -> SigNozSettings:
 
 def plan(release: str = VERSIONS[-1], *, environment: Environment = Environment.DEV, **over: Any) -> SigNozPlan:
     made = settings(release, **over)
-    return plan_signoz("dev", made, environment=environment, owner="tests", prices=Prices(), lab_image=lab_image)
+    return plan_signoz(
+        "dev", made, environment=environment, owner="tests", prices=Prices(), slow_turn_seconds=1.5, lab_image=lab_image
+    )
 
 
 def lab_image(role: Role) -> Image:

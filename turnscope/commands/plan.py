@@ -13,14 +13,20 @@ from turnscope.options import Json, Stack, project_and_settings
 
 def plan(stack: Stack, as_json: Json = False) -> None:
     """Print the resources that a stack would have, without engine or network."""
-    from turnscope.plan_table import as_data, counted, summary
+    from turnscope.plan_table import as_data, counted, summary, targets_summary
     from turnscope.plans import plan_stack
 
     project, settings = project_and_settings(stack)
-    found = as_data(plan_stack(stack, settings, project.root))
+    planned = plan_stack(stack, settings, project.root)
+    found = as_data(planned)
     if as_json:
         print(json.dumps(found, indent=2))
         return
+    console.print("\n[bold]targets[/bold]")
+    targets = Table.grid(padding=(0, 2))
+    for agent in planned.cloudwatch.agents:
+        targets.add_row("", escape(agent.name), escape(targets_summary(agent.targets)))
+    console.print(targets)
     for kind in found["counts"]:
         console.print(f"\n[bold]{kind}[/bold]")
         table = Table.grid(padding=(0, 2))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from signoz.content.model import Kind
+from signoz.content.model import AGENT_LABEL, Kind
 
 Body = Mapping[str, Any]
 SERVERS_OWN = frozenset(
@@ -50,10 +50,11 @@ class Endpoint:
 
 
 def _rule_identity(rule: Body) -> Any:
-    """Titles of rules are not unique: a rule of Turnscope's says in its labels which one it is, and of which stack."""
+    """Titles of rules are not unique: a rule of Turnscope's says in its labels which one it is, and of which stack
+    and agent."""
     labels = rule.get("labels") or {}
     if labels.get("rule") and labels.get("stack"):
-        return ("labels", labels["rule"], labels["stack"])
+        return ("labels", labels["rule"], labels["stack"], labels.get(AGENT_LABEL))
     return ("title", rule.get("alert"))
 
 

@@ -51,6 +51,8 @@ class CollectorContext:
     environment: str
     """Resource attribute `deployment.environment`, where the sender has none."""
     prices: Prices
+    slow_turn_seconds: float
+    """`lk.e2e_latency` above which a turn is slow, for tail sampling."""
     generation: Generation = Generation.CURRENT
 
 
@@ -75,7 +77,7 @@ class DerivedMetric:
 BUCKETS_SECONDS = (
     0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0,
 )  # fmt: skip
-"""Fine where people notice the wait; the thresholds people set (0.6, 0.8, 1.5, 2 s) are bounds of buckets."""
+"""Fine where people notice the wait; the targets people set (0.6, 0.8, 1.5, 2 s) are bounds of buckets."""
 
 _TURN = 'name == "agent_turn"'
 _TOOL = 'attributes["gen_ai.operation.name"] == "execute_tool"'

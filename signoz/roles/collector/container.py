@@ -86,7 +86,7 @@ def ready_command(generation: Generation) -> tuple[str, ...]:
 
 def _files(context: RoleContext) -> tuple[File, ...]:
     settings, release = context.settings, context.release
-    own = CollectorContext(str(context.environment), context.prices, generation_of(release))
+    own = CollectorContext(str(context.environment), context.prices, context.slow_turn_seconds, generation_of(release))
     plain = {CONFIG_FILE: render_collector(settings.collector, own)}
     if settings.collector.opamp:
         plain[MANAGER_FILE] = f"server_endpoint: ws://{release.server}:4320/v1/opamp\n"

@@ -63,9 +63,8 @@ class TailSampling(Model):
     """
 
     keep_percent: Annotated[float, Field(ge=0, le=100), NUMBER] = 10
-    """Percent of the calls without errors and slow turns to keep."""
-    slow_turn_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
-    """Seconds of `lk.e2e_latency` above which a turn is slow; calls with a slow turn are kept."""
+    """Percent of the calls without errors and slow turns to keep. A turn is slow above the warning target of its total
+    latency."""
     longest_call_minutes: Annotated[int, Field(ge=1, le=1440), NUMBER] = 60
     """Minutes after which the collector decides on a running call, with the spans that have arrived."""
     wait_after_call_seconds: Annotated[int, Field(ge=1, le=600), NUMBER] = 10

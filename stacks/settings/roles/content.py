@@ -1,4 +1,4 @@
-"""Settings of what SigNoz holds: thresholds of the shipped alert rules, retention, planned downtimes, own content.
+"""Settings of what SigNoz holds: numbers of the shipped alert rules, retention, planned downtimes, own content.
 
 Receivers are in the settings of the alertmanager role, prices of models in `prices`; both are used here unchanged.
 """
@@ -29,24 +29,14 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 
 
 class Thresholds(Model):
-    """Numbers in the shipped alert rules."""
+    """Numbers in the shipped alert rules that are no `targets`: how much data a rule needs, and limits of workers,
+    providers and SigNoz itself."""
 
-    llm_ttft_ms: Annotated[float, Field(gt=0, le=60_000), NUMBER] = 2000
-    """Mean LLM time to first token in milliseconds above which the warning alert fires (5 minutes)."""
     error_count: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 10
     """Failed turns of a service in 5 minutes above which the warning alert fires."""
-    turn_p95_critical_ms: Annotated[float, Field(gt=0, le=60_000), NUMBER] = 800
-    """P95 end-to-end latency of one agent in milliseconds above which the critical alert fires."""
-    total_p95_warning_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 1.5
-    """P95 end-to-end latency of a service in seconds above which the warning alert fires."""
-    total_p95_critical_seconds: Annotated[float, Field(gt=0, le=60), NUMBER] = 2.0
-    """P95 end-to-end latency of a service in seconds above which the critical alert fires. Must be above
-    total_p95_warning_seconds."""
     minimum_turns: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 10
-    """Minimum number of turns in 5 minutes (tool calls, for tool failures) for an evaluation: the P95 of two turns has
-    no meaning."""
-    cost_per_call_usd: Annotated[float, Field(gt=0, le=10_000), NUMBER] = 0.20
-    """Mean cost of a call in US dollars above which the warning alert fires."""
+    """Minimum number of turns in 5 minutes (tool calls, for tool failures) for an evaluation: a percentile of two turns
+    has no meaning."""
     minimum_calls: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 10
     """Minimum number of calls in 30 minutes for an evaluation of their cost."""
     circuit_breaker_open_minutes: Minutes = 5
@@ -59,18 +49,8 @@ class Thresholds(Model):
     """Load of a worker, 0 to 1, above which the warning alert fires; LiveKit sends a worker above 0.7 no more calls."""
     no_data_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] = 60
     """Minutes without spans from any agent after which the critical alert fires."""
-    tool_failure_percent: Percent = 5
-    """Percent of failed tool calls above which the warning alert fires."""
     collector_queue_percent: Percent = 50
     """Percent of the collector's queue in use above which the critical alert fires; a full queue rejects telemetry."""
-
-    @field_validator("total_p95_critical_seconds")
-    @classmethod
-    def _critical_above_warning(cls, value: float, info: ValidationInfo) -> float:
-        warning = info.data.get("total_p95_warning_seconds")
-        if warning is not None and value <= warning:
-            raise problem(f"allowed: above total_p95_warning_seconds ({warning})")
-        return value
 
 
 class SignalRetention(Model):
@@ -183,7 +163,7 @@ class ContentSettings(Model):
     """Content of SigNoz: dashboards, alert rules, saved views, retention, planned downtimes."""
 
     thresholds: Thresholds = Thresholds()
-    """Numbers in the shipped alert rules."""
+    """Numbers in the shipped alert rules that are no `targets`."""
     retention: Retention = Retention()
     """Retention of telemetry."""
     downtimes: dict[Key, Downtime] = Field(default={}, max_length=100)
