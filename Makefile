@@ -8,8 +8,12 @@ AGENT_MODULES := $(wildcard agent/turnscope_agent/*.py) agent/turnscope_agent/py
 # LiveKit's dependencies and the engine's do not have to agree on versions.
 LIVEKITS := .venv-livekit-lowest .venv-livekit-newest
 STACK ?= local
+# Two for each core: much of what integration tests do is to wait.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+LIVEKIT := TURNSCOPE_LIVEKIT_PYTHONS=.venv-livekit-lowest/bin/python:.venv-livekit-newest/bin/python
 
-.PHONY: help setup install agent up down test unit integration contract faults lint locks
+.PHONY: help setup install agent up down test unit integration contract faults toolchain prepare lint locks
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,25 +52,25 @@ up: setup ## Deploy the local stack and send a real agent's log through it
 down: setup ## Tear the local stack down
 	$(BIN)/turnscope teardown $(STACK) --yes
 
-test: lint unit integration contract ## Everything that CI runs
+test: lint prepare ## Everything that CI runs
+	$(LIVEKIT) $(PYTEST) tests/unit tests/integration tests/contract
 
 unit: setup ## Unit tests: no engine, no network
-	$(BIN)/python -m pytest tests/unit -n auto
+	$(PYTEST) tests/unit
 
-integration: setup ## Integration tests: real engine, providers and containers; AWS emulated
+integration: setup toolchain ## Integration tests: real engine, providers and containers; AWS emulated
+	$(PYTEST) tests/integration
+
+contract: prepare ## Contract tests: the agent's wheel with livekit-agents, lowest supported and newest
+	$(LIVEKIT) $(PYTEST) tests/contract
+
+toolchain: setup
 	$(BIN)/turnscope toolchain --all --yes
 	tests/install_validators.sh
-	$(BIN)/python -m pytest tests/integration
 
-# Without pytest's own path, on which agent/ is: here the installed wheel is tested.
-contract: setup $(LIVEKITS:%=%/.agent) ## Contract tests: the agent's wheel with livekit-agents, lowest supported and newest
-	$(BIN)/turnscope toolchain --all --yes
-	for venv in $(LIVEKITS); do $$venv/bin/python -m pytest -o pythonpath= tests/contract/test_agent_livekit.py || exit 1; done
-	TURNSCOPE_LIVEKIT_PYTHONS=.venv-livekit-lowest/bin/python:.venv-livekit-newest/bin/python \
-		$(BIN)/python -m pytest tests/contract/test_content.py
+prepare: setup toolchain $(LIVEKITS:%=%/.agent)
 
-faults: setup ## Kill deployments at random moments (long; not in make test)
-	$(BIN)/turnscope toolchain --all --yes
+faults: setup toolchain ## Kill deployments at random moments (long; not in make test)
 	$(BIN)/python -m pytest tests/faults
 
 .venv-livekit-%/.installed: requirements-livekit-%.lock

@@ -83,8 +83,10 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         os.environ["MOTO_PORT"] = str(port)
         url = f"http://{HOST}:{port}"
         health = {"url": url, "port": port, "pid": os.getpid(), "instance_id": uuid.uuid4().hex}
+        owner = {"directory": str(state.directory), "project": project and str(project), "stack": stack}
         app = DomainDispatcherApplication(create_backend_app)
-        server = http_server(port, with_answers(app, {HEALTH_PATH: lambda: health, PROGRESS_PATH: emulated.progress}))
+        answers = {HEALTH_PATH: lambda: health | owner, PROGRESS_PATH: emulated.progress}
+        server = http_server(port, with_answers(app, answers))
         stopping = threading.Event()
 
         def end() -> None:

@@ -161,9 +161,23 @@ def _refuse_taken_port(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise UserError(
-                f"The AWS emulator cannot listen on {HOST}:{port} ({error.strerror}): another program uses the port. "
-                "Stop it, or set another port in turnscope:lab.aws_port (1024 to 65535)."
+                f"The AWS emulator cannot listen on {HOST}:{port} ({error.strerror}): {_holder(port)}, "
+                "or set another port in turnscope:lab.aws_port (1024 to 65535)."
             ) from None
+
+
+def _holder(port: int) -> str:
+    """Who uses the port, and how to stop it."""
+    health = _health(f"http://{HOST}:{port}") or {}
+    if project := health.get("project"):
+        stack = health.get("stack")
+        return (
+            f"the AWS emulator of stack {stack} in the checkout {project} uses the port. Stop it there "
+            f"(`turnscope teardown {stack}`; `turnscope lab stop --stack {stack}` stops the emulator alone)"
+        )
+    if directory := health.get("directory"):
+        return f"the AWS emulator whose files are in {directory} uses the port. Stop it (process {health.get('pid')})"
+    return "another program uses the port. Stop it"
 
 
 def _wait_until_healthy(state: StateDir, alive: Callable[[], bool]) -> Emulator:
@@ -190,13 +204,18 @@ def _read(state: StateDir) -> Emulator | None:
 
 def _answers(emulator: Emulator) -> bool:
     """Whether that very instance serves the port."""
+    health = _health(emulator.url)
+    return health is not None and health.get("instance_id") == emulator.instance_id
+
+
+def _health(url: str) -> dict[str, Any] | None:
+    """What the emulator at `url` says of itself; None where none answers."""
     try:
         # A proxy does not know our loopback.
-        answer = httpx.get(emulator.url + HEALTH_PATH, timeout=2, trust_env=False)
-        health: dict[str, Any] = answer.raise_for_status().json()
+        answer = httpx.get(url + HEALTH_PATH, timeout=2, trust_env=False).raise_for_status().json()
     except (httpx.HTTPError, ValueError):
-        return False
-    return health.get("instance_id") == emulator.instance_id
+        return None
+    return answer if isinstance(answer, dict) else None
 
 
 def _wait(condition: Callable[[], bool], timeout_seconds: float) -> bool:

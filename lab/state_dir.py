@@ -17,7 +17,8 @@ HOST = "127.0.0.1"
 """The only address that the emulator listens on."""
 
 HEALTH_PATH = "/turnscope-lab"
-"""Answers with what `emulator.json` holds: proof that a port is served by the emulator of this directory."""
+"""Answers with what `emulator.json` holds, which proves that a port is served by the emulator of this directory, and
+with whose it is: `directory`, and `project` and `stack` where it has them."""
 
 
 class StateDir:

@@ -144,6 +144,8 @@ class Program:
 
     secrets: Mapping[str, str]
     """Every secret of the stack, by its name here or where it is in the configuration."""
+    project: Path
+    """The folder that it ran in, which is gone."""
     resources: list[Resource] = field(default_factory=list)
     lookups: list[dict[str, Any]] = field(default_factory=list)
     hooks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -158,7 +160,7 @@ class Program:
         blocks += [{f"lookup {each['token']}": _shown(each["arguments"])} for _, each in sorted(lookups.items())]
         blocks += [{f"hook {name}": options} for name, options in sorted(self.hooks.items())]
         blocks.append({"exports": _shown(self.exports)})
-        return "\n".join(map(readable, blocks))
+        return "\n".join(map(readable, blocks)).replace(str(self.project), "(the project's folder)")
 
 
 @functools.cache
@@ -177,10 +179,10 @@ def run(case: str, over: Mapping[str, Any] | None = None, *, preview: bool = Fal
         config = merge(config, {f"{NAMESPACE}:{key}": value for key, value in settings.items()})
     encrypted = {name: f"the-value-of-{name}-{'x' * 32}" for name in _names_of_secrets(config)}
     derived_here = {path: derived(PASSPHRASE, SecretRef(path)) for path in GENERATED if case == "local"}
-    made = Program({**encrypted, **derived_here, "api_key": API_KEY})
     # A folder of its own: no lock file, content or private folder of this machine decides anything.
     with tempfile.TemporaryDirectory() as directory:
-        project = Path(directory)
+        project = Path(directory).resolve()
+        made = Program({**encrypted, **derived_here, "api_key": API_KEY}, project)
         (project / "stacks").mkdir()
         stack_file(STACK, project).write_text(yaml.safe_dump({"config": config}))
         shutil.copy(ROOT / "stacks" / "base.yaml", project / "stacks")

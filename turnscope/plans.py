@@ -51,6 +51,7 @@ def _plan_signoz(stack: str, settings: Settings, project: Path) -> SigNozPlan | 
         expires_on=settings.expires_on,
         digests=read_lock(stack, project),
         lab_image=_lab_image,
+        checkout=project.resolve(),
     )
     return replace(plan, content=plan_content(stack, settings, folder=content_folder(stack, settings, project)))
 

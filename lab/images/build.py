@@ -133,6 +133,8 @@ def _build(todo: list[LabImage], console: Console, assume_yes: bool) -> None:
         console.print(f"Another run (process {holder}) is building in {context.store.directory}; waiting for it.")
 
     with context.store.lock(waiting), build.Progress(console, context.store) as progress:
+        # Another run may have built some while this one waited.
+        todo = [lab for lab in todo if not is_built(lab.image)]
         workshop = _Workshop(context, Commands(), progress)
         # Whatever waits was submitted after what it waits for, so threads that wait never keep it from running.
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:

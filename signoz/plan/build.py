@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from core.environments import Environment
 from core.releases import Coordination, find_release, in_lab
 from core.roles import Role
 from signoz.plan.images import Digests, image_of
-from signoz.plan.model import RELEASE_LABEL, Container, Image, SigNozPlan
+from signoz.plan.model import CHECKOUT_LABEL, RELEASE_LABEL, STACK_LABEL, Container, Image, SigNozPlan
 from signoz.plan.volumes import with_setup
 from signoz.roles import alertmanager, clickhouse, frontend, gateway, keeper, migrator, server
 from signoz.roles.collector import container as collector
@@ -43,12 +44,14 @@ def plan_signoz(
     expires_on: datetime.date | None = None,
     digests: Digests | None = None,
     lab_image: Callable[[Role], Image] | None = None,
+    checkout: Path | None = None,
 ) -> SigNozPlan:
     """What will run on the Docker host for `stack`. Pure: the same arguments give the same plan.
 
     `slow_turn_seconds` is the total latency above which a call's trace is kept, with tail sampling. `digests` pins
     images (the stack's lock file); `lab_image` says which image of the lab stands in for a role's, and is called for
-    `images.source: lab` alone. Raises `UserError` for lab images outside environment local.
+    `images.source: lab` alone. `checkout` is the project's folder, which a local stack is labelled with. Raises
+    `UserError` for lab images outside environment local.
     """
     release = find_release(settings.release)
     if settings.images.source == "lab":
@@ -75,18 +78,23 @@ def plan_signoz(
         release=release.version,
         network=context.prefix,
         containers=with_setup(limited, context.image_of(Role.SETUP), context.name(Role.SETUP)),
-        labels=_labels(context, owner, expires_on),
+        labels=_labels(context, owner, expires_on, checkout),
     )
 
 
-def _labels(context: RoleContext, owner: str, expires_on: datetime.date | None) -> tuple[tuple[str, str], ...]:
+def _labels(
+    context: RoleContext, owner: str, expires_on: datetime.date | None, checkout: Path | None
+) -> tuple[tuple[str, str], ...]:
     labels = {
         "turnscope.project": "turnscope",
-        "turnscope.stack": context.stack,
+        STACK_LABEL: context.stack,
         "turnscope.environment": str(context.environment),
         "turnscope.owner": owner,
         RELEASE_LABEL: context.release.version,
     }
     if expires_on:
         labels["turnscope.expires"] = expires_on.isoformat()
+    # Elsewhere the folder is that of whoever deploys, a CI job's among them, and says nothing of the stack.
+    if checkout and context.environment == Environment.LOCAL:
+        labels[CHECKOUT_LABEL] = str(checkout)
     return tuple(labels.items())

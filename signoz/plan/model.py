@@ -14,6 +14,10 @@ from core.roles import Role
 from core.secrets.placeholders import Secrets
 from signoz.content.model import ContentPlan
 
+STACK_LABEL = "turnscope.stack"
+CHECKOUT_LABEL = "turnscope.checkout"
+"""The label of everything of a local stack that names the folder of the project that it was deployed from: a second
+checkout on the same machine has a stack of the same name."""
 RELEASE_LABEL = "turnscope.release"
 """The label of every container that names the release it belongs to."""
 

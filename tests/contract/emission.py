@@ -15,14 +15,14 @@ from signoz.roles.collector.config import CLICKHOUSE_PASSWORD, LANGFUSE_CREDENTI
 from signoz.roles.collector.credentials import langfuse_credentials, token_file
 from tests.collector_cases import collector_context, collector_settings
 from tests.contract import names
-from tests.integration.collector_process import Collector, Config, free_port, in_files, localized, wait_for
+from tests.integration.collector_process import Collector, Config, in_files, localized, wait_for
+from tests.machine import LIMIT_SECONDS, free_port
 
 ROOT = Path(__file__).parents[2]
 AGENT = Path(__file__).with_name("rich_agent.py")
 TOKEN = "contract-token-" + "a" * 20
 RESOURCE = "service.name=receptionist,deployment.environment.name=staging"
 SERVICE = "receptionist"
-CALL_SECONDS = 120
 AWAITED = {"lk_agents_worker_load", "turnscope.calls", "otelcol_exporter_queue_size"}
 """Metrics that come late: from a scrape, or of a call that has ended."""
 SCRAPE_SECONDS = 10
@@ -67,14 +67,14 @@ def emitted(python: Path, program: Path, folder: Path) -> Emission:
     )
     try:
         said = lambda: (folder / "agent.err").read_text()  # noqa: E731
-        wait_for(lambda: "CALL OVER" in said() or agent.poll() is not None, said, CALL_SECONDS)
+        wait_for(lambda: "CALL OVER" in said() or agent.poll() is not None, said, LIMIT_SECONDS)
         assert agent.poll() is None, said()
         wait_for(
             lambda: collector.metric_names() >= AWAITED,
             lambda: f"stored: {sorted(collector.metric_names())}",
-            CALL_SECONDS,
+            LIMIT_SECONDS,
         )
-        agent.communicate(b"\n", timeout=60)
+        agent.communicate(b"\n", timeout=LIMIT_SECONDS)
         (imported,) = re.findall(r"^IMPORTED (.+)$", said(), re.MULTILINE)
         return _read(collector, folder / "agent.out", python, Path(imported))
     finally:

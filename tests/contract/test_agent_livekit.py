@@ -28,6 +28,7 @@ import pytest
 
 from core import events
 from tests.contract.installed import assert_installed
+from tests.machine import LIMIT_SECONDS
 from turnscope.agent_environment import Gateway, Langfuse, Protocol, agent_environment
 
 if importlib.util.find_spec("livekit") is None or importlib.util.find_spec("livekit.agents") is None:
@@ -184,6 +185,15 @@ def start(mode: str, environment: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
+def communicated(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What an agent wrote until its end."""
+    try:
+        return process.communicate(timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
     """Five agents beside each other, each with a collector of its own.
@@ -217,9 +227,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
     }
     finished: dict[str, Run] = {}
     try:
-        for name, process in processes.items():
-            output, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors
+        # All at once: an agent whose output nobody reads stops when the pipe is full.
+        with futures.ThreadPoolExecutor(len(processes)) as pool:
+            ended = dict(zip(processes, pool.map(communicated, processes.values()), strict=True))
+        for name, (output, errors) in ended.items():
+            assert processes[name].returncode == 0, errors
             assert "Traceback" not in errors, errors
             finished[name] = Run(output, collectors[name], collectors["langfuse"])
         yield finished

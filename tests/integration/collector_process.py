@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import random
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +25,7 @@ from signoz.roles.collector.config import (
     Generation,
 )
 from signoz.roles.collector.container import ready_command
+from tests.machine import LIMIT_SECONDS, free_port
 
 FILED = {"clickhousetraces", "signozclickhousemetrics", "clickhouselogsexporter"}
 STORES = FILED | {"signozclickhousemeter", "metadataexporter"}
@@ -69,7 +68,7 @@ def validate(program: Path, config: Config, folder: Path) -> str:
     path = folder / "validated.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     done = subprocess.run(
-        [program, "validate", f"--config={path}"], capture_output=True, text=True, timeout=60, check=False
+        [program, "validate", f"--config={path}"], capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
     )
     assert (done.returncode != 0) == bool(done.stderr.strip()), done.stderr
     return done.stderr
@@ -111,17 +110,19 @@ class Collector:
 
         command = re.sub(r"127\.0\.0\.1/(\d+)", moved, command)
         assert not here, "the command does not ask every port"
-        return subprocess.run([*shell, command], capture_output=True, timeout=30, check=False).returncode == 0
+        return (
+            subprocess.run([*shell, command], capture_output=True, timeout=LIMIT_SECONDS, check=False).returncode == 0
+        )
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(LIMIT_SECONDS)
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(LIMIT_SECONDS)
 
     @property
     def log(self) -> str:
@@ -143,7 +144,7 @@ class Collector:
             export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
             metadata = () if authorization is None else (("authorization", authorization),)
             try:
-                export(b"", metadata=metadata, timeout=20)
+                export(b"", metadata=metadata, timeout=60)
             except grpc.RpcError as error:
                 return error.code()  # pyright: ignore[reportAttributeAccessIssue] (every RpcError of a call has one)
             return grpc.StatusCode.OK
@@ -204,7 +205,7 @@ def in_files(config: Config, folder: Path) -> Config:
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
     # A server does not see space at a value's end (RFC 9110, section 5.5), and httpx refuses to send any.
     sent = {name: value.strip() for name, value in headers.items()}
-    return httpx.post(url, content=body, headers=sent, timeout=20, trust_env=False).status_code
+    return httpx.post(url, content=body, headers=sent, timeout=60, trust_env=False).status_code
 
 
 def attributes(owner: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,20 +246,7 @@ def _any_value(value: Any) -> dict[str, Any]:
             return {"stringValue": value}
 
 
-def free_port() -> int:
-    """Below the ports that the system gives to outgoing connections, so that none takes it before it is used."""
-    while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311
-        with socket.socket() as probe:
-            if port not in _given and probe.connect_ex(("127.0.0.1", port)) != 0:
-                _given.add(port)
-                return port
-
-
-_given: set[int] = set()
-
-
-def wait_for(condition: Callable[[], T], otherwise: Callable[[], str], seconds: float = 60) -> T:
+def wait_for(condition: Callable[[], T], otherwise: Callable[[], str], seconds: float = LIMIT_SECONDS) -> T:
     """The condition's value once it is true; fails with what `otherwise` says."""
     deadline = time.monotonic() + seconds
     while True:

@@ -6,8 +6,6 @@ Real engine and provider, the emulator as the account. The tests of this module 
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +15,12 @@ import yaml
 from analytics.plan.model import AnalyticsPlan
 from cloudwatch.clients import client_factory
 from lab import emulator
-from tests.integration.conftest import Checkout, make_checkout
+from tests.integration.conftest import Checkout, by_hand, make_checkout
+from tests.machine import free_port
 from turnscope.deployment.leftovers import leftovers
 
 ACCOUNT = "123456789012"
+SELECTED = "-s local --color never"
 QUIET: dict[str, Any] = {"buffer_seconds": 60, "rejected_days": None, "results_days": None}
 
 
@@ -38,9 +38,7 @@ def write_stack(checkout: Checkout, port: int, **analytics: Any) -> None:
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +50,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Check
 
 
 def up(checkout: Checkout) -> str:
-    run = checkout.turnscope("up", "local", "--yes", timeout_seconds=300)
+    run = checkout.turnscope("up", "local", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
-
-
-def by_hand(checkout: Checkout, command: str) -> subprocess.CompletedProcess[str]:
-    """The engine's own command line, in the environment that `turnscope shell` prints."""
-    exported = checkout.turnscope("shell", "local").stdout
-    return subprocess.run(
-        ["bash", "-c", f"{exported}\npulumi {command} -s local --color never"],
-        cwd=checkout.root,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def plan_of(checkout: Checkout) -> AnalyticsPlan:
@@ -131,7 +116,7 @@ def test_nobody_outside_reads_the_buckets(stack: Checkout) -> None:
 
 def test_a_second_up_and_a_refresh_change_nothing(stack: Checkout) -> None:
     assert "is up to date" in up(stack)
-    run = by_hand(stack, "refresh --preview-only --expect-no-changes")
+    run = by_hand(stack, f"refresh --preview-only --expect-no-changes {SELECTED}")
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -163,7 +148,7 @@ def test_a_table_that_would_lose_something_is_refused_and_nothing_touched(stack:
             assert f"table voice_metrics: {words}" in run.stderr
             assert "Traceback" not in run.stderr
     for command in ("preview", "up --yes --skip-preview"):
-        run = by_hand(stack, command)
+        run = by_hand(stack, f"{command} {SELECTED}")
         assert run.returncode != 0, run.stdout
         assert LOSSES[-1][1] in run.stdout + run.stderr
     assert glue_columns(stack, "voice_metrics") == before
@@ -194,7 +179,7 @@ def test_kept_data_outlives_the_stack_and_is_taken_up_again(stack: Checkout, por
     assert "Kept: KMS key" in asked
 
     # By hand: `turnscope teardown` ends the emulator, which would forget the bucket too.
-    destroyed = by_hand(stack, "destroy --yes --skip-preview")
+    destroyed = by_hand(stack, f"destroy --yes --skip-preview {SELECTED}")
     assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
     left = leftovers(stack.plan, client)
     assert left == [f"bucket {name}"]

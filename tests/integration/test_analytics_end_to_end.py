@@ -25,7 +25,8 @@ from lab import athena_engine, emulator, firehose
 from tests.athena_figures import ANSWERS, UNLOADED, Given, assert_same
 from tests.athena_lab import records
 from tests.generated_calls import generate
-from tests.integration.conftest import Checkout
+from tests.integration.conftest import NO_LIFECYCLES, Checkout
+from tests.machine import LIMIT_SECONDS
 from tests.poison import poison
 
 EVENTS = 100_000
@@ -34,7 +35,6 @@ DAYS = 45
 PUT_EVENTS = 2000
 PUT_BYTES = 900_000
 """PutLogEvents takes 10,000 events and 1 MiB, counting 26 bytes beside each."""
-DELIVERY_SECONDS = 240
 
 RAW_CHARACTERS = 64 * 1024
 """What is kept of a refused line."""
@@ -64,12 +64,12 @@ BESIDES = (
 def stack(checkout: Checkout) -> Stack:
     checkout.change(
         "  turnscope:lab:",
-        "  turnscope:analytics: {buffer_seconds: 60, record_max_kib: 128}\n  turnscope:lab:",
+        f"  turnscope:analytics: {{buffer_seconds: 60, record_max_kib: 128, {NO_LIFECYCLES}}}\n  turnscope:lab:",
     )
     # Without the worker that makes metrics of log events: it is made for a laptop's few calls, and tested elsewhere.
     directory = checkout.root / ".turnscope" / "local"
     emulator.start(directory, emulator_port(checkout))
-    run = checkout.turnscope("up", "local", "--yes", timeout_seconds=300)
+    run = checkout.turnscope("up", "local", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
     settings = checkout.settings
     plan = checkout.plan
@@ -161,7 +161,7 @@ def test_what_goes_in_comes_out(stack: Stack) -> None:
     put(stack, "agent-1", [*lines[:middle], *bad, *BESIDES, *lines[middle:]])
     expected = Counter(event["_event_type"] for event in stack.given.events)
     assert expected.total() == EVENTS
-    firehose.wait_delivered(stack.directory, DELIVERY_SECONDS)
+    firehose.wait_delivered(stack.directory, LIMIT_SECONDS)
     assert undelivered(stack) == []
     assert delivered(stack) == expected
     stack.given = Given(

@@ -32,7 +32,6 @@ from tests.integration.collector_process import (
     Collector,
     Config,
     encoded,
-    free_port,
     in_files,
     localized,
     post,
@@ -41,6 +40,7 @@ from tests.integration.collector_process import (
     with_stores,
 )
 from tests.integration.collector_program import collector_program
+from tests.machine import free_port
 from tests.secret_folder import replace_secret_files
 
 FIRST, SECOND, THIRD = "first-token-" + "a" * 20, "second-token-" + "b" * 20, "third-token-" + "c" * 20

@@ -36,7 +36,7 @@ from signoz.content.model import ContentObject, Kind
 from signoz.content.placeholders import filled
 from tests import targets
 from tests.content_lab import ROOT as ROOT_USER
-from tests.integration.collector_process import free_port
+from tests.machine import free_port
 from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL
 from tests.unit.test_content_normalise import SIGNOZ

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ import toolchain
 from core.secrets.reference import SecretRef
 from signoz.content.api.client import SigNozClient
 from signoz.content.model import ContentObject, Kind
+from tests.machine import LIMIT_SECONDS, free_port
 from turnscope.content.changes import ContentChanges
 from turnscope.deployment.engine import Engine
 from turnscope.deployment.progress import EngineProgress
@@ -186,12 +186,6 @@ class World:
         client.update(Kind.DASHBOARD, object_id, body)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
     """Address, and e-mail address and password of the root user."""
@@ -211,7 +205,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str,
     process = subprocess.Popen([sys.executable, "-c", STAND_IN.format(port=port)], env=environment)
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LIMIT_SECONDS
         while True:
             try:
                 if httpx.get(f"{address}/api/v2/healthz").status_code == 200:
@@ -223,7 +217,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str,
         yield address, email, password
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(LIMIT_SECONDS)
 
 
 @pytest.fixture(scope="module")

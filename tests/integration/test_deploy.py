@@ -6,44 +6,24 @@ The tests of this module build on each other, in order: a stack is made, changed
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 from rich.console import Console
 
 import toolchain
 from cloudwatch.clients import client_factory
 from core.project import Project
-from tests.integration.conftest import Checkout
+from tests.integration.conftest import Checkout, pulumi, succeeded
 from turnscope.deployment.backend import engine_environment
 from turnscope.deployment.leftovers import leftovers
 
 WEBHOOK = "https://hooks.slack.example.com/services/T0/B0/verysecret"
 
 
-def succeeded(run: subprocess.CompletedProcess[str]) -> str:
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
-
-
-def pulumi(checkout: Checkout, *arguments: str, stdin: str | None = None) -> str:
-    """The CLI by hand, in the environment that `turnscope shell` prints."""
-    exported = succeeded(checkout.turnscope("shell", "local"))
-    script = f"{exported}\npulumi {' '.join(arguments)}"
-    return succeeded(
-        subprocess.run(
-            ["bash", "-c", script],
-            cwd=checkout.root,
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    )
+def recorded(checkout: Checkout) -> dict[str, str]:
+    """What the engine keeps: file -> text."""
+    files = sorted((checkout.root / ".turnscope" / "state").rglob("*.json"))
+    assert files
+    return {str(path): path.read_text() for path in files}
 
 
 def test_wrong_settings_are_refused_before_anything_is_touched(checkout: Checkout) -> None:
@@ -124,8 +104,7 @@ def test_a_secret_is_nowhere_in_clear(checkout: Checkout) -> None:
     listed = succeeded(checkout.turnscope("plan", "local", "--json")) + succeeded(
         checkout.turnscope("outputs", "local")
     )
-    state = "".join(path.read_text() for path in (checkout.root / ".turnscope" / "state").rglob("*.json"))
-    for text in (out, listed, state):
+    for text in (out, listed, *recorded(checkout).values()):
         assert "verysecret" not in text
     stored = client_factory(checkout.settings)("ssm").get_parameter(
         Name="/turnscope/turnscope-local-critical-slack/webhook-url", WithDecryption=True
@@ -134,7 +113,6 @@ def test_a_secret_is_nowhere_in_clear(checkout: Checkout) -> None:
     assert stored["Parameter"]["Type"] == "SecureString"
     assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes")), "the function shows a false change"
     checkout.stack_file.write_text(good)
-    succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_a_restarted_emulator_is_filled_again(checkout: Checkout) -> None:
@@ -144,65 +122,13 @@ def test_a_restarted_emulator_is_filled_again(checkout: Checkout) -> None:
     assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
-def begun(checkout: Checkout, command: str, first: str) -> subprocess.Popen[str]:
-    """`turnscope <command> local`, once it has printed a line that starts with `first`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "turnscope", command, "local", "--yes"],
-        cwd=checkout.root,
-        env={**os.environ, "PYTHONPATH": str(checkout.root)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell starts background jobs with interrupts ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdout
-    for line in process.stdout:
-        if line.strip().startswith(first):
-            break
-    return process
-
-
-def interrupt(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "continue from here" in errors
-
-
-def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
-    succeeded(checkout.turnscope("teardown", "local", "--yes"))
-    interrupt(begun(checkout, "up", "created"))
-    assert "unchanged" in succeeded(checkout.turnscope("up", "local", "--yes"))
-    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
-
-
-def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) -> None:
-    interrupt(begun(checkout, "teardown", "deleted"))
-    assert "no resources of this stack are left" in succeeded(checkout.turnscope("teardown", "local", "--yes"))
-    succeeded(checkout.turnscope("up", "local", "--yes"))
-
-
-def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:
-    """kill -9 leaves a lock and resources that no state knows."""
-    succeeded(checkout.turnscope("teardown", "local", "--yes"))
-    process = begun(checkout, "up", "created")
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
-    process.kill()
-    for child in children.stdout.split():
-        os.kill(int(child), signal.SIGKILL)
-    process.wait()
-    time.sleep(0.5)
-    succeeded(checkout.turnscope("up", "local", "--yes"))
-    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
-
-
 def test_teardown_without_an_answer_deletes_nothing(checkout: Checkout) -> None:
+    account, state = leftovers(checkout.plan, client_factory(checkout.settings)), recorded(checkout)
     run = checkout.turnscope("teardown", "local")
     assert run.returncode == 2
     assert "including every log event in /aws/livekit/pd-voice-trialist-4" in run.stdout
-    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
+    assert leftovers(checkout.plan, client_factory(checkout.settings)) == account != []
+    assert recorded(checkout) == state
 
 
 def test_teardown_leaves_nothing(checkout: Checkout) -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tarfile
 import time
@@ -29,6 +28,7 @@ from signoz.plan.images import registry_images
 from signoz.plan.model import Image
 from stacks.settings.loading import load
 from tests.integration.conftest import Checkout, make_checkout
+from tests.machine import LIMIT_SECONDS, free_port
 from toolchain import docker_engine
 from turnscope.deployment.image_lock import lock_file
 
@@ -100,9 +100,7 @@ class World:
 
 
 def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"localhost:{probe.getsockname()[1]}"
+    return f"localhost:{free_port()}"
 
 
 @contextmanager
@@ -123,7 +121,7 @@ def registry(folder: Path, storage: Path, htpasswd: str | None = None) -> Iterat
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(["docker-registry", "serve", str(folder / "config.yml")], stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LIMIT_SECONDS
         while not answers(address):
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < deadline, (folder / "log").read_text()
@@ -131,7 +129,7 @@ def registry(folder: Path, storage: Path, htpasswd: str | None = None) -> Iterat
         yield address
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(LIMIT_SECONDS)
 
 
 def answers(address: str) -> bool:
@@ -145,7 +143,7 @@ def docker(folder: Path, *arguments: str, data: bytes = b"") -> str:
     """Docker's command line with its configuration in `folder`."""
     environment = {**ENVIRONMENT, "DOCKER_CONFIG": str(folder)}
     done = subprocess.run(
-        ["docker", *arguments], input=data, capture_output=True, env=environment, check=False, timeout=120
+        ["docker", *arguments], input=data, capture_output=True, env=environment, check=False, timeout=LIMIT_SECONDS
     )
     assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout.decode()}{done.stderr.decode()}"
     return done.stdout.decode()

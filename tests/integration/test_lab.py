@@ -22,17 +22,12 @@ from core.errors import UserError
 from lab import emulator
 from lab.emulator import Emulator
 from lab.state_dir import StateDir
+from tests.machine import free_port
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 
 Client = Callable[[str], Any]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +109,22 @@ def test_a_port_of_another_program_is_the_users_to_free(directory: Path) -> None
         other.listen()
         with pytest.raises(UserError, match=r"turnscope:lab\.aws_port"):
             emulator.start(directory, other.getsockname()[1])
+
+
+def test_a_port_of_another_checkouts_emulator_names_that_checkout(directory: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    port = emulator.start(other, free_port(), project=tmp_path, stack="mine").port
+    try:
+        with pytest.raises(UserError, match=rf"stack mine in the checkout {tmp_path} .* turnscope:lab\.aws_port"):
+            emulator.start(directory, port)
+    finally:
+        emulator.stop(other)
+    assert emulator.status(directory) is None
+
+
+def test_a_port_of_an_emulator_without_a_stack_names_its_files(directory: Path, running: Emulator) -> None:
+    with pytest.raises(UserError, match=f"whose files are in {running.log_path.parent} .*process {running.pid}"):
+        emulator.start(directory, running.port)
 
 
 def test_a_running_emulator_keeps_its_port(directory: Path) -> None:

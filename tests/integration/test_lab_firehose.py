@@ -31,10 +31,10 @@ from lab import emulator, firehose
 from stacks.settings.model import Settings
 from tests.generated_calls import generate
 from tests.integration.conftest import Checkout
+from tests.machine import LIMIT_SECONDS
 
 ACCOUNT = "123456789012"
 AGENTS = ("receptionist", "sales")
-WAIT_SECONDS = 120
 NOW = datetime.datetime.now(datetime.UTC)
 
 
@@ -61,7 +61,7 @@ class Stack:
         self.wait()
 
     def wait(self) -> None:
-        firehose.wait_delivered(self.directory, WAIT_SECONDS)
+        firehose.wait_delivered(self.directory, LIMIT_SECONDS)
 
     def objects(self, prefix: str) -> dict[str, bytes]:
         s3, bucket = self.client("s3"), self.plan.data_bucket.name(ACCOUNT)
@@ -106,7 +106,7 @@ def stack(checkout: Checkout) -> Iterator[Stack]:
         f"  turnscope:agents: {agents}\n  turnscope:analytics: {{partition_by_agent: true}}\n  turnscope:lab:",
     )
     directory = checkout.root / ".turnscope" / "local"
-    run = checkout.turnscope("up", "local", "--yes", timeout_seconds=300)
+    run = checkout.turnscope("up", "local", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
     plan = checkout.plan.analytics
     assert plan
@@ -249,6 +249,15 @@ def test_the_streams_metrics_count_what_happened(stack: Stack) -> None:
         assert stack.metric("AWS/Firehose", "FailedConversion.Records", stream) == failed
         assert stack.metric("AWS/Firehose", "IncomingRecords", stream) > 0
         assert stack.metric("AWS/Firehose", "DeliveryToS3.DataFreshness", stream) > 0
+
+
+def test_buckets_have_the_lifecycles_of_the_plan(stack: Stack) -> None:
+    s3 = stack.client("s3")
+    for bucket in stack.plan.buckets:
+        found = s3.get_bucket_lifecycle_configuration(Bucket=bucket.name(ACCOUNT))["Rules"]
+        days = {each["Filter"].get("Prefix", ""): each.get("Expiration", {}).get("Days") for each in found}
+        assert days == {"": bucket.expire_days, **dict(bucket.expire_days_by_prefix)}
+        assert {each["Status"] for each in found} == {"Enabled"}
 
 
 def test_a_filter_is_changed_where_a_log_group_has_no_room_for_another(stack: Stack) -> None:

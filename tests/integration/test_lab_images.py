@@ -8,7 +8,6 @@ import re
 import secrets
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.console import Console
 from core.roles import Role
 from lab.images.build import ensure_images, is_built
 from signoz.plan.model import Image
+from tests.machine import LIMIT_SECONDS, RUN
 from toolchain import docker_engine
 
 pytestmark = pytest.mark.skipif(not docker_engine.answers(), reason="no Docker engine answers")
@@ -54,7 +54,7 @@ TABLES = ("signoz_traces.signoz_index_v3", "signoz_metrics.samples_v4", "signoz_
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
     assert not check or done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout}{done.stderr}"
     return done.stdout.strip()
 
@@ -72,8 +72,8 @@ def logs(container: str) -> str:
 
 
 def eventually(ask: Callable[[], T], wanted: Callable[[T], bool]) -> T:
-    """The answer once it is as wanted; after a minute the one that was last given."""
-    deadline = time.monotonic() + 60
+    """The answer once it is as wanted; at the limit the one that was last given."""
+    deadline = time.monotonic() + LIMIT_SECONDS
     while not wanted(answer := ask()) and time.monotonic() < deadline:
         time.sleep(0.2)
     return answer
@@ -110,7 +110,7 @@ class Lab:
 def lab() -> Iterator[Lab]:
     roles = [role for role in Role if role is not Role.SETUP]
     images = ensure_images(roles, Console(), environment="local", assume_yes=True)
-    made = Lab(f"turnscope-test-{uuid.uuid4().hex[:8]}", images)
+    made = Lab(f"turnscope-test-{RUN}", images)
     docker("network", "create", made.name)
     yield made
     for container in docker("ps", "--all", "--quiet", "--filter", f"name={made.name}").split():
@@ -135,7 +135,8 @@ def clickhouse(lab: Lab) -> str:
 def migrated(lab: Lab, clickhouse: str) -> str:
     """ClickHouse with the tables of SigNoz' own migrations."""
     environment = [f"--env={name}={value}" for name, value in MIGRATOR_ENVIRONMENT.items()]
-    options = (*environment, "--entrypoint", "/bin/sh")
+    # As in a stack, where it runs again after a failure: on a busy machine Docker's name server may answer too late.
+    options = (*environment, "--entrypoint", "/bin/sh", "--restart", "on-failure:5")
     migrator = lab.run(Role.MIGRATOR, "-c", MIGRATIONS, options=options)
     assert docker("wait", migrator) == "0", logs(migrator)
     return clickhouse
@@ -241,7 +242,7 @@ def counts(container: str) -> list[int]:
 
 
 def post(url: str, body: dict[str, Any]) -> None:
-    answer = httpx.post(url, json=body, timeout=30, trust_env=False)
+    answer = httpx.post(url, json=body, timeout=LIMIT_SECONDS, trust_env=False)
     assert answer.raise_for_status().json() == {"partialSuccess": {}}
 
 
@@ -270,7 +271,10 @@ def test_telemetry_is_stored_exactly_and_kept(lab: Lab, migrated: str, tmp_path:
     tmp_path.chmod(0o755)
     collector = lab.run(
         Role.COLLECTOR, "--config=/etc/collector.yaml", "--manager-config=/etc/opamp.yaml", "--copy-path=/tmp/copy",
-        options=("--volume", f"{config}:/etc/collector.yaml:ro", "--publish", "127.0.0.1::4318"),
+        options=(
+            "--volume", f"{config}:/etc/collector.yaml:ro", "--publish", "127.0.0.1::4318",
+            "--restart", "unless-stopped",  # as in a stack, see the migrator
+        ),
     )  # fmt: skip
     assert lab.healthy(collector, "bash", "-c", "</dev/tcp/127.0.0.1/4318"), logs(collector)
     assert docker("exec", collector, "id", "-u") == "10001"
@@ -298,7 +302,7 @@ def test_content_survives_a_restart_of_the_server(lab: Lab) -> None:
 
     def call(method: str, path: str, body: Any = None, **headers: str) -> Any:
         base = f"http://{docker('port', container, '8080/tcp').splitlines()[0]}"
-        answer = httpx.request(method, base + path, json=body, headers=headers, timeout=30, trust_env=False)
+        answer = httpx.request(method, base + path, json=body, headers=headers, timeout=LIMIT_SECONDS, trust_env=False)
         return json.loads(answer.raise_for_status().content or b"{}").get("data")
 
     organisation = call("GET", "/api/v2/sessions/context?email=root@example.com")["orgs"][0]["id"]

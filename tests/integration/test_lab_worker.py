@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +29,8 @@ from lab.cloudwatch_worker import Worker, clients_of
 from lab.emulator import Emulator
 from lab.plan_source import Watched
 from lab.state_dir import StateDir, read_json
+from stacks.settings.targets import Targets
+from tests.machine import LIMIT_SECONDS, free_port
 
 REGION = "eu-central-1"
 MINUTE_MS = 60_000
@@ -39,11 +40,8 @@ Client = Callable[[str], Any]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     directory = tmp_path_factory.mktemp("emulator")
-    yield emulator.start(directory, port)
+    yield emulator.start(directory, free_port())
     emulator.stop(directory)
 
 
@@ -84,7 +82,7 @@ def plan(name: str) -> Watched:
         missing_data=MissingData.NOT_BREACHING,
     )
     composite = CompositeAlarm("any", f"{name}-any", "", "", Severity.CRITICAL, "", (alarm.name,))
-    agent = AgentPlan(name, metric.namespace, group, (), (metric_filter,), (alarm,), (composite,))
+    agent = AgentPlan(name, metric.namespace, group, Targets(), (metric_filter,), (alarm,), (composite,))
     return Watched(REGION, (agent,), agent.alarms, agent.composite_alarms)
 
 
@@ -323,10 +321,7 @@ def test_the_emulators_own_worker_leaves_its_progress_for_others(
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parent}")
     directory = tmp_path / "aws"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = emulator.start(directory, port, project=tmp_path, stack="own", plan_source="lab_plan:load")
+    running = emulator.start(directory, free_port(), project=tmp_path, stack="own", plan_source="lab_plan:load")
     try:
         session: Any = boto3.Session("lab", "lab", region_name=REGION)
         stack = Stack("own", lambda name: session.client(name, endpoint_url=running.url), running.url, tmp_path / "j")
@@ -334,7 +329,7 @@ def test_the_emulators_own_worker_leaves_its_progress_for_others(
         stack.deploy_alarms()
         stack.put("s", (90, 4.0), (30, 4.0))
         (tmp_path / "ready").touch()
-        emulator.wait_processed(directory, stack.group, 2, 30)
+        emulator.wait_processed(directory, stack.group, 2, LIMIT_SECONDS)
         state = StateDir(directory)
         assert (read_json(state.progress) or {})["alarms"] == {"own-slow": "ALARM", "own-any": "ALARM"}
         assert [each.state for each in notifications.read(state.notifications)] == ["ALARM"]

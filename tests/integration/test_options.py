@@ -6,8 +6,7 @@ import json
 
 from cloudwatch.clients import client_factory
 from cloudwatch.plan.build import plan_cloudwatch
-from tests.integration.conftest import Checkout
-from tests.integration.test_deploy import pulumi, succeeded
+from tests.integration.conftest import Checkout, pulumi, succeeded
 
 OPTIONS = """\
 config:
@@ -33,9 +32,11 @@ def test_every_option_goes_up_shows_no_change_and_goes_away(checkout: Checkout) 
     succeeded(checkout.turnscope("lab", "start"))
     logs = client_factory(checkout.settings)("logs")
     logs.create_log_group(logGroupName="/aws/livekit/was-there")
-    pulumi(checkout, "stack select --create local")
-    for key, value in SECRETS.items():
-        pulumi(checkout, f"config set --secret --path 'turnscope:notifications.{key}' -s local", stdin=value)
+    pulumi(
+        checkout,
+        "stack select --create local",
+        *(f"config set --secret --path 'turnscope:notifications.{key}' {url} -s local" for key, url in SECRETS.items()),
+    )
     succeeded(checkout.turnscope("up", "local", "--yes"))
     _check_the_account(checkout)
     assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -46,6 +45,7 @@ from signoz.roles.gateway import render_caddyfile
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
 from stacks.settings.roles.gateway import GatewaySettings
 from tests import clickhouse_schema
+from tests.machine import LIMIT_SECONDS, free_port
 from tests.role_cases import (
     ALERTMANAGER,
     COLD,
@@ -156,7 +156,7 @@ class Receiver(TraceServiceServicer):
                 receiver.posted.append((self.path, self.headers.get("Authorization"), len(body)))
                 if self.path == "/hold":
                     receiver.held.release()
-                    receiver.hold.wait(30)
+                    receiver.hold.wait(LIMIT_SECONDS)
                 self.answer()
 
             def do_GET(self) -> None:
@@ -208,7 +208,7 @@ class Gateway:
 
     def client(self) -> httpx.Client:
         trusted = ssl.create_default_context(cafile=str(self.root_certificate))
-        return httpx.Client(verify=trusted, timeout=30, trust_env=False)
+        return httpx.Client(verify=trusted, timeout=LIMIT_SECONDS, trust_env=False)
 
     def exporter(self, authorization: str | None = f"Bearer {TOKEN}", *, trusted: bool = True) -> OTLPSpanExporter:
         root = self.root_certificate.read_bytes() if trusted else None
@@ -216,22 +216,17 @@ class Gateway:
             endpoint=self.url(gateway.OTLP_GRPC_PORT),
             credentials=grpc.ssl_channel_credentials(root),
             headers=() if authorization is None else (("authorization", authorization),),
-            timeout=3,
+            # Over a certificate that it does not trust it tries again until then.
+            timeout=60 if trusted else 3,
         )
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    return [free_port() for _ in range(count)]
 
 
 def eventually(ready: Callable[[], object], what: str, process: subprocess.Popen[bytes] | None = None) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LIMIT_SECONDS
     while not ready():
         assert process is None or process.poll() is None, f"{what}: the process ended"
         assert time.monotonic() < deadline, what
@@ -338,7 +333,7 @@ def test_a_restarting_collector_delays_senders(local: Gateway) -> None:
         sent = pool.submit(export_bytes, local, b"", f"Bearer {TOKEN}")
         time.sleep(0.5)  # for the request to find nobody; had it not come by then, it would pass too
         local.collector.start()
-        assert sent.result(30) is None
+        assert sent.result(LIMIT_SECONDS) is None
 
 
 def test_grpc_needs_the_internal_root(local: Gateway) -> None:
@@ -447,10 +442,10 @@ def test_too_many_at_a_time_are_told_to_come_again(tmp_path: Path) -> None:
         url, headers = made.url(gateway.OTLP_HTTP_PORT, "/hold"), {"Authorization": f"Bearer {TOKEN}"}
         with futures.ThreadPoolExecutor(1) as pool:
             first = pool.submit(client.post, url, content=b"{}", headers=headers)
-            assert made.receiver.held.acquire(timeout=30)
+            assert made.receiver.held.acquire(timeout=LIMIT_SECONDS)
             assert client.post(made.url(gateway.OTLP_HTTP_PORT, "/v1/traces"), headers=headers).status_code == 503
             made.receiver.hold.set()
-            assert first.result(30).status_code == 200
+            assert first.result(LIMIT_SECONDS).status_code == 200
         assert client.post(made.url(gateway.OTLP_HTTP_PORT, "/v1/traces"), headers=headers).status_code == 200
 
 

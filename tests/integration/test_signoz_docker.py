@@ -6,7 +6,6 @@ The tests of this module build on each other, in order: a stack is made, changed
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -29,12 +28,13 @@ from signoz.docker_host import DockerHost
 from signoz.plan.model import Container, File, HealthCheck, Image, Port, SigNozPlan, VolumeMount
 from signoz.plan.volumes import with_setup
 from signoz.stack import SigNoz
+from tests.machine import LIMIT_SECONDS, RUN, free_port
 from toolchain import docker_engine
 from turnscope.deployment.engine import Engine
 
 pytestmark = pytest.mark.skipif(not docker_engine.answers(), reason="no Docker engine answers")
 
-PREFIX = f"t-r-{os.getpid()}"
+PREFIX = f"t-r-{RUN}"
 USER = "1234:1234"
 HOST = "unix:///var/run/docker.sock"
 SERVE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
@@ -53,6 +53,7 @@ class World:
     job: str = "cat /etc/job/password; touch /shared/migrated"
     healthy: str = "test -e /data/started"
     keep: bool = True
+    start_timeout_seconds: int = int(LIMIT_SECONDS)
 
     def plan(self) -> SigNozPlan:
         common: dict[str, Any] = {
@@ -75,7 +76,7 @@ class World:
             ),
             volumes=(VolumeMount(f"{PREFIX}-store-data", "/data", keep=self.keep),),
             health=HealthCheck(("sh", "-c", self.healthy), interval_seconds=1, start_period_seconds=1),
-            start_timeout_seconds=10,
+            start_timeout_seconds=self.start_timeout_seconds,
             **common,
         )  # fmt: skip
         job = Container(
@@ -98,7 +99,7 @@ class World:
             after=(Role.MIGRATOR,),
             health=HealthCheck(("test", "-e", "/shared/migrated"), interval_seconds=1, start_period_seconds=1),
             capabilities=("CAP_NET_BIND_SERVICE",),
-            start_timeout_seconds=10,
+            start_timeout_seconds=self.start_timeout_seconds,
             **common,
         )
         containers = with_setup((pages, job, store), self.image, SETUP)
@@ -143,9 +144,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     console = Console(stderr=True)
     tools = toolchain.ensure(("pulumi", "docker-provider"), assume_yes=True, console=console)
     image = ensure_images([Role.SETUP], console, environment="local", assume_yes=True)[Role.SETUP]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        made = World(image, probe.getsockname()[1])
+    made = World(image, free_port())
     folder: Path = tmp_path_factory.mktemp("pulumi")
     (folder / "state").mkdir()
     options = automation.LocalWorkspaceOptions(
@@ -244,8 +243,9 @@ def test_a_failed_job_is_named_and_stops_what_comes_after(world: World) -> None:
 
 def test_a_container_that_stays_unhealthy_is_named(world: World) -> None:
     good, world.healthy = world.healthy, "exit 1"
-    assert "clickhouse is not healthy after 10 seconds" in world.failing_up()
-    world.healthy = good
+    patience, world.start_timeout_seconds = world.start_timeout_seconds, 5
+    assert "clickhouse is not healthy after 5 seconds" in world.failing_up()
+    world.healthy, world.start_timeout_seconds = good, patience
     world.up()
     assert state(STORE)["Health"]["Status"] == "healthy"
 

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +28,9 @@ from core.secrets.reference import SecretRef
 from signoz.content.api.bootstrap import make_api_key
 from signoz.content.api.errors import Unauthorized
 from tests.integration.conftest import Checkout, make_checkout
+from tests.machine import LIMIT_SECONDS, RUN, free_port
 
-STACK_NAME = "e2e"
+STACK_NAME = f"t-{RUN}"
 SETTINGS = """\
 config:
   turnscope:environment: local
@@ -45,6 +45,8 @@ config:
 """
 KILLED = ("collector", "clickhouse", "gateway")
 BATCH = 50
+BUILD_SECONDS = 3600.0
+"""The first deployment of a machine builds the images."""
 
 pytestmark = pytest.mark.skipif(shutil.which("docker") is None, reason="needs Docker: turnscope toolchain --all")
 
@@ -69,11 +71,11 @@ class Stack:
         if protocol == "http":
             headers = {"Authorization": value} if value else {}
             url = f"https://localhost:{self.ports['http']}/v1/traces"
-            return HttpSpanExporter(endpoint=url, certificate_file=self.certificate, headers=headers, timeout=5)
+            return HttpSpanExporter(endpoint=url, certificate_file=self.certificate, headers=headers, timeout=30)
         credentials = grpc.ssl_channel_credentials(Path(self.certificate).read_bytes())
         headers = {"authorization": value} if value else {}
         target = f"https://localhost:{self.ports['grpc']}"
-        return GrpcSpanExporter(endpoint=target, credentials=credentials, headers=headers, timeout=5)
+        return GrpcSpanExporter(endpoint=target, credentials=credentials, headers=headers, timeout=30)
 
     def stored(self, name: str) -> int:
         """Spans of this name in SigNoz' own table."""
@@ -94,12 +96,6 @@ class Stack:
         return {name: self.docker("inspect", "--format", "{{.Id}} {{.Created}}", name) for name in names.split()}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
@@ -109,13 +105,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ports = {name: free_port() for name in ("aws", "ui", "grpc", "http")}
     (checkout.root / "stacks" / f"Pulumi.{STACK_NAME}.yaml").write_text(SETTINGS.format(**ports))
     try:
-        run = checkout.turnscope("up", STACK_NAME, "--yes", timeout_seconds=2400)
+        run = checkout.turnscope("up", STACK_NAME, "--yes", timeout_seconds=BUILD_SECONDS)
         assert run.returncode == 0, run.stdout + run.stderr
         found = checkout.turnscope("env", STACK_NAME, "--format", "json")
         assert found.returncode == 0, found.stderr
         yield Stack(checkout, json.loads(found.stdout), ports)
     finally:
-        checkout.turnscope("teardown", STACK_NAME, "--yes", timeout_seconds=300)
+        checkout.turnscope("teardown", STACK_NAME, "--yes")
 
 
 def spans(name: str, number: int) -> list[ReadableSpan]:
@@ -126,7 +122,7 @@ def spans(name: str, number: int) -> list[ReadableSpan]:
     return [span for span in made if isinstance(span, ReadableSpan)]
 
 
-def eventually(ask: Callable[[], int], wanted: int, timeout_seconds: float = 60) -> int:
+def eventually(ask: Callable[[], int], wanted: int, timeout_seconds: float = LIMIT_SECONDS) -> int:
     deadline = time.monotonic() + timeout_seconds
     while (found := ask()) < wanted and time.monotonic() < deadline:
         time.sleep(1)
@@ -192,15 +188,28 @@ def test_what_was_accepted_survives_a_kill_in_the_middle(stack: Stack, role: str
             os.kill(int(stack.docker("inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
         if stack.exporter("http").export(spans(name, BATCH)) is SpanExportResult.SUCCESS:
             accepted += BATCH
-    assert eventually(lambda: stack.stored(name), accepted, 120) >= accepted
+    assert eventually(lambda: stack.stored(name), accepted) >= accepted
     assert int(stack.docker("inspect", "--format", "{{.RestartCount}}", container)) == 1
     assert stack.exporter("http").export(spans(f"{name}-after", BATCH)) is SpanExportResult.SUCCESS
     assert eventually(lambda: stack.stored(f"{name}-after"), BATCH) == BATCH
 
 
 def test_a_second_up_changes_nothing(stack: Stack) -> None:
-    run = stack.checkout.turnscope("up", STACK_NAME, "--yes", timeout_seconds=300)
+    run = stack.checkout.turnscope("up", STACK_NAME, "--yes")
     assert "is up to date" in run.stdout, run.stdout + run.stderr
+
+
+def test_a_stack_of_this_name_in_another_checkout_is_refused_and_nothing_touched(stack: Stack, tmp_path: Path) -> None:
+    other, before = make_checkout(tmp_path), stack.started_at()
+    file = Path("stacks") / f"Pulumi.{STACK_NAME}.yaml"
+    (other.root / file).write_text((stack.checkout.root / file).read_text())
+    for command in ("preview", "up"):
+        run = other.turnscope(command, STACK_NAME, "--yes")
+        assert run.returncode == 2, run.stdout + run.stderr
+        assert f"from another checkout, {stack.checkout.root}" in run.stderr
+        assert f"turnscope teardown {STACK_NAME}" in run.stderr
+    assert stack.started_at() == before
+    assert not (other.root / ".turnscope" / "state").exists()
 
 
 def test_a_changed_setting_replaces_only_the_containers_that_use_it(stack: Stack) -> None:
@@ -209,7 +218,7 @@ def test_a_changed_setting_replaces_only_the_containers_that_use_it(stack: Stack
     file.write_text(
         file.read_text().replace("keep_volumes: false", "keep_volumes: false\n    collector: {log_level: warn}")
     )
-    run = stack.checkout.turnscope("up", STACK_NAME, "--yes", timeout_seconds=300)
+    run = stack.checkout.turnscope("up", STACK_NAME, "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
     after = stack.started_at()
     changed = {name.removeprefix(f"turnscope-{STACK_NAME}-") for name in after if after[name] != before.get(name)}
@@ -218,7 +227,7 @@ def test_a_changed_setting_replaces_only_the_containers_that_use_it(stack: Stack
 
 
 def test_teardown_leaves_no_container_network_or_volume(stack: Stack) -> None:
-    run = stack.checkout.turnscope("teardown", STACK_NAME, "--yes", timeout_seconds=300)
+    run = stack.checkout.turnscope("teardown", STACK_NAME, "--yes")
     assert "no resources of this stack are left" in run.stdout, run.stdout + run.stderr
     label = f"label=turnscope.stack={STACK_NAME}"
     for kind in (("ps", "--all"), ("network", "ls"), ("volume", "ls")):

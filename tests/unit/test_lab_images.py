@@ -26,6 +26,7 @@ from lab.images.signoz.accounts import password_problem
 from lab.images.signoz.answers import Refusal
 from lab.images.signoz.api import Api, Request
 from lab.images.signoz.store import Store
+from signoz.plan.model import Image
 
 PASSWORD = "Lab-password-1"
 
@@ -59,6 +60,26 @@ def test_a_tag_changes_with_the_content_alone(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "images" / "base" / "recipe.json").write_text('{"suite": "trixie", "include": []}')
     assert all(lab_images.lab_image(other) != image for other, image in others.items())
     assert lab_images.lab_image(role) != changed
+
+
+def test_an_image_that_another_run_built_meanwhile_is_not_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two checkouts build at the same time: the second waits for the first, and then finds everything there."""
+    asked: list[str] = []
+
+    def is_built(image: Image) -> bool:
+        asked.append(image.reference)
+        return asked.count(image.reference) > 1
+
+    monkeypatch.setenv("TURNSCOPE_TOOLCHAIN", str(tmp_path))
+    monkeypatch.setattr(build.docker_engine, "answers", lambda: True)
+    monkeypatch.setattr(build, "is_built", is_built)
+    monkeypatch.setattr(build, "_prepare", lambda context, *_: context)
+    monkeypatch.setattr(build, "_run", lambda name, *_: pytest.fail(f"{name} was built"))
+    roles = [Role.GATEWAY, Role.ALERTMANAGER]
+    wanted = build.ensure_images(roles, Console(), environment="local")
+    assert wanted == {role: lab_images.lab_image(role) for role in roles}
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod", "Local", ""])

@@ -22,7 +22,7 @@ from signoz.plan.build import plan_signoz
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.files import content
 from signoz.plan.images import registry_images
-from signoz.plan.model import Container, File, Image, SigNozPlan
+from signoz.plan.model import CHECKOUT_LABEL, Container, File, Image, SigNozPlan
 from signoz.plan.volumes import volumes
 from signoz.stack import start_order
 from stacks.settings.model import Prices
@@ -34,6 +34,7 @@ WRITABLE_ROOT_ALLOWED = {
     Role.SETUP: "is given its files by upload, which Docker refuses with a read-only root",
     "zookeeper": "its image writes its configuration at every start",
 }
+CHECKOUT = Path("/home/me/turnscope")
 MAKES_TABLES = (Role.SIGNOZ, Role.QUERY_SERVICE, Role.COLLECTOR)
 
 
@@ -58,8 +59,22 @@ def settings(release: str = VERSIONS[-1], **over: Any) -> SigNozSettings:
 def plan(release: str = VERSIONS[-1], *, environment: Environment = Environment.DEV, **over: Any) -> SigNozPlan:
     made = settings(release, **over)
     return plan_signoz(
-        "dev", made, environment=environment, owner="tests", prices=Prices(), slow_turn_seconds=1.5, lab_image=lab_image
+        "dev",
+        made,
+        environment=environment,
+        owner="tests",
+        prices=Prices(),
+        slow_turn_seconds=1.5,
+        lab_image=lab_image,
+        checkout=CHECKOUT,
     )
+
+
+@pytest.mark.parametrize("environment", Environment)
+def test_only_a_local_stack_names_its_checkout(environment: Environment) -> None:
+    """A CI job deploys the others, from a folder that is another each time."""
+    named = dict(plan(environment=environment).labels).get(CHECKOUT_LABEL)
+    assert named == (str(CHECKOUT) if environment is Environment.LOCAL else None)
 
 
 def lab_image(role: Role) -> Image:

@@ -30,6 +30,7 @@ from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
 from stacks.settings.loading import load, stack_file
 from stacks.settings.local import LAB_IMAGES_MARK
 from stacks.settings.model import Settings
+from stacks.settings.roles.signoz import SigNozSettings
 from turnscope.content.changes import ContentChanges
 from turnscope.deployment.backend import engine_environment, saves_once
 from turnscope.deployment.docker_stack import choose_images, ensure_lab_images, export_root_certificate
@@ -37,6 +38,7 @@ from turnscope.deployment.engine import Engine
 from turnscope.deployment.existing import Existing
 from turnscope.deployment.failure import engine_words, failure_text
 from turnscope.deployment.local_aws import LocalAws
+from turnscope.deployment.other_checkout import held_on_host, refuse_other_checkout
 from turnscope.deployment.progress import EngineProgress
 from turnscope.deployment.recovery import adopt, candidates
 from turnscope.deployment.release_guard import check_release
@@ -149,12 +151,22 @@ class Deployment:
         _ = self.tools
         if not self.settings.signoz:
             return
+        if self.is_local:
+            self._refuse_other_checkout(self.settings.signoz)
         # A marked stack's settings say lab: asked again each time, because a registry may answer by now.
         if self.is_local and (self.settings.signoz.images.source == "registry" or self._lab_images_mark.exists()):
             choose_images(self.settings.signoz, self.directory, self.console)
             self.settings, self._plan = load(self.stack, self.project.root), None
         if self.plan.signoz:
             ensure_lab_images(self.plan.signoz, self.console, assume_yes=self.assume_yes)
+
+    def _refuse_other_checkout(self, settings: SigNozSettings) -> None:
+        """Raises `UserError` where another checkout has a stack of this name on the Docker host."""
+        held = held_on_host(settings, self.stack)
+        project = self.project.root.resolve()
+        refuse_other_checkout(
+            held, self.stack, project, settings.docker_host, lambda: {each.id for each in self.resources()}
+        )
 
     def preview(self, *, show_diff: bool, refresh: bool = False) -> EngineProgress:
         """What `up` would change; the engine's own diff is printed with `show_diff`. With `refresh`, what is there is

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from core.errors import UserError
 from core.roles import Role
-from signoz.plan.model import SigNozPlan
+from signoz.plan.model import STACK_LABEL, SigNozPlan
 from signoz.plan.volumes import volumes
 from signoz.roles.gateway import ROOT_CERTIFICATE_PATH
 from stacks.settings.local import LAB_IMAGES_MARK
@@ -52,7 +52,7 @@ def export_root_certificate(settings: SigNozSettings, plan: SigNozPlan, director
     path = directory / ROOT_CERTIFICATE
     directory.mkdir(parents=True, exist_ok=True)
     gateway = plan.container(Role.GATEWAY).name
-    copied = _docker(settings, "cp", f"{gateway}:{ROOT_CERTIFICATE_PATH}", str(path))
+    copied = docker(settings, "cp", f"{gateway}:{ROOT_CERTIFICATE_PATH}", str(path))
     if copied.returncode != 0:
         raise UserError(f"The gateway's root certificate cannot be read: {copied.stderr.strip()}", exit_code=1)
     return path
@@ -71,7 +71,7 @@ def root_certificate_reader(settings: SigNozSettings, plan: SigNozPlan, director
 def docker_leftovers(settings: SigNozSettings, plan: SigNozPlan) -> list[str]:
     """`kind name` of the stack's containers, networks and volumes that the Docker host still has, apart from volumes
     that are to be kept."""
-    label = f"label=turnscope.stack={plan.stack}"
+    label = f"label={STACK_LABEL}={plan.stack}"
     kept = {volume.name for volume in volumes(plan.containers) if volume.keep}
     asked = {
         "container": ("ps", "--all", "--filter", label, "--format", "{{.Names}}"),
@@ -81,12 +81,13 @@ def docker_leftovers(settings: SigNozSettings, plan: SigNozPlan) -> list[str]:
     return [
         f"{kind} {name}"
         for kind, arguments in asked.items()
-        for name in _docker(settings, *arguments).stdout.split()
+        for name in docker(settings, *arguments).stdout.split()
         if name not in kept
     ]
 
 
-def _docker(settings: SigNozSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
+def docker(settings: SigNozSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Docker's command line with the stack's Docker host."""
     return subprocess.run(
         ["docker", "-H", settings.docker_host, *arguments], capture_output=True, text=True, check=False
     )

@@ -1,0 +1,93 @@
+"""Deployments that end in the middle, by Ctrl-C or by a kill: the next command continues.
+
+The tests of this module build on each other, in order: a stack is made, deleted, and made again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.integration.collector_process import wait_for
+from tests.integration.conftest import Checkout, succeeded
+from tests.machine import LIMIT_SECONDS
+
+
+def begun(checkout: Checkout, command: str, first: str) -> subprocess.Popen[str]:
+    """`turnscope <command> local`, once it has printed a line that starts with `first`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "turnscope", command, "local", "--yes"],
+        cwd=checkout.root,
+        env={**os.environ, "PYTHONPATH": str(checkout.root)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts background jobs with interrupts ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if line.strip().startswith(first):
+            break
+    return process
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=LIMIT_SECONDS)
+    assert process.returncode == 130, errors
+    assert "continue from here" in errors
+
+
+def descendants(root: int) -> dict[int, list[int]]:
+    """The processes below `root`, and it: each with its children."""
+    children: dict[int, list[int]] = {}
+    listed = subprocess.run(["ps", "-e", "-o", "ppid=,pid="], stdout=subprocess.PIPE, check=True).stdout
+    for line in listed.splitlines():
+        parent, child = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    return {each: children.get(each, []) for each in (root, *all_below(root, children))}
+
+
+def all_below(root: int, children: Mapping[int, list[int]]) -> list[int]:
+    return [below for each in children.get(root, []) for below in (each, *all_below(each, children))]
+
+
+def is_alive(process: int) -> bool:
+    """Neither gone nor waiting for its parent to notice."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
+    interrupt(begun(checkout, "up", "created"))
+    assert "unchanged" in succeeded(checkout.turnscope("up", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
+
+
+def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) -> None:
+    interrupt(begun(checkout, "teardown", "deleted"))
+    assert "no resources of this stack are left" in succeeded(checkout.turnscope("teardown", "local", "--yes"))
+
+
+def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:
+    """kill -9 leaves a lock and resources that no state knows. The emulator lives on, as an account does."""
+    process = begun(checkout, "up", "created")
+    below = descendants(process.pid)
+    engines = [each for each in below[process.pid] if "pulumi" in Path(f"/proc/{each}/cmdline").read_text()]
+    assert engines
+    plugins = {each for engine in engines for each in (engine, *all_below(engine, below))}
+    for each in (process.pid, *engines):
+        os.kill(each, signal.SIGKILL)
+    process.communicate(timeout=LIMIT_SECONDS)
+    # Plugins end by themselves once the engine is gone.
+    wait_for(lambda: not any(map(is_alive, plugins)), lambda: f"still there: {plugins}")
+    succeeded(checkout.turnscope("up", "local", "--yes"))
+    assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
