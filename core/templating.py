@@ -50,9 +50,21 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=self.final_newline,
+            bytecode_cache=bytecode_cache(f"template-{self.final_newline:d}"),
         )
         environment.filters.update(self.filters)
         return environment
+
+
+def bytecode_cache(options: str) -> jinja2.BytecodeCache | None:
+    """Compiled templates of earlier runs, by content, in a folder of this user below the system's temporary one.
+
+    Jinja finds them by a template's name and text; `options` stands for the environment's, which change the code too.
+    """
+    try:
+        return jinja2.FileSystemBytecodeCache(pattern=f"turnscope-{options}-%s.cache")
+    except (OSError, RuntimeError):  # a folder that is not this user's alone
+        return None
 
 
 def decimal(value: float) -> str:

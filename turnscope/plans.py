@@ -9,6 +9,8 @@ from analytics.plan.build import plan_analytics
 from analytics.plan.model import AnalyticsPlan
 from cloudwatch.plan.build import plan_cloudwatch
 from cloudwatch.plan.model import CloudWatchPlan
+from core.checked import Checked
+from core.names import PRIVATE
 from core.roles import Role
 from signoz.content.build import content_folder, plan_content
 from signoz.plan.build import plan_signoz
@@ -27,13 +29,15 @@ class StackPlan:
 
 
 def plan_stack(stack: str, settings: Settings, project: Path) -> StackPlan:
-    """The plan of `stack`. Reads files, asks no network.
+    """The plan of `stack`. Reads files, asks no network. The digests of queries that were
+    checked are kept in the project's private folder.
 
     Raises `UserError` for a lock file that is not valid, and for content that is wrong.
     """
+    checked = Checked(project / PRIVATE / "checked-queries")
     return StackPlan(
-        cloudwatch=plan_cloudwatch(stack, settings),
-        analytics=plan_analytics(stack, settings),
+        cloudwatch=plan_cloudwatch(stack, settings, checked),
+        analytics=plan_analytics(stack, settings, checked),
         signoz=_plan_signoz(stack, settings, project),
     )
 

@@ -18,6 +18,7 @@ from analytics.plan.model import (
 )
 from analytics.plan.queries import plan_named_queries
 from analytics.plan.schema import columns
+from core.checked import EVERY_TIME, Checked
 from core.errors import UserError
 from core.events import EVENTS, Field
 from stacks.settings.analytics import OTHER_AGENT, Analytics
@@ -31,7 +32,7 @@ HOUR = "!{timestamp:yyyy/MM/dd/HH}/"
 BY_AGENT = "agent_name=!{partitionKeyFromLambda:agent_name}/"
 
 
-def plan_analytics(stack: str, settings: Settings) -> AnalyticsPlan | None:
+def plan_analytics(stack: str, settings: Settings, checked: Checked = EVERY_TIME) -> AnalyticsPlan | None:
     """What will exist for the analytics of `stack`; None for a stack without. Pure.
 
     Raises `UserError` for a stack whose name does not fit into a bucket's.
@@ -73,7 +74,9 @@ def plan_analytics(stack: str, settings: Settings) -> AnalyticsPlan | None:
             for stream in streams
         ),
         workgroup=Workgroup(f"turnscope-{stack}", analytics.scan_limit_mib),
-        queries=plan_named_queries(stack, tables, database, settings.prices, settings.targets, settings.saved_queries),
+        queries=plan_named_queries(
+            stack, tables, database, settings.prices, settings.targets, settings.saved_queries, checked
+        ),
         error_log_group=error_log_group,
         error_log_retention_days=analytics.error_log_retention_days,
         rejected_prefix=f"{ERRORS_PREFIX}rejected/",

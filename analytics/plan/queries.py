@@ -7,13 +7,15 @@ templates share (reading each event once, prices, percentiles) is in macros besi
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from analytics.plan import athena_sql
 from analytics.plan.model import EventTable, NamedQuery
+from core.checked import EVERY_TIME, Checked, of_files
 from core.events import EVENTS, FAILED_CLOSE_REASONS
 from core.templating import TEMPLATES_FOLDER, Templates, decimal
 from stacks.settings.model import Prices, SavedQueries
@@ -78,6 +80,7 @@ def plan_named_queries(
     prices: Prices,
     targets: Targets,
     numbers: SavedQueries,
+    checked: Checked = EVERY_TIME,
 ) -> tuple[NamedQuery, ...]:
     """Every template that reads only `tables`, as a query named `<stack>/<Folder>/<Name>`, in the order of their keys
     (file names). Pure, apart from reading the templates.
@@ -97,7 +100,7 @@ def plan_named_queries(
         "targets": targets.model_dump(),
         **numbers.model_dump(),
     }
-    planned = (_plan(file, context, database, columns) for file in TEMPLATES.names(SUFFIX))
+    planned = (_plan(file, context, database, columns, checked) for file in TEMPLATES.names(SUFFIX))
     return tuple(query for query in planned if query)
 
 
@@ -123,7 +126,9 @@ def _table(database: str, table: EventTable) -> _Table:
     return _Table(f"{database}.{table.event}", tuple(fields))
 
 
-def _plan(file: str, context: Mapping[str, Any], database: str, columns: _Columns) -> NamedQuery | None:
+def _plan(
+    file: str, context: Mapping[str, Any], database: str, columns: _Columns, checked: Checked
+) -> NamedQuery | None:
     try:
         sql = TEMPLATES.render(file, context)
     except _NotKeptError:
@@ -140,7 +145,7 @@ def _plan(file: str, context: Mapping[str, Any], database: str, columns: _Column
         if length > maximum:
             raise ValueError(f"{file}: {what.format(maximum)}, this one {length}")
     try:
-        _check(sql, database, columns)
+        checked.check(lambda: _check(sql, database, columns), _checker(), sql, database, repr(columns))
     except ValueError as error:
         raise ValueError(f"{file}, as rendered: {error}") from error
     return NamedQuery(file.removesuffix(SUFFIX), name, description, sql)
@@ -148,4 +153,11 @@ def _plan(file: str, context: Mapping[str, Any], database: str, columns: _Column
 
 @functools.lru_cache(maxsize=256)
 def _check(sql: str, database: str, columns: _Columns) -> None:
+    from analytics.plan import athena_sql  # here: its parser takes longer to load than a plan whose queries are known
+
     athena_sql.read(sql, {database: {table: dict(of) for table, of in columns}})
+
+
+@functools.cache
+def _checker() -> str:
+    return of_files([Path(__file__).with_name("athena_sql.py")]) + importlib.metadata.version("sqlglot")

@@ -13,12 +13,13 @@ from cloudwatch.plan.notifications import plan_budget, plan_topics
 from cloudwatch.plan.parts import parts
 from cloudwatch.plan.quotas import quota_problems
 from cloudwatch.plan.saved_queries import QueryTooLongError, plan_saved_queries, too_many_prices
+from core.checked import EVERY_TIME, Checked
 from core.errors import UserError
 from core.events import FAILED_CLOSE_REASONS
 from stacks.settings.model import Settings
 
 
-def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
+def plan_cloudwatch(stack: str, settings: Settings, checked: Checked = EVERY_TIME) -> CloudWatchPlan:
     """What will exist in CloudWatch for `stack`. Pure: the same settings give the same plan.
 
     Raises `UserError` (exit code 2) for settings that make what CloudWatch would refuse or not draw, with everything
@@ -37,7 +38,7 @@ def plan_cloudwatch(stack: str, settings: Settings) -> CloudWatchPlan:
     problems: list[str] = []
     context = query_context(settings)
     try:
-        saved_queries = plan_saved_queries(context, stack, agents)
+        saved_queries = plan_saved_queries(context, stack, agents, checked)
     except QueryTooLongError:
         problem = too_many_prices(context, agents)
         if problem is None:

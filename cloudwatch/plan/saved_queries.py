@@ -13,12 +13,14 @@ import functools
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cloudwatch import insights
 from cloudwatch.insights.language import QUERY_MAXIMUM_CHARACTERS
 from cloudwatch.plan.model import AgentPlan, SavedQuery
 from cloudwatch.plan.parts import Part, parts
+from core.checked import EVERY_TIME, Checked, of_files
 from core.templating import TEMPLATES_FOLDER, Templates, decimal
 
 SUFFIX = ".insights.j2"
@@ -35,7 +37,7 @@ _HEADER = re.compile(r"# name: (?P<name>\S.*)\n# description: (?P<description>\S
 
 
 def plan_saved_queries(
-    context: Mapping[str, object], stack: str, agents: Sequence[AgentPlan]
+    context: Mapping[str, object], stack: str, agents: Sequence[AgentPlan], checked: Checked = EVERY_TIME
 ) -> tuple[SavedQuery, ...]:
     """Every template as a saved query over all `agents`, named `<stack>/<Folder>/<Name>`, in the order of their keys
     (file names). Of more than 50 agents, each part has a query of its own (`cloudwatch.plan.parts`): `<Name> (2 of 4)`.
@@ -44,7 +46,9 @@ def plan_saved_queries(
     line that narrows a query to one. Raises `ValueError` that names the template and the place for one that CloudWatch
     would refuse, and `QueryTooLongError` for one that is too long.
     """
-    return tuple(_plan(file, context, stack, part) for file in TEMPLATES.names(SUFFIX) for part in parts(agents))
+    return tuple(
+        _plan(file, context, stack, part, checked) for file in TEMPLATES.names(SUFFIX) for part in parts(agents)
+    )
 
 
 def too_many_prices(context: Mapping[str, Any], agents: Sequence[AgentPlan]) -> str | None:
@@ -71,7 +75,7 @@ def _of_part(context: Mapping[str, object], part: Part) -> dict[str, object]:
     return {**context, "agent": part.agents[0].name, "log_group": part.agents[0].log_group.name}
 
 
-def _plan(file: str, context: Mapping[str, object], stack: str, part: Part) -> SavedQuery:
+def _plan(file: str, context: Mapping[str, object], stack: str, part: Part, checked: Checked) -> SavedQuery:
     text = TEMPLATES.render(file, _of_part(context, part))
     header = _HEADER.match(text)
     if header is None:
@@ -86,13 +90,18 @@ def _plan(file: str, context: Mapping[str, object], stack: str, part: Part) -> S
             f"{file}: a query has at most {QUERY_MAXIMUM_CHARACTERS} characters, this one {len(text)}"
         )
     try:
-        insights.parse(text)
+        checked.check(lambda: insights.parse(text), _checker(), text)
     except insights.InsightsError as error:
         line = text.split("\n")[error.line - 1]
         raise ValueError(f"{file}, as rendered, {error}\n  {line.strip()}") from error
     # The first part's key has no number: it stays what it is when a second part comes.
     key = file.removesuffix(SUFFIX) + (f"-{part.number}" if part.number > 1 else "")
     return SavedQuery(key, name, header["description"], tuple(each.log_group.name for each in part.agents), text)
+
+
+@functools.cache
+def _checker() -> str:
+    return of_files(sorted(Path(insights.__file__).parent.glob("*.py")))
 
 
 def quoted(value: str) -> str:

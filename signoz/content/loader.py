@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import UserError
+from core.templating import bytecode_cache
 from signoz.content.model import ContentObject, Kind
 from signoz.content.schema import AlertRule, Dashboard, SavedView
 from stacks.settings.documents import Document, Location, Problem, dotted, parse, shown, text_of
@@ -283,9 +284,14 @@ def _node_at(kind: Kind, location: Location) -> Node | None:
 
 
 def _rendered(text: str, file: str, numbers: Mapping[str, Any]) -> str:
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)  # noqa: S701 (YAML)
+    environment = jinja2.Environment(  # noqa: S701 (YAML)
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        loader=jinja2.FunctionLoader(lambda _: text),
+        bytecode_cache=bytecode_cache("content"),
+    )
     try:
-        return environment.from_string(text).render(numbers)
+        return environment.get_template(file).render(numbers)
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f"{file}:{error.lineno}: not a template: {error.message}") from None
     except jinja2.UndefinedError as error:

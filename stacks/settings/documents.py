@@ -6,6 +6,7 @@ text, keys are always text. A SafeLoader would disagree, and fails on `2025-13-4
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ def text_of(path: Path) -> str:
 def parse(text: str, file: str) -> Document:
     """A text's content; `file` is what messages call it. `UserError` when it is not YAML at all."""
     try:
-        root = yaml.compose(text, Loader=_Loader)  # pyright: ignore[reportArgumentType]
+        root = _compose(text)
     except ReaderError as error:
         line = text[: error.position].count("\n") + 1
         raise UserError(f"{file}:{line}: not valid YAML: control character {error.character:#04x}") from None
@@ -94,6 +95,15 @@ def dotted(location: Location) -> str:
     return ".".join(map(str, location))
 
 
+def _compose(text: str) -> yaml.Node | None:
+    """With libyaml where PyYAML was built with it, ten times as fast; what it refuses is read again by the parser in
+    Python, whose messages say where."""
+    if _FastLoader:
+        with contextlib.suppress(yaml.YAMLError):
+            return yaml.compose(text, Loader=_FastLoader)
+    return yaml.compose(text, Loader=_Loader)  # pyright: ignore[reportArgumentType]
+
+
 class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
     def __init__(self, stream: str) -> None:
         Reader.__init__(self, stream)
@@ -103,6 +113,7 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         BaseResolver.__init__(self)
 
 
+_FastLoader: type[Any] | None = type("_FastLoader", (yaml.CBaseLoader,), {}) if yaml.__with_libyaml__ else None
 _TAG = "tag:yaml.org,2002:"
 for _name, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -111,7 +122,8 @@ for _name, _pattern, _first in (
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", list("-+.0123456789")),
 ):
     # The first match counts, so that 10 is an integer though it is a decimal number too.
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), _first)
+    for _loader in filter(None, (_Loader, _FastLoader)):
+        _loader.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), _first)
 
 
 def _plain(node: yaml.Node, at: Location, above: tuple[yaml.Node, ...], document: Document) -> Any:
