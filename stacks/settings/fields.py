@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from core.secrets.placeholders import HIDDEN
 from core.secrets.reference import SecretRef
 
 
@@ -105,7 +106,7 @@ Date = Annotated[datetime.date, BeforeValidator(_date)]
 Secret = Annotated[
     SecretRef,
     PlainValidator(_is_encrypted),
-    PlainSerializer(lambda _: "[secret]"),
+    PlainSerializer(lambda _: HIDDEN),
     WithJsonSchema(
         {
             "type": "object",

@@ -7,7 +7,6 @@ and errors in a form that says what to do next.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pulumi import automation
+from pulumi.automation._stack import StackInitMode  # not among the public names, unlike what takes it
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
 from rich.console import Console
 from rich.markup import escape
@@ -44,7 +44,7 @@ from turnscope.deployment.recovery import adopt, candidates
 from turnscope.deployment.release_guard import check_release
 from turnscope.deployment.runs import RunJournal, is_held_by_the_dead
 from turnscope.deployment.schema_guard import refuse_schema_changes
-from turnscope.deployment.stack_state import saved_at, update_plan
+from turnscope.deployment.stack_state import EngineStack, revealed, saved_at, update_plan
 from turnscope.lab_extra import require_lab
 from turnscope.plan_table import content_counts
 from turnscope.plans import StackPlan, plan_stack
@@ -88,6 +88,7 @@ class Deployment:
         self.assume_yes = assume_yes
         self.recover = recover
         self._plan: StackPlan | None = None
+        self._selected: EngineStack | None = None
 
     @property
     def is_local(self) -> bool:
@@ -268,16 +269,14 @@ class Deployment:
         """The key that content is deployed with, in clear; None where there is none yet."""
         for each in self._state():
             if each["type"] == f"{TYPE_PREFIX}{API_KEY_TYPE}" and not each.get("delete"):
-                held = each.get("outputs", {}).get("key")
-                return json.loads(held["plaintext"]) if isinstance(held, dict) else held
+                return revealed(each.get("outputs", {}).get("key"))
         return None
 
     def _state(self) -> list[dict[str, Any]]:
         try:
-            state = self._select(create=False).export_stack()
+            return self._select(create=False).resources()
         except UserError:
             return []
-        return (state.deployment or {}).get("resources", [])
 
     def destroy(self) -> EngineProgress:
         """Delete every resource, then the stack itself; the stack's file stays."""
@@ -294,6 +293,7 @@ class Deployment:
                     ),
                 )
             stack.workspace.remove_stack(self.stack, preserve_config=True)
+            self._selected = None
         self._lab_images_mark.unlink(missing_ok=True)
         return progress
 
@@ -303,13 +303,16 @@ class Deployment:
 
     # The engine
 
-    def _select(self, *, create: bool) -> automation.Stack:
-        options = automation.LocalWorkspaceOptions(env_vars=self.environment, pulumi_command=self.engine)
-        where = str(self.project.root)
+    def _select(self, *, create: bool) -> EngineStack:
+        if self._selected:
+            return self._selected
+        workspace = automation.LocalWorkspace(
+            work_dir=str(self.project.root), env_vars=self.environment, pulumi_command=self.engine
+        )
+        mode = StackInitMode.CREATE_OR_SELECT if create else StackInitMode.SELECT
         try:
-            if create:
-                return automation.create_or_select_stack(self.stack, work_dir=where, opts=options)
-            return automation.select_stack(self.stack, work_dir=where, opts=options)
+            self._selected = EngineStack(self.stack, workspace, mode)
+            return self._selected
         except StackNotFoundError:
             raise UserError(f"Stack {self.stack} is not deployed: run `turnscope up {self.stack}` first.") from None
         except CommandError as error:

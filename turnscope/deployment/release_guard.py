@@ -3,7 +3,6 @@ anything is touched."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from core.errors import UserError
 from core.releases import VERSIONS, Coordination, Release, Step, find_release, upgrade_path
 from signoz.plan.model import RELEASE_LABEL, SigNozPlan
 from signoz.plan.volumes import volumes
+from turnscope.deployment.stack_state import revealed
 
 CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
@@ -59,9 +59,7 @@ def _deployed_releases(resources: Iterable[Mapping[str, Any]]) -> list[Release]:
 
 def _labels(container: Mapping[str, Any]) -> list[Mapping[str, str]]:
     """Those in the exported state, where the engine wraps a property that it holds as a secret."""
-    held = container["outputs"].get("labels")
-    if isinstance(held, Mapping):
-        held = json.loads(held.get("plaintext", "null"))
+    held = revealed(container["outputs"].get("labels"))
     return held if isinstance(held, list) else []
 
 
