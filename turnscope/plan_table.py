@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, MathExpression, MetricAlarm
+from core.secrets.placeholders import HIDDEN
 from signoz.content.model import ContentPlan, Kind
 from signoz.content.placeholders import ids_in
 from signoz.plan.model import SigNozPlan
@@ -76,7 +77,7 @@ def cloudwatch_rows(plan: CloudWatchPlan) -> Iterator[Row]:
     for topic in plan.topics:
         yield {"kind": "topic", "name": topic.name, "severity": str(topic.severity)}
         for subscription in topic.subscriptions:
-            address = subscription.address if isinstance(subscription.address, str) else "[secret]"
+            address = subscription.address if isinstance(subscription.address, str) else HIDDEN
             yield {"kind": "subscription", "name": f"{topic.name}/{subscription.kind}", "address": address}
     for agent in plan.agents:
         yield from _agent_rows(agent)

@@ -17,13 +17,14 @@ def login(
     as_json: Json = False,
 ) -> None:
     """Print how to sign in to the SigNoz UI of a stack."""
+    from core.secrets.placeholders import HIDDEN
     from turnscope.deployment.secret_values import values
     from turnscope.sign_in import administrator
 
     _, settings = project_and_settings(stack)
     found = administrator(stack, settings)
     secret = found.password
-    password = values(deployment_of(stack), [secret])[secret.path] if show_secrets else "[secret]"
+    password = values(deployment_of(stack), [secret])[secret.path] if show_secrets else HIDDEN
     rows = {"url": found.url, "email": found.email, "password": password}
     if as_json:
         print(json.dumps(rows, indent=2))

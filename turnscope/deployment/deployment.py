@@ -26,6 +26,7 @@ from cloudwatch.clients import client_factory
 from core.environments import Environment
 from core.errors import UserError
 from core.project import Project
+from core.secrets.placeholders import HIDDEN
 from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
 from stacks.settings.loading import load, stack_file
 from stacks.settings.local import LAB_IMAGES_MARK
@@ -469,4 +470,4 @@ def _all(*followers: Callable[[automation.EngineEvent], None]) -> Callable[[auto
 
 
 def _public(outputs: automation.OutputMap) -> dict[str, Any]:
-    return {name: "[secret]" if output.secret else output.value for name, output in outputs.items()}
+    return {name: HIDDEN if output.secret else output.value for name, output in outputs.items()}
