@@ -45,7 +45,7 @@ $(AGENT_WHEEL): agent/pyproject.toml agent/README.md agent/turnscope_agent $(AGE
 	rm -rf agent/build
 	@touch $@
 
-up: setup ## Deploy the local stack and send a real agent's log through it
+up: setup ## Deploy the local stack and send recorded calls of a real agent through both halves
 	$(BIN)/turnscope up $(STACK) --yes
 	$(BIN)/turnscope lab send --stack $(STACK)
 

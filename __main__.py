@@ -15,6 +15,7 @@ from core.secrets.program import read_secret
 from signoz.content.access import access_of
 from signoz.docker_host import DockerHost
 from signoz.provider import provider_args as docker_provider_args
+from signoz.roles.gateway import external_url
 from signoz.stack import SigNoz
 from turnscope.deployment.docker_stack import root_certificate_reader
 from turnscope.plans import plan_stack
@@ -48,6 +49,7 @@ if settings.signoz and plan.signoz:
     read_certificate = root_certificate_reader(settings.signoz, plan.signoz, project / PRIVATE / stack)
     access = access_of(settings.signoz, read_certificate)
     SigNoz("signoz", plan.signoz, read_secret=read_secret, make_ready=make_ready, access=access, opts=on_host)
+    exports |= {"signoz": external_url(settings.signoz.gateway)}
 
 for name, value in exports.items():
     pulumi.export(name, value)

@@ -1,4 +1,4 @@
-"""Sends an agent's log through the local stack and reports what CloudWatch would have made of it.
+"""Sends an agent's log through the local stack's CloudWatch and reports what that would have made of it.
 
 The log goes in by PutLogEvents and everything reported is read back through the API: what the deployed filters
 extracted, what state the deployed alarms are in, who was told.
@@ -10,7 +10,7 @@ import datetime
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,20 @@ WAIT_SECONDS = 30.0
 DELIVERY_SECONDS = 60.0
 """For the analytics, whose first batch also starts the function's process."""
 LAST_EVENT_BEFORE_MINUTE_MS = 1
+RUNBOOKS = Path("docs/runbooks")
 STATE_STYLES = {"ALARM": "bold red", "OK": "green", "INSUFFICIENT_DATA": "dim"}
 
 
-def send(project: Project, stack: str, settings: Settings, log: str | None, agent_name: str | None) -> dict[str, Any]:
-    """Put a log (all recordings by default) and return the report as plain data.
+def send(
+    project: Project,
+    stack: str,
+    settings: Settings,
+    log: str | None,
+    agent_name: str | None,
+    trace_ids: Mapping[str, str],
+) -> dict[str, Any]:
+    """Put a log (all recordings by default) and return the report as plain data. `trace_ids`: those of the log -> what
+    the calls have in SigNoz.
 
     The log's times are moved so that its last event lies at the end of the last whole minute: alarms look at whole
     periods only. Waits until the alarms are evaluated and the analytics have the events. Raises `UserError` where the
@@ -55,7 +64,9 @@ def send(project: Project, stack: str, settings: Settings, log: str | None, agen
         raise UserError(f"Stack {stack} is not up: run `turnscope up {stack}` first.")
     client = client_factory(settings)
     end_ms = int(time.time() * 1000) // MINUTE_MS * MINUTE_MS - LAST_EVENT_BEFORE_MINUTE_MS
-    shifted = {name: _sent_by(agent.name, recording.shift(events, end_ms=end_ms)) for name, events in logs.items()}
+    shifted = {
+        name: _sent_by(agent.name, recording.shift(events, end_ms=end_ms), trace_ids) for name, events in logs.items()
+    }
     first_ms = min(events[0].timestamp_ms for events in shifted.values())
     seen = ((read_json(StateDir(directory).progress) or {}).get("events", {})).get(agent.log_group.name, 0)
     told = len(list(notifications.read(StateDir(directory).notifications)))
@@ -79,7 +90,7 @@ def send(project: Project, stack: str, settings: Settings, log: str | None, agen
         "events": number,
         "seconds": round(time.monotonic() - started, 1),
         "metrics": _metrics(client, agent, first_ms // MINUTE_MS * MINUTE_MS, end_ms + LAST_EVENT_BEFORE_MINUTE_MS),
-        "alarms": _alarms(client, agent),
+        "alarms": _alarms(client, agent, project.root),
         "notifications": [asdict(each) for each in list(notifications.read(StateDir(directory).notifications))[told:]],
         "next": _next(stack, agent, settings),
     }
@@ -112,7 +123,7 @@ def _logs(log: str | None) -> dict[str, tuple[LogEvent, ...]]:
     return {path.stem: events}
 
 
-def _sent_by(agent: str, events: Sequence[LogEvent]) -> tuple[LogEvent, ...]:
+def _sent_by(agent: str, events: Sequence[LogEvent], trace_ids: Mapping[str, str]) -> tuple[LogEvent, ...]:
     """As if `agent` had written them just now: a log that is sent again is another call to the analytics, not the same
     one a second time."""
     sent = []
@@ -120,6 +131,8 @@ def _sent_by(agent: str, events: Sequence[LogEvent]) -> tuple[LogEvent, ...]:
         document = json.loads(event.message)
         if "_event_type" in document:
             document |= {"_event_id": uuid.uuid4().hex, "agent": agent}
+        if isinstance(trace := document.get("trace_id"), str):
+            document["trace_id"] = trace_ids.get(trace, trace)
         sent.append(LogEvent(event.timestamp_ms, json.dumps(document, ensure_ascii=False)))
     return tuple(sent)
 
@@ -183,7 +196,7 @@ def _metrics(client: ClientFactory, agent: AgentPlan, start_ms: int, end_ms: int
     return rows
 
 
-def _alarms(client: ClientFactory, agent: AgentPlan) -> list[dict[str, Any]]:
+def _alarms(client: ClientFactory, agent: AgentPlan, checkout: Path) -> list[dict[str, Any]]:
     planned: list[MetricAlarm | CompositeAlarm] = [*agent.composite_alarms, *agent.alarms]
     answer = client("cloudwatch").describe_alarms(
         AlarmNames=[each.name for each in planned], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
@@ -198,10 +211,17 @@ def _alarms(client: ClientFactory, agent: AgentPlan) -> list[dict[str, Any]]:
             # Every name begins with stack and agent, which the reader knows.
             "reason": described[each.name].get("StateReason", "").replace(each.name.removesuffix(each.key), ""),
             "runbook": each.runbook_url,
+            "runbook_file": _in_checkout(each.runbook_url, checkout),
         }
         for each in planned
         if each.name in described
     ]
+
+
+def _in_checkout(runbook_url: str, checkout: Path) -> str | None:
+    """The runbook's path in the checkout; None for a runbook that is elsewhere."""
+    path = RUNBOOKS / runbook_url.rpartition("/")[2]
+    return str(path) if (checkout / path).is_file() else None
 
 
 def _next(stack: str, agent: AgentPlan, settings: Settings) -> dict[str, str]:
@@ -218,6 +238,7 @@ def _next(stack: str, agent: AgentPlan, settings: Settings) -> dict[str, str]:
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:
+    """What CloudWatch made of the log."""
     recordings = ", ".join(f"{name} ({number})" for name, number in report["recordings"].items())
     console.print(
         f"\nlab: sent {report['events']} log events of a real agent to {report['log_group']} "
@@ -246,6 +267,15 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         console.print(f"notified: {each['subject']} -> {receivers}", markup=False)
     if not report["notifications"]:
         console.print("notified: nobody (no alarm with actions changed its state)")
+
+
+def print_next(report: dict[str, Any], console: Console) -> None:
+    """The alarms that are red, with their runbooks, and where to look next."""
+    red = [row for row in report["alarms"] if row["state"] == "ALARM"]
+    if red:
+        console.print("\nCloudWatch alarms in state ALARM, and their runbooks:")
+    for row in red:
+        console.print(f"  {row['alarm']}: {row['runbook_file'] or row['runbook']}", markup=False)
     console.print("\nNext:")
     for what, where in report["next"].items():
         console.print(f"  {what}: {where}", markup=False)

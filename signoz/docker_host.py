@@ -8,9 +8,10 @@ leaves everything recorded, names the container's last log lines, and the next d
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,25 @@ class DockerHost:
             self._run_to_end(container)
         else:
             self._wait_for_health(container)
+
+    def run_in(self, container: Container, *command: str, environment: Mapping[str, str] | None = None) -> str:
+        """What `command` prints in the running container; `environment` is in no list of processes. Raises `UserError`
+        (exit code 1) where the command fails."""
+        hidden = dict(environment or {})
+        options = [option for name in hidden for option in ("--env", name)]
+        ran = self._docker("exec", *options, container.name, *command, environment=hidden)
+        if ran.returncode != 0:
+            raise UserError(
+                f"{command[0]} failed in container {container.name}: {(ran.stderr or ran.stdout).strip()}", exit_code=1
+            )
+        return ran.stdout
+
+    def last_log_lines(self, container: Container) -> str:
+        """The container's last log lines, indented, and the command that prints more of them."""
+        logs = self._docker("logs", "--tail", str(LOG_LINES_SHOWN), container.name)
+        lines = (logs.stdout + logs.stderr).strip().splitlines()[-LOG_LINES_SHOWN:]
+        said = "".join(f"\n  {line}" for line in lines) or "\n  (the log is empty)"
+        return f"Its last log lines:{said}\nMore: docker -H {self.address} logs {container.name}."
 
     def _run_to_end(self, container: Container) -> None:
         state = self._state(container)
@@ -90,19 +110,24 @@ class DockerHost:
         return json.loads(answer.stdout)[0]
 
     def _failure(self, container: Container, what: str) -> UserError:
-        logs = self._docker("logs", "--tail", str(LOG_LINES_SHOWN), container.name)
-        lines = (logs.stdout + logs.stderr).strip().splitlines()[-LOG_LINES_SHOWN:]
-        said = "".join(f"\n  {line}" for line in lines) or "\n  (the log is empty)"
         return UserError(
-            f"{container.role} {what}. Its last log lines:{said}\n"
-            f"More: docker -H {self.address} logs {container.name}. Fix the cause and deploy again.",
-            exit_code=1,
+            f"{container.role} {what}. {self.last_log_lines(container)} Fix the cause and deploy again.", exit_code=1
         )
 
-    def _docker(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _docker(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         command = ["docker", "-H", self.address, *arguments]
+        variables = {**os.environ, **environment} if environment else None
         try:
-            return subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_SECONDS, check=False)
+            return subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_TIMEOUT_SECONDS,
+                check=False,
+                env=variables,
+            )
         except FileNotFoundError:
             raise UserError("Docker's command line (docker) is not on PATH; install it.", exit_code=1) from None
         except subprocess.TimeoutExpired:

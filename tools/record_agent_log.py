@@ -1,4 +1,4 @@
-"""Record what a real LiveKit agent writes to its log, for the local stack and the tests.
+"""Record what a real LiveKit agent writes to its log and exports by OTLP, for the local stack and the tests.
 
     pip install livekit-agents==1.8.9 ./agent
     python tools/record_agent_log.py simulate/recordings
@@ -6,9 +6,10 @@
 Runs livekit-agents in voice mode, offline, each session as a job in a process of its own: its turn taking,
 interruptions, tool calls, retries, metrics, traces and production JSON logging over scripted speech, language and voice
 models.
-One file per session; a line is one line of the agent's standard output, so one event of CloudWatch Logs: LiveKit's own
-log lines, and the `voice_metrics` and `session_analytics` lines of `turnscope_agent.observe`, as any agent that uses it
-writes them.
+Two files per session. A line of the log is one line of the agent's standard output, so one event of CloudWatch Logs:
+LiveKit's own log lines, and the `voice_metrics` and `session_analytics` lines of `turnscope_agent.observe`, as any
+agent that uses it writes them. In `telemetry/`, a line is one OTLP export request of the same call
+(`agent_telemetry.py`).
 
 Scrubbed, so that a recording is the same wherever it is made: folders in `code.file.path`, process ids, tracebacks'
 folders, and how busy the machine was.
@@ -22,16 +23,17 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from agent_telemetry import Receiver
+
+TELEMETRY = "telemetry"
+"""The folder, among the logs, of what the agent exported in the same calls."""
 SPEECH_SECONDS = 0.6
 TRANSCRIPT_SECONDS = 0.15
 SECONDS_PER_WORD = 0.3
@@ -438,27 +440,6 @@ def scrub(line: str) -> str:
     return re.sub(r"(?:/[\w.@+-]+)+/(?:site-packages|lib/python3\.\d+)/", "", text)
 
 
-class Collector(BaseHTTPRequestHandler):
-    """Accepts all telemetry: lines name the trace that it would be in."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Standard output is for the agent's own lines."""
-
-
-@contextmanager
-def collector() -> Iterator[str]:
-    """The address of a collector that keeps nothing."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
 def main() -> None:
     if sys.argv[1] == "--session":
         from livekit.agents.cli.log import setup_logging
@@ -466,23 +447,20 @@ def main() -> None:
         setup_logging("INFO", devmode=False, console=False)
         asyncio.run(run_session())
         return
-    with collector() as address:
-        record(Path(sys.argv[1]), address)
+    record(Path(sys.argv[1]))
 
 
-def record(folder: Path, collector_address: str) -> None:
-    """Every session at the same time, each into its file in `folder`."""
-    environment = {
-        **os.environ,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector_address,
-        "OTEL_SERVICE_NAME": AGENT,
-    }
+def record(folder: Path) -> None:
+    """Every session at the same time, each into its files in `folder`."""
+    receivers = {name: Receiver() for name in SESSIONS}
+    foreign = ("OTEL_", "LANGFUSE_", "LIVEKIT_")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     running = {
         name: subprocess.Popen(
             [sys.executable, __file__, "--session"],
             stdout=subprocess.PIPE,
             text=True,
-            env=environment | {SESSION_VARIABLE: name},
+            env=clean | receivers[name].environment() | {"OTEL_SERVICE_NAME": AGENT, SESSION_VARIABLE: name},
         )
         for name in SESSIONS
     }
@@ -490,9 +468,12 @@ def record(folder: Path, collector_address: str) -> None:
         out, _ = process.communicate()
         if process.returncode:
             sys.exit(f"session {name} failed")
-        lines = [scrub(line) for line in of_the_call(out)]
-        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-        print(f"{name}: {len(lines)} lines")
+        found = {"": [scrub(line) for line in of_the_call(out)], TELEMETRY: receivers[name].lines()}
+        for below, lines in found.items():
+            path = folder / below / f"{name}.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            print(f"{path}: {len(lines)} lines, {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ def test_the_account_is_as_the_state_says(checkout: Checkout) -> None:
 def test_a_real_agents_log_becomes_metrics_alarm_states_and_notifications(checkout: Checkout) -> None:
     report = json.loads(succeeded(checkout.turnscope("lab", "send", "slow-llm", "--json")))
     assert report["events"] == sum(report["recordings"].values())
+    assert report["signoz"] is None
     metrics = {row["metric"]: row for row in report["metrics"] if not row["dimensions"]}
     assert metrics["TotalLatency"]["samples"] == metrics["LlmTimeToFirstToken"]["samples"] > 0
     assert metrics["TotalLatency"]["p95"] > 2

@@ -114,6 +114,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         checkout.turnscope("teardown", STACK_NAME, "--yes")
 
 
+def succeeded(run: subprocess.CompletedProcess[str]) -> str:
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
 def spans(name: str, number: int) -> list[ReadableSpan]:
     tracer = TracerProvider().get_tracer("tests")
     made = [tracer.start_span(name) for _ in range(number)]
@@ -173,6 +178,33 @@ def test_a_person_signs_in_as_login_says(stack: Stack) -> None:
     assert key
     with pytest.raises(Unauthorized):
         make_api_key(found["url"], authority, found["email"], found["password"] + "x", "nobody")
+
+
+def test_a_recorded_call_is_stored_whole_and_sent_twice_counts_twice(stack: Stack) -> None:
+    """By the agent's own way in: its gateway, its token, its name."""
+    reports = [
+        json.loads(succeeded(stack.checkout.turnscope("lab", "send", "slow-llm", "--stack", STACK_NAME, "--json")))
+        for _ in range(2)
+    ]
+    calls = [call for report in reports for call in report["signoz"]["calls"]]
+    for call in calls:
+        assert {kind: call[kind] for kind in call["sent"]} == call["sent"]
+        assert min(call["sent"].values()) > 0
+        assert call["turns"] == 10
+        assert call["e2e_latency_p95_seconds"] > 2
+    assert calls[0]["trace_ids"] != calls[1]["trace_ids"]
+    traces = ", ".join(f"'{trace}'" for call in calls for trace in call["trace_ids"])
+    agent = f"resource_string_service$$name = '{reports[0]['agent']}'"
+    recent = "timestamp > now() - INTERVAL 15 MINUTE AND timestamp <= now()"
+    table = "signoz_traces.signoz_index_v3"
+    found = stack.asked(f"SELECT count() FROM {table} WHERE trace_id IN ({traces}) AND {agent} AND {recent}")  # noqa: S608
+    assert int(found) == 2 * calls[0]["spans"]
+    assert reports[0]["signoz"]["url"] == f"https://localhost:{stack.ports['ui']}"
+
+
+def test_the_stacks_outputs_name_signoz_address(stack: Stack) -> None:
+    outputs = json.loads(succeeded(stack.checkout.turnscope("outputs", STACK_NAME, "--json")))
+    assert outputs["signoz"] == f"https://localhost:{stack.ports['ui']}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="kills processes of containers, as root")

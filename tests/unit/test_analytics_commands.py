@@ -566,7 +566,7 @@ def test_answers_are_csv_and_json_that_programs_read() -> None:
 def test_a_recording_that_is_sent_again_is_other_calls_of_the_chosen_agent() -> None:
     """`turnscope lab send` twice: queries read each id once, and would show the second call never."""
     recorded = recording.recorded("healthy")
-    first, second = ([json.loads(each.message) for each in send._sent_by("frontdesk", recorded)] for _ in range(2))
+    first, second = ([json.loads(each.message) for each in send._sent_by("frontdesk", recorded, {})] for _ in range(2))
     events = [each for each in (*first, *second) if "_event_type" in each]
     assert len({each["_event_id"] for each in events}) == len(events) > 0
     assert {each["agent"] for each in events} == {"frontdesk"}

@@ -10,13 +10,13 @@ import typer
 from core.errors import UserError
 from turnscope.console import console
 from turnscope.lab_extra import require_lab
-from turnscope.options import Json, LocalStack, project_and_settings
+from turnscope.options import Json, LocalStack, deployment_of, project_and_settings
 
 if TYPE_CHECKING:
     from core.project import Project
     from stacks.settings.model import Settings
 
-lab = typer.Typer(help="The AWS emulator of the local stack.", no_args_is_help=True)
+lab = typer.Typer(help="The local stack: its AWS emulator, and recorded calls.", no_args_is_help=True)
 
 
 @lab.command()
@@ -62,20 +62,32 @@ def send(
     ] = None,
     stack: Annotated[str, typer.Option(help="A stack of environment local.")] = "local",
     agent: Annotated[
-        str | None, typer.Option(help="The agent whose log group receives the log. Default: the first agent.")
+        str | None, typer.Option(help="The agent that the calls are of. Default: the first agent.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Send a real agent's log; print metrics and alarm states."""
-    from lab.send import print_report
+    """Send recorded calls of a real agent; print what CloudWatch and SigNoz made of them.
+
+    Each call's log goes to CloudWatch; its traces, metrics and logs go to SigNoz by OTLP through the gateway. A log
+    file of your own goes to CloudWatch alone.
+    """
+    from lab.send import print_next, print_report
     from lab.send import send as send_log
+    from simulate.telemetry import fresh_trace_ids
+    from turnscope.recorded_calls import print_signoz, recorded_calls, send_recorded_calls
 
     project, settings = _local(stack)
-    report = send_log(project, stack, settings, log, agent)
+    calls = recorded_calls(log)
+    trace_ids = fresh_trace_ids(calls)
+    report = send_log(project, stack, settings, log, agent, trace_ids)
+    if not as_json:
+        print_report(report, console)
+    report["signoz"] = send_recorded_calls(deployment_of(stack), calls, report["agent"], trace_ids)
     if as_json:
         print(json.dumps(report, indent=2))
-    else:
-        print_report(report, console)
+        return
+    print_signoz(report["signoz"], stack, console)
+    print_next(report, console)
 
 
 def _local(stack: str) -> tuple[Project, Settings]:

@@ -231,12 +231,12 @@ class Deployment:
                 self._print(line)
 
     def _signoz_outputs(self) -> dict[str, Any]:
+        """What is no output of the engine: it depends on this machine, or is for reading alone."""
         settings, plan = self.settings.signoz, self.plan.signoz
         if not settings or not plan:
             return {}
         certificate = export_root_certificate(settings, plan, self.directory)
-        port = "" if settings.gateway.ui_port == 443 else f":{settings.gateway.ui_port}"
-        found: dict[str, Any] = {"signoz": f"https://{settings.gateway.hostname}{port}"}
+        found: dict[str, Any] = {}
         if plan.content.objects:
             found["content"] = content_counts(plan.content)
         if certificate:
