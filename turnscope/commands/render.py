@@ -24,12 +24,15 @@ def render(
 ) -> None:
     """Print, write or compare the files that a stack would deploy."""
     from turnscope import rendering
-    from turnscope.deployment.secret_values import secret_values
     from turnscope.plans import plan_stack
 
     project, settings = project_and_settings(stack)
     plan = plan_stack(stack, settings, project.root)
-    secrets = secret_values(deployment_of(stack), plan.signoz) if show_secrets and plan.signoz else None
+    secrets = None
+    if show_secrets and plan.signoz:
+        from turnscope.deployment.secret_values import secret_values
+
+        secrets = secret_values(deployment_of(stack), plan.signoz)
     texts = rendering.render(what, cloudwatch=plan.cloudwatch, signoz=plan.signoz, secrets=secrets)
     if check:
         rendering.check(texts, check)
