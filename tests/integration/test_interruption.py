@@ -5,13 +5,15 @@ The tests of this module build on each other, in order: a stack is made, deleted
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lab import emulator
 from tests.integration.collector_process import wait_for
 from tests.integration.conftest import Checkout, succeeded
 from tests.machine import LIMIT_SECONDS
@@ -37,8 +39,37 @@ def begun(checkout: Checkout, command: str, first: str) -> subprocess.Popen[str]
     return process
 
 
-def interrupt(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGINT)
+@contextlib.contextmanager
+def asked_in_vain(checkout: Checkout) -> Iterator[None]:
+    """The engine has asked the emulator for something, and has no answer before the end of the block.
+
+    Without this a run could end before it is interrupted: its lines come later than what they tell of.
+    """
+    running = emulator.status(checkout.root / ".turnscope" / "local")
+    assert running
+    os.kill(running.pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: has_unread_requests(running.port), lambda: "the engine asks for nothing")
+        yield
+    finally:
+        os.kill(running.pid, signal.SIGCONT)
+
+
+def has_unread_requests(port: int) -> bool:
+    """Whether connections to a TCP port of this machine hold bytes that its server has not read (proc_net_tcp.txt)."""
+    connections = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(
+        local.endswith(f":{port:04X}") and int(queues.partition(":")[2], 16)
+        for _, local, _, state, queues, *_ in connections
+        if state == "01"
+    )
+
+
+def interrupt(process: subprocess.Popen[str], checkout: Checkout) -> None:
+    assert process.stdout
+    with asked_in_vain(checkout):
+        process.send_signal(signal.SIGINT)
+        assert any(line.startswith("Stopping after") for line in process.stdout)
     _, errors = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 130, errors
     assert "continue from here" in errors
@@ -67,13 +98,13 @@ def is_alive(process: int) -> bool:
 
 
 def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
-    interrupt(begun(checkout, "up", "created"))
+    interrupt(begun(checkout, "up", "created"), checkout)
     assert "unchanged" in succeeded(checkout.turnscope("up", "local", "--yes"))
     assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) -> None:
-    interrupt(begun(checkout, "teardown", "deleted"))
+    interrupt(begun(checkout, "teardown", "lab: AWS is emulated"), checkout)
     assert "no resources of this stack are left" in succeeded(checkout.turnscope("teardown", "local", "--yes"))
 
 
