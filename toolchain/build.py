@@ -1,7 +1,6 @@
 """Making parts: independent ones side by side, with progress, logs and times."""
 
 import shutil
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -33,7 +32,8 @@ def duration(seconds: float) -> str:
 class Progress:
     """Lines of progress on a console, with elapsed time where it is a terminal; and the record of times."""
 
-    def __init__(self, console: "Console", store: Store) -> None:
+    def __init__(self, console: "Console", store: Store, *, lines: bool = False) -> None:
+        """`lines`: only lines on a terminal too, for a run beside others."""
         from rich.progress import Progress as Bars
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -41,9 +41,8 @@ class Progress:
         self._store = store
         self._bars = Bars(
             SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-            console=console, transient=True, disable=not console.is_terminal,
+            console=console, transient=True, disable=lines or not console.is_terminal,
         )  # fmt: skip
-        self._lock = threading.Lock()
 
     def __enter__(self) -> "Progress":
         self._bars.__enter__()
@@ -56,7 +55,7 @@ class Progress:
     def step(self, name: str, description: str) -> "Iterator[None]":
         """Show a step while it runs, and its time when it is done."""
         started = time.monotonic()
-        if not self._console.is_terminal:
+        if self._bars.disable:
             self._console.print(f"{name}: {description} ...")
         task = self._bars.add_task(f"{name}: {description}", total=None)
         try:
@@ -65,16 +64,14 @@ class Progress:
             self._bars.remove_task(task)
         seconds = round(time.monotonic() - started, 1)
         self._console.print(f"{name}: done in {duration(seconds)}")
-        with self._lock:  # at once, so that an interrupted run's times are known too
-            self._store.add_record("seconds", {**self._store.record().get("seconds", {}), name: seconds})
+        self._store.add_seconds(name, seconds)  # at once, so that an interrupted run's times are known too
 
 
-def make(parts: list[Part], context: Context, progress: Progress) -> None:
+def make(parts: list[Part], context: Context, progress: Progress, commands: Commands) -> None:
     """Make these parts, none of which builds upon another.
 
     Raises UserError with the end of the log of the part that failed; the others are stopped.
     """
-    commands = Commands()
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
             futures = [pool.submit(make_one, part, context, commands, progress) for part in parts]

@@ -44,6 +44,11 @@ class Commands:
             raise CommandFailed(f"{command[0]} ended with code {process.returncode}")
         return output
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
     def stop(self) -> None:
         """End what runs, its children included, and start nothing more."""
         with self._lock:

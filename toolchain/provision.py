@@ -1,7 +1,6 @@
 """Making a Pulumi available: the one on PATH, one made before, the release, or one built from registries."""
 
 import os
-import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain import docker_engine, golang, installed, pins, release, system
+from toolchain.commands import Commands
 from toolchain.model import Missing, PartStatus, Requirements, Source, Toolchain, missing_error
 from toolchain.parts import AWS_PARTS, PARTS, PULUMI, WRAPPERS, Context, Part, closure, unfinished
 from toolchain.store import Store, default_directory
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from toolchain.build import Progress
 
 
-def ensure(parts: Collection[str] | None = None, *, assume_yes: bool, console: "Console") -> Toolchain:
+def ensure(
+    parts: Collection[str] | None = None, *, assume_yes: bool, console: "Console", commands: Commands | None = None
+) -> Toolchain:
     """A toolchain with these parts (names of `PARTS`; by default what the CloudWatch half needs).
 
     Looks in this order: `pulumi` on PATH, what an earlier run made, the published release, package registries.
     Without `assume_yes` (or CI=true), Debian packages are installed only after asking on a terminal. Raises
-    UserError: exit code 2 with all that is missing, before anything is made; 1 when a step failed.
+    UserError: exit code 2 with all that is missing, before anything is made; 1 when a step failed. `commands` is for a
+    run that builds other things at the same time: it stops them all, and progress is lines alone.
     """
     wanted = closure(AWS_PARTS if parts is None else parts)
     context = Context(Store(default_directory(os.environ)), os.environ)
@@ -35,24 +38,41 @@ def ensure(parts: Collection[str] | None = None, *, assume_yes: bool, console: "
     checksum = None
     if source == "registries" and (checksum := release.checksum()):
         source, todo = "release", []
-    need = _checked(todo, engine, context)
-    if need.packages:
-        _install(need.packages, context.store, assume_yes=assume_yes, console=console)
-        need = _checked(todo, engine, context)
-    context = replace(context, go=need.go)
+    context = _supplied(todo, engine, context, assume_yes=assume_yes, console=console)
 
     from toolchain import build
 
-    with _alone(context.store, console), build.Progress(console, context.store) as progress:
+    running = commands or Commands()
+    with _alone(context.store, console), build.Progress(console, context.store, lines=bool(commands)) as progress:
         if checksum:
             _download(checksum, context, progress)
         elif todo:
-            build.make([part for part in unfinished(wanted, context) if part is not WRAPPERS], context, progress)
-            build.make(unfinished(wanted, context), context, progress)  # which scripts depends on what there is
+            programs = [part for part in unfinished(wanted, context) if part is not WRAPPERS]
+            build.make(programs, context, progress, running)
+            build.make(unfinished(wanted, context), context, progress, running)  # depends on which programs there are
         if engine:
             with progress.step("docker-engine", "starting Docker Engine"):
                 docker_engine.start(context.store.log("docker-engine"))
     return _found(source, context)
+
+
+def to_build(parts: Collection[str]) -> list[str]:
+    """What `ensure` would build from package registries: of these parts, and of what they need. Changes nothing."""
+    wanted = closure(parts)
+    context = Context(Store(default_directory(os.environ)), os.environ)
+    source, todo = _plan(wanted, context, None)
+    return [part.name for part in todo] if source == "registries" and not release.checksum() else []
+
+
+def supply(parts: Collection[str], *, assume_yes: bool, console: "Console") -> None:
+    """See that what the user or apt-get provides is there, before these parts are built and Docker's engine is started.
+
+    Raises UserError (exit code 2) with all that is missing.
+    """
+    wanted = closure(parts)
+    context = Context(Store(default_directory(os.environ)), os.environ)
+    engine = PARTS["docker-engine"] in wanted and not docker_engine.answers()
+    _supplied(unfinished(wanted, context), engine, context, assume_yes=assume_yes, console=console)
 
 
 def status() -> list[PartStatus]:
@@ -87,14 +107,17 @@ def _status(part: Part, context: Context) -> PartStatus:
     return PartStatus(part.name, "missing", "", how)
 
 
-def _plan(wanted: list[Part], context: Context, console: "Console") -> tuple[Source, list[Part]]:
-    """Where the toolchain comes from as far as this machine alone can tell, and what has to be made."""
+def _plan(wanted: list[Part], context: Context, console: "Console | None") -> tuple[Source, list[Part]]:
+    """Where the toolchain comes from as far as this machine alone can tell, and what has to be made.
+
+    The console is told of a Pulumi that is not used.
+    """
     if not any(part.build for part in wanted):
         return "cache", []
     found = installed.find(context.environ.get("PATH", ""), context.store.directory)
     if found and not found.unusable:
         return "path", []
-    if found:
+    if found and console:
         console.print(f"{found.pulumi} is not used: {found.unusable}.")
     if _release_folder(context).is_dir():
         return "cache", []
@@ -114,6 +137,15 @@ def _requirements(todo: list[Part], engine: bool, context: Context) -> Requireme
         else:
             _require_go(go, need)
     return need
+
+
+def _supplied(todo: list[Part], engine: bool, context: Context, *, assume_yes: bool, console: "Console") -> Context:
+    """The context with Go where it is needed, once everything that these parts need is there."""
+    need = _checked(todo, engine, context)
+    if need.packages:
+        _install(need.packages, context.store, assume_yes=assume_yes, console=console)
+        need = _checked(todo, engine, context)
+    return replace(context, go=need.go)
 
 
 def _checked(todo: list[Part], engine: bool, context: Context) -> Requirements:
@@ -198,5 +230,4 @@ def _alone(store: Store, console: "Console") -> Iterator[None]:
         console.print(f"Another run (process {holder}) is building the toolchain in {store.directory}; waiting for it.")
 
     with store.lock(waiting):
-        shutil.rmtree(store.directory / "tmp", ignore_errors=True)  # what an interrupted run left
         yield

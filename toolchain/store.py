@@ -9,11 +9,17 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+_HELD: dict[Path, tuple[ExitStack, int]] = {}
+"""The directories whose lock this process has, and how many of its threads hold each."""
+_HOLDING = threading.Lock()
+_RECORDING = threading.Lock()
 
 
 def default_directory(environ: Mapping[str, str]) -> Path:
@@ -56,7 +62,29 @@ class Store:
 
     @contextmanager
     def lock(self, on_wait: Callable[[str], None]) -> Iterator[None]:
-        """Hold the directory alone. `on_wait` is called with the holder's process id before waiting for it."""
+        """Hold the directory in this process alone, of which several threads may hold it, each for parts of its own.
+
+        `on_wait` is called with the holder's process id before waiting for it. What an interrupted run left in the
+        temporary folder is removed.
+        """
+        with _HOLDING:
+            held, threads = _HELD.get(self.directory, (ExitStack(), 0))
+            if not threads:
+                held.enter_context(self._locked(on_wait))
+                shutil.rmtree(self.directory / "tmp", ignore_errors=True)
+            _HELD[self.directory] = held, threads + 1
+        try:
+            yield
+        finally:
+            with _HOLDING:
+                held, threads = _HELD.pop(self.directory)
+                if threads > 1:
+                    _HELD[self.directory] = held, threads - 1
+                else:
+                    held.close()
+
+    @contextmanager
+    def _locked(self, on_wait: Callable[[str], None]) -> Iterator[None]:
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "lock").open("a+") as file:
             try:
@@ -77,8 +105,11 @@ class Store:
         except (FileNotFoundError, ValueError):
             return {}
 
-    def add_record(self, key: str, value: Any) -> None:
-        """Add to `toolchain.json`; the caller holds the lock, and one thread at a time calls."""
+    def add_seconds(self, name: str, seconds: float) -> None:
+        """Add how long a part took to `toolchain.json`; the caller holds the lock."""
         path = self.directory / "toolchain.json"
-        path.with_suffix(".tmp").write_text(json.dumps({**self.record(), key: value}, indent=2) + "\n")
-        path.with_suffix(".tmp").rename(path)
+        with _RECORDING:
+            record = self.record()
+            record["seconds"] = {**record.get("seconds", {}), name: seconds}
+            path.with_suffix(".tmp").write_text(json.dumps(record, indent=2) + "\n")
+            path.with_suffix(".tmp").rename(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from toolchain import build, golang
+from toolchain.commands import Commands
 from toolchain.parts import PARTS, Context
 from toolchain.store import Store, default_directory
 
@@ -21,5 +22,5 @@ def collector_program() -> Path:
         assert context.go is not None, f"{go}; Go is needed to build SigNoz' collector"
         with store.lock(lambda _: None), build.Progress(Console(), store) as progress:
             if not part.finished(context):
-                build.make([part], context, progress)
+                build.make([part], context, progress, Commands())
     return part.path(context)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from core.errors import UserError
 from toolchain.build import duration, logged
 from toolchain.commands import Commands
 from toolchain.store import Store, default_directory, fingerprint
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -60,36 +64,45 @@ def test_killed_run_leaves_nothing_in_the_way(store: Store) -> None:
     assert [path.name for path in final.iterdir()] == ["whole"]
 
 
-def test_second_run_waits_for_the_first_and_says_for_whom(store: Store) -> None:
-    """Two runs at once must not build the same folder."""
-    waited_for: list[str] = []
-    waiting, order = threading.Event(), []
-
-    def on_wait(holder: str) -> None:
-        waited_for.append(holder)
-        waiting.set()
-
-    def second() -> None:
-        with store.lock(on_wait):
-            order.append("second")
-
+def test_another_process_waits_and_learns_for_whom(store: Store) -> None:
+    """Two runs at the same time do not build into each other's folders."""
+    left = store.directory / "tmp" / "left by a killed run"
+    left.mkdir(parents=True)
+    script = (
+        "import sys; from pathlib import Path; from toolchain.store import Store\n"
+        "with Store(Path(sys.argv[1])).lock(lambda holder: print('waits for', holder, flush=True)): print('has it')"
+    )
     with store.lock(lambda _: pytest.fail("nobody holds it")):
-        thread = threading.Thread(target=second)
-        thread.start()
-        assert waiting.wait(60)
-        order.append("first")
-    thread.join(60)
-    assert order == ["first", "second"]
-    assert waited_for == [str(os.getpid())]
+        assert not left.exists()
+        with store.lock(lambda _: pytest.fail("this process holds it")):
+            pass  # one of two threads ends: the process holds it on
+        command = [sys.executable, "-c", script, str(store.directory)]
+        other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert other.stdout is not None
+        assert other.stdout.readline() == f"waits for {os.getpid()}\n"
+    rest, _ = other.communicate(timeout=60)
+    assert rest == "has it\n"
 
 
-def test_times_of_several_runs_add_up(store: Store) -> None:
+def test_a_thread_that_joins_does_not_clear_what_another_builds(store: Store) -> None:
+    """Programs and images are built at the same time, under one lock and in one temporary folder."""
+    with store.lock(lambda _: None):
+        begun = store.directory / "tmp" / "pulumi-1"
+        begun.mkdir(parents=True)
+        with store.lock(lambda _: None):
+            assert begun.exists()
+
+
+def test_times_of_several_runs_and_threads_add_up(store: Store) -> None:
     """A resumed build still tells what each part took."""
     store.directory.mkdir()
-    store.add_record("seconds", {"pulumi": 102.0})
-    store.add_record("seconds", {**store.record()["seconds"], "bridge": 65.0})
+    threads = [threading.Thread(target=store.add_seconds, args=(f"part-{n}", float(n))) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert json.loads((store.directory / "toolchain.json").read_text()) == {
-        "seconds": {"pulumi": 102.0, "bridge": 65.0}
+        "seconds": {f"part-{n}": float(n) for n in range(20)}
     }
 
 
