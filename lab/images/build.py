@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from signoz.plan.model import Image
 from toolchain import build, docker_engine, golang, pins, system
 from toolchain.commands import CommandFailed, Commands
 from toolchain.model import Missing, missing_error
-from toolchain.parts import Context
+from toolchain.parts import Context, Part
 from toolchain.store import Store, default_directory
 
 if TYPE_CHECKING:
@@ -31,19 +32,28 @@ if TYPE_CHECKING:
 
 SIDE_BY_SIDE = 3
 """Two that wait for the network or the disk beside one that compiles."""
+NICENESS = 10
+"""As of `nice`: an image is needed later than the programs that compile at the same time."""
 REGISTRY_SECONDS = 3.0
 LABEL = "lab"
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
 def ensure_images(
-    roles: Collection[Role], console: Console, *, environment: str, assume_yes: bool = False
+    roles: Collection[Role],
+    console: Console,
+    *,
+    environment: str,
+    assume_yes: bool = False,
+    commands: Commands | None = None,
+    images_after: threading.Event | None = None,
 ) -> dict[Role, Image]:
     """The lab images of these roles; those that the Docker engine does not have are built first.
 
     Leave out a role that a real image is set for. Without `assume_yes` (or CI=true), Debian packages are installed
     only after asking on a terminal. Raises `UserError`: exit code 2 outside environment `local` and for all that is
-    missing, before anything is built; 1 with the end of the log when a build failed.
+    missing, before anything is built; 1 with the end of the log when a build failed. `commands` is as in
+    `toolchain.ensure`. What the images are made of is built at once, the images when `images_after` is set.
     """
     if environment != "local":
         raise UserError(
@@ -53,10 +63,20 @@ def ensure_images(
     wanted = {role: lab_image(role) for role in roles}
     if not docker_engine.answers():
         raise UserError("The Docker engine does not answer. Lab images need it: start it, then run again.")
-    todo = [lab for lab in dict.fromkeys(LAB_IMAGES[role] for role in roles) if not is_built(lab.image)]
-    if todo:
-        _build(todo, console, assume_yes)
+    if todo := to_build(roles):
+        _build(todo, console, assume_yes, commands, images_after)
     return wanted
+
+
+def to_build(roles: Collection[Role]) -> list[LabImage]:
+    """The images of these roles that the Docker engine does not have."""
+    return [lab for lab in dict.fromkeys(LAB_IMAGES[role] for role in roles) if not is_built(lab.image)]
+
+
+def supply(todo: Collection[LabImage], console: Console, *, assume_yes: bool) -> None:
+    """What the user or apt-get provides, before these images are built. Raises `UserError` as `ensure_images` does."""
+    if todo:
+        _supplied(todo, console, assume_yes)
 
 
 def is_built(image: Image) -> bool:
@@ -116,26 +136,40 @@ class _Workshop:
     context: Context
     commands: Commands
     progress: build.Progress
+    images_after: threading.Event | None
 
     @property
     def store(self) -> Store:
         return self.context.store
 
 
-def _build(todo: list[LabImage], console: Console, assume_yes: bool) -> None:
+def _supplied(todo: Collection[LabImage], console: Console, assume_yes: bool) -> tuple[Context, list[Part]]:
+    """What to build these images with, and the parts that have to be made for them."""
     context = Context(Store(default_directory(os.environ)), os.environ)
     made = [PARTS[name] for name in dict.fromkeys(name for lab in todo for name in lab.made)]
     unfinished = [part for part in made if not part.finished(context)]
     needs_base = not is_built(BASE.image)
     context = _prepare(context, any(part.uses_go for part in unfinished), needs_base, console, assume_yes)
+    return context, unfinished
+
+
+def _build(
+    todo: list[LabImage],
+    console: Console,
+    assume_yes: bool,
+    commands: Commands | None,
+    images_after: threading.Event | None,
+) -> None:
+    context, unfinished = _supplied(todo, console, assume_yes)
 
     def waiting(holder: str) -> None:
         console.print(f"Another run (process {holder}) is building in {context.store.directory}; waiting for it.")
 
-    with context.store.lock(waiting), build.Progress(console, context.store) as progress:
+    lines = commands is not None
+    with context.store.lock(waiting), build.Progress(console, context.store, lines=lines) as progress:
         # Another run may have built some while this one waited.
         todo = [lab for lab in todo if not is_built(lab.image)]
-        workshop = _Workshop(context, Commands(), progress)
+        workshop = _Workshop(context, commands or Commands(), progress, images_after)
         # Whatever waits was submitted after what it waits for, so threads that wait never keep it from running.
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             base = pool.submit(_make_base, workshop)
@@ -188,7 +222,9 @@ def _make_base(workshop: _Workshop) -> None:
     recipe = json.loads((BASE.context / "recipe.json").read_text())
     root = workshop.store.directory / "tmp" / f"debian-{image.tag}"
     include = f"--include={','.join(recipe['include'])}"
-    bootstrap = shlex.join(["debootstrap", "--variant=minbase", include, recipe["suite"], str(root)])
+    bootstrap = shlex.join(
+        [*golang.nice(NICENESS), "debootstrap", "--variant=minbase", include, recipe["suite"], str(root)]
+    )
     clean = f"rm -rf {shlex.quote(str(root))}/var/lib/apt/lists/* {shlex.quote(str(root))}/var/cache/apt/*"
     load = f"tar -C {shlex.quote(str(root))} -c . | {shlex.join(['docker', 'import', '-', image.reference])}"
     try:
@@ -200,6 +236,8 @@ def _make_base(workshop: _Workshop) -> None:
 def _make_image(lab: LabImage, base: Future[None], parts: list[Future[None]], workshop: _Workshop) -> None:
     for needed in (base, *parts):
         needed.result()
+    if workshop.images_after:
+        workshop.images_after.wait()  # what Docker's engine does for us has its priority, not ours
     context = workshop.store.directory / "tmp" / f"context-{lab.name}"
     shutil.rmtree(context, ignore_errors=True)
     try:
