@@ -82,6 +82,26 @@ def test_an_image_that_another_run_built_meanwhile_is_not_built_again(
     assert wanted == {role: lab_images.lab_image(role) for role in roles}
 
 
+def test_images_wait_for_what_is_more_urgent_and_their_base_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker's engine builds with a priority of its own, which would slow Pulumi's build down."""
+    urgent_ended, order = threading.Event(), list[str]()
+    monkeypatch.setenv("TURNSCOPE_TOOLCHAIN", str(tmp_path))
+    monkeypatch.setattr(build.docker_engine, "answers", lambda: True)
+    monkeypatch.setattr(build, "is_built", lambda image: False)
+    monkeypatch.setattr(build, "_prepare", lambda context, *_: context)
+
+    def run(name: str, *_: Any) -> None:
+        order.append(name)
+        if name == "lab-base":
+            threading.Timer(0.2, lambda: (order.append("urgent"), urgent_ended.set())).start()
+
+    monkeypatch.setattr(build, "_run", run)
+    build.ensure_images([Role.GATEWAY], Console(), environment="local", images_after=urgent_ended)
+    assert order == ["lab-base", "urgent", "lab-gateway"]
+
+
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod", "Local", ""])
 def test_refused_outside_local(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is asked of Docker: a stand-in must never run in the place of the real thing."""

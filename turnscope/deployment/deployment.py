@@ -7,14 +7,13 @@ and errors in a form that says what to do next.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pulumi import automation
 from pulumi.automation._stack import StackInitMode  # not among the public names, unlike what takes it
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
@@ -39,11 +38,12 @@ from turnscope.deployment.engine import Engine
 from turnscope.deployment.existing import Existing
 from turnscope.deployment.failure import engine_words, failure_text
 from turnscope.deployment.local_aws import LocalAws
+from turnscope.deployment.local_config import write_config
 from turnscope.deployment.other_checkout import held_on_host, refuse_other_checkout
 from turnscope.deployment.progress import EngineProgress
 from turnscope.deployment.recovery import adopt, candidates
 from turnscope.deployment.release_guard import check_release
-from turnscope.deployment.runs import RunJournal, is_held_by_the_dead
+from turnscope.deployment.runs import JOURNAL, RunJournal, is_held_by_the_dead
 from turnscope.deployment.schema_guard import refuse_schema_changes
 from turnscope.deployment.stack_state import EngineStack, revealed, saved_at, update_plan
 from turnscope.lab_extra import require_lab
@@ -82,12 +82,18 @@ class Deployment:
         *,
         assume_yes: bool = False,
         recover: bool = False,
+        overrides: Mapping[str, Any] | None = None,
+        commands: toolchain.Commands | None = None,
     ) -> None:
         """`recover`: the user says that the last run was killed, perhaps on another machine: its lock is released, and
-        what it made is looked for."""
+        what it made is looked for. `overrides`: for a local stack, keys of the stack's file (`turnscope:...`) that have
+        other values in the engine's runs; `settings` have them already. `commands`: as in `toolchain.ensure`."""
         self.project, self.stack, self.settings, self.console = project, stack, settings, console
         self.assume_yes = assume_yes
         self.recover = recover
+        self._overrides = overrides or {}
+        self.commands = commands
+        self._images_chosen = False
         self._plan: StackPlan | None = None
         self._selected: EngineStack | None = None
 
@@ -100,16 +106,21 @@ class Deployment:
         """This machine's files of the stack."""
         return self.project.stack_directory(self.stack)
 
-    @cached_property
-    def tools(self) -> toolchain.Toolchain:
-        # On the error stream: what `turnscope shell` and `outputs --json` print is for other programs.
-        progress = Console(stderr=True, highlight=False, soft_wrap=True)
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the toolchain that deploying it takes."""
         parts = toolchain.AWS_PARTS
         if self.settings.signoz:
             parts += ("docker-provider",)
             if self.settings.signoz.docker_host.startswith("unix:"):
                 parts += ("docker-engine",)
-        return toolchain.ensure(parts, assume_yes=self.assume_yes, console=progress)
+        return parts
+
+    @cached_property
+    def tools(self) -> toolchain.Toolchain:
+        # On the error stream: what `turnscope shell` and `outputs --json` print is for other programs.
+        progress = Console(stderr=True, highlight=False, soft_wrap=True)
+        return toolchain.ensure(self.parts, assume_yes=self.assume_yes, console=progress, commands=self.commands)
 
     @cached_property
     def engine(self) -> Engine:
@@ -140,7 +151,7 @@ class Deployment:
 
     @cached_property
     def _journal(self) -> RunJournal:
-        return RunJournal(self.directory / "run.jsonl")
+        return RunJournal(self.directory / JOURNAL)
 
     @property
     def _local_aws(self) -> LocalAws:
@@ -155,12 +166,20 @@ class Deployment:
             return
         if self.is_local:
             self._refuse_other_checkout(self.settings.signoz)
-        # A marked stack's settings say lab: asked again each time, because a registry may answer by now.
-        if self.is_local and (self.settings.signoz.images.source == "registry" or self._lab_images_mark.exists()):
-            choose_images(self.settings.signoz, self.directory, self.console)
-            self.settings, self._plan = load(self.stack, self.project.root), None
+        self.choose_images()
         if self.plan.signoz:
             ensure_lab_images(self.plan.signoz, self.console, assume_yes=self.assume_yes)
+
+    def choose_images(self) -> None:
+        """Published images or lab images, for the rest of this run."""
+        signoz = self.settings.signoz
+        if not self.is_local or not signoz or self._images_chosen:
+            return
+        # A marked stack's settings say lab: asked again in each run, because a registry may answer by now.
+        if signoz.images.source == "registry" or self._lab_images_mark.exists():
+            choose_images(signoz, self.directory, self.console)
+            self.settings, self._plan = load(self.stack, self.project.root), None
+        self._images_chosen = True
 
     def _refuse_other_checkout(self, settings: SigNozSettings) -> None:
         """Raises `UserError` where another checkout has a stack of this name on the Docker host."""
@@ -323,14 +342,7 @@ class Deployment:
         """A local stack's configuration with its salt, apart from the file in version control."""
         if not self.is_local:
             return None
-        path = self.directory / f"Pulumi.{self.stack}.yaml"
-        salt = (yaml.safe_load(path.read_text()) or {}).get("encryptionsalt") if path.exists() else None
-        text = stack_file(self.stack, self.project.root).read_text()
-        if salt and "encryptionsalt:" not in text:
-            text = f"{text.rstrip()}\nencryptionsalt: {salt}\n"
-        self.directory.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return str(path)
+        return str(write_config(stack_file(self.stack, self.project.root), self.directory, self._overrides))
 
     def _run_journaled(
         self, stack: automation.Stack, progress: EngineProgress, operation: Callable[[], Result]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
+import toolchain
 from core.errors import UserError
 from core.roles import Role
 from signoz.plan.model import STACK_LABEL, SigNozPlan
@@ -33,13 +35,32 @@ def choose_images(settings: SigNozSettings, directory: Path, console: Console) -
     console.print("lab: no image registry answers; building images on this machine from package registries")
 
 
-def ensure_lab_images(plan: SigNozPlan, console: Console, *, assume_yes: bool) -> None:
-    """Build the lab images that the plan's containers are made from. Raises `UserError`."""
-    roles = [container.role for container in plan.containers if container.image.lab]
-    if roles:
+def lab_roles(plan: SigNozPlan) -> list[Role]:
+    """The roles whose containers are made from lab images."""
+    return [container.role for container in plan.containers if container.image.lab]
+
+
+def ensure_lab_images(
+    plan: SigNozPlan,
+    console: Console,
+    *,
+    assume_yes: bool,
+    commands: toolchain.Commands | None = None,
+    images_after: threading.Event | None = None,
+) -> None:
+    """Build the lab images that the plan's containers are made from, as `lab.images.build.ensure_images` does. Raises
+    `UserError`."""
+    if roles := lab_roles(plan):
         from lab.images.build import ensure_images
 
-        ensure_images(roles, console, environment=plan.environment, assume_yes=assume_yes)
+        ensure_images(
+            roles,
+            console,
+            environment=plan.environment,
+            assume_yes=assume_yes,
+            commands=commands,
+            images_after=images_after,
+        )
 
 
 def export_root_certificate(settings: SigNozSettings, plan: SigNozPlan, directory: Path) -> Path | None:

@@ -20,6 +20,8 @@ from typing import IO, Any
 from pulumi.automation import EngineEvent
 from pulumi.automation.events import StepEventMetadata
 
+JOURNAL = "run.jsonl"
+"""The journal's file, in this machine's folder of the stack."""
 CREATES = ("create", "create-replacement", "import", "import-replacement")
 UNCHANGING = ("same", "read", "refresh")
 _HOLDER = re.compile(r"created by [^\n]*@(?P<host>[^@\s]*) \(pid (?P<pid>\d+)\)")
