@@ -13,6 +13,9 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 LIVEKIT := TURNSCOPE_LIVEKIT_PYTHONS=.venv-livekit-lowest/bin/python:.venv-livekit-newest/bin/python
 
+# pip would compile everything, in one process: for longer than it installs.
+UNCOMPILED := /tests?/
+
 .PHONY: help setup install agent up down test unit integration contract faults toolchain prepare lint locks
 
 help: ## List the targets
@@ -27,8 +30,9 @@ $(VENV)/.installed-production: requirements.lock
 $(VENV)/.installed $(VENV)/.installed-production: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Turnscope needs Python 3.11 or newer; PYTHON=... make names another")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(filter %.lock,$^)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $(filter %.lock,$^)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q -j 0 -x '$(UNCOMPILED)' $(VENV)/lib
 	@touch $@
 
 agent: $(AGENT_WHEEL) ## Build the agent library's wheel in agent/dist
