@@ -34,7 +34,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    # Panels take as long as everything else together, most of it the import of a Markdown parser.
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
 )
 for command in (
     up.up,

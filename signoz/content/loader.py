@@ -26,6 +26,7 @@ from core.errors import UserError
 from core.templating import bytecode_cache
 from signoz.content.model import ContentObject, Kind
 from signoz.content.schema import AlertRule, Dashboard, SavedView
+from stacks.settings.descriptions import described_schema
 from stacks.settings.documents import Document, Location, Problem, dotted, parse, shown, text_of
 from stacks.settings.problems import error_location, error_text, nearest, raise_if_any
 from stacks.settings.schema import Node, child, resolved
@@ -260,7 +261,7 @@ def _line(parsed: Document, location: Location) -> int | None:
 @cache
 def json_schema(kind: Kind) -> Node:
     """The JSON schema of a kind's documents, without references."""
-    schema = SCHEMAS[kind].model_json_schema()
+    schema = described_schema(SCHEMAS[kind])
     definitions = schema.pop("$defs", {})
 
     def inlined(node: Any) -> Any:

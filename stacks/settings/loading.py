@@ -20,6 +20,7 @@ from core.errors import UserError
 from core.names import NAMESPACE, PRIVATE
 from core.secrets.reference import SecretRef
 from stacks.settings.documents import Document, Location, Problem, dotted, read, shown
+from stacks.settings.kinds import is_nullable, is_secret, is_text, kind_at
 from stacks.settings.local import with_local_defaults
 from stacks.settings.model import Settings
 from stacks.settings.problems import (
@@ -30,7 +31,6 @@ from stacks.settings.problems import (
     stack_file_problems,
     wrong_namespace,
 )
-from stacks.settings.schema import is_secret, node_at, nullable, resolved
 
 DIRECTORY = "stacks"
 INHERITED = "(stacks/base.yaml)"
@@ -166,10 +166,10 @@ def _text_of(value: object) -> str:
 
 def _of_text(name: str, text: str) -> Any:
     """The value of a key right under `config`: structures are JSON there; texts are not parsed any further."""
-    node = node_at((name,))
-    if text in ("", "null") and (node is None or nullable(node)):
+    kind = kind_at((name,))
+    if text in ("", "null") and (kind is None or is_nullable(kind)):
         return None
-    if node is not None and resolved(node)["type"] == "string":
+    if kind is not None and is_text(kind):
         return text
     try:
         return json.loads(text)
@@ -210,6 +210,6 @@ def _references(value: Any, location: Location, *, decrypted: bool) -> Any:
         return {key: _references(entry, (*location, key), decrypted=decrypted) for key, entry in value.items()}
     if isinstance(value, list):
         return [_references(entry, (*location, index), decrypted=decrypted) for index, entry in enumerate(value)]
-    if decrypted and value is not None and is_secret(node_at(location)):
+    if decrypted and value is not None and is_secret(kind_at(location)):
         return SecretRef(dotted(location))
     return value

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from core.errors import UserError
 from core.names import NAMESPACE
 from core.secrets.reference import SecretRef
+from stacks.settings import kinds
 from stacks.settings.documents import Document, Location, Problem, dotted
 from stacks.settings.schema import Node, allowed, holds_secret, is_secret, node_at, resolved
 
@@ -69,7 +70,7 @@ def stack_file_problems(document: Document) -> Iterator[Problem]:
 def secrets_in_base(document: Document) -> Iterator[Problem]:
     """Secrets in the base file, encrypted or not: Pulumi decrypts only the stack's own file."""
     for location, line in document.lines.items():
-        if is_secret(node_at(location)) and (value := _at(document.data, location)) is not None:
+        if kinds.is_secret(kinds.kind_at(location)) and (value := _at(document.data, location)) is not None:
             yield Problem(document.file, line, f"{dotted(location)}: {_shown(value, True)}: {_allowed(location)}")
 
 

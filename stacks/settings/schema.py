@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from stacks.settings.descriptions import described_schema
 from stacks.settings.documents import Location
 from stacks.settings.model import Settings
 
@@ -17,7 +18,7 @@ Node = dict[str, Any]
 @cache
 def settings_schema() -> Node:
     """The JSON schema of the settings as a whole, that is of the stack's file merged over `base.yaml`."""
-    schema = Settings.model_json_schema()
+    schema = described_schema(Settings)
     for node in [schema, *schema["$defs"].values()]:
         for entry in node.get("properties", {}).values():
             _name_entries(entry)
