@@ -49,7 +49,7 @@ OPTIONS["everything"] = {
 
 def collector_settings(**over: Any) -> CollectorSettings:
     """The least settings, and what is given over them."""
-    return CollectorSettings.model_validate({"tokens": (SecretRef("collector.tokens[0]"),), **over})
+    return CollectorSettings.model_validate({"tokens": {"agents": SecretRef("collector.tokens.agents")}, **over})
 
 
 def collector_context(environment: str = "dev", generation: Generation = Generation.CURRENT) -> CollectorContext:

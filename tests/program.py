@@ -80,7 +80,7 @@ EVERYTHING: dict[str, Any] = {
         "jwt_secret": _encrypted("jwt_secret"),
         "clickhouse": {"password": _encrypted("clickhouse")},
         "collector": {
-            "tokens": [_encrypted("token")],
+            "tokens": {"agents": _encrypted("token")},
             "firehose": {"access_key": _encrypted("firehose")},
             "langfuse": {"public_key": _encrypted("langfuse_public"), "secret_key": _encrypted("langfuse_secret")},
         },

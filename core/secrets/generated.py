@@ -10,16 +10,16 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from core.secrets.reference import SecretRef, value_at
+from core.secrets.reference import SecretRef, location_of, value_at
 
 GENERATED = (
     "signoz.jwt_secret",
     "signoz.root_user.password",
     "signoz.clickhouse.password",
-    "signoz.collector.tokens.0",
+    "signoz.collector.tokens.default",
 )
 """Where they are in the configuration."""
 
@@ -46,23 +46,23 @@ def missing(raw: Mapping[str, Any]) -> list[SecretRef]:
 
 
 def _wanted(raw: Mapping[str, Any], path: str) -> bool:
-    """The administrator is optional: classic releases have none."""
+    """The administrator is optional: classic releases have none. A stack with tokens of other names needs no other."""
+    if path.startswith("signoz.collector.tokens."):
+        return not value_at(raw, "signoz.collector.tokens")
     return not path.startswith("signoz.root_user.") or isinstance(value_at(raw, "signoz.root_user"), Mapping)
 
 
 def put(raw: Mapping[str, Any], reference: SecretRef) -> dict[str, Any]:
-    """`raw` with the reference at its own place; sections and lists on the way are made."""
+    """`raw` with the reference at its own place; sections on the way are made. What stands in the way of one stays, for
+    validation to report."""
 
-    def at(node: Any, keys: list[str]) -> Any:
+    def at(node: Any, keys: Sequence[str]) -> Any:
         if not keys:
             return reference
-        key, rest = keys[0], keys[1:]
-        if key.isdigit():
-            entries = list(node or [])
-            entries[int(key) : int(key) + 1] = [at(None, rest)]
-            return entries
-        section = dict(node or {})
-        section[key] = at(section.get(key), rest)
+        if node is not None and not isinstance(node, Mapping):
+            return node
+        section: dict[str, Any] = dict(cast(Mapping[str, Any], node or {}))
+        section[keys[0]] = at(section.get(keys[0]), keys[1:])
         return section
 
-    return at(raw, reference.path.split("."))
+    return at(raw, [str(key) for key in location_of(reference.path)])

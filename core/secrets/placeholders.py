@@ -25,7 +25,7 @@ Secrets = tuple[tuple[str, SecretRef], ...]
 HIDDEN = "[secret]"
 """In place of a value that is, or may be, a secret and has no placeholder."""
 
-_PLACEHOLDER = re.compile(r"\{(?P<kind>secret|sha256|url|shell):(?P<path>[A-Za-z0-9_./-]+)\}")
+_PLACEHOLDER = re.compile(r"\{(?P<kind>secret|sha256|url|shell):(?P<path>[A-Za-z0-9_./\[\]-]+)\}")
 
 
 def value_of(reference: SecretRef) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 import pulumi
 
 from core.errors import UserError
-from core.secrets.reference import SecretRef, value_at
+from core.secrets.reference import SecretRef, location_of, value_at
 from core.secrets.values import PASSPHRASE_FILE, secret_value
 
 
 def read_secret(reference: SecretRef) -> pulumi.Output[str]:
     """The value behind a reference, as a Pulumi secret. The deployment fails for one that has no value."""
-    name = reference.path.split(".")[0]
+    name = str(location_of(reference.path)[0])
     section = pulumi.Config().get_secret_object(name)
     known = pulumi.Output.from_input(None) if section is None else section
     return pulumi.Output.secret(known.apply(lambda found: _value({name: found}, reference)))

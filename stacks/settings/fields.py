@@ -50,6 +50,19 @@ class Matching:
 
 
 @dataclass(frozen=True)
+class Described:
+    """What an entry of a mapping is, whose names are free: it has no field with a docstring."""
+
+    text: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(lambda value: value, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "description": self.text}
+
+
+@dataclass(frozen=True)
 class OneOf:
     """A value out of a list."""
 

@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from core.errors import UserError
 from core.names import NAMESPACE, PRIVATE
-from core.secrets.reference import SecretRef
-from stacks.settings.documents import Document, Location, Problem, dotted, read, shown
+from core.secrets.reference import SecretRef, property_path
+from stacks.settings.documents import Document, Location, Problem, read, shown
 from stacks.settings.kinds import is_nullable, is_secret, is_text, kind_at
 from stacks.settings.local import with_local_defaults
 from stacks.settings.model import Settings
@@ -206,10 +206,10 @@ def _references(value: Any, location: Location, *, decrypted: bool) -> Any:
     """
     if isinstance(value, dict):
         if set(value) == {"secure"} and isinstance(value["secure"], str):
-            return SecretRef(dotted(location))
+            return SecretRef(property_path(location))
         return {key: _references(entry, (*location, key), decrypted=decrypted) for key, entry in value.items()}
     if isinstance(value, list):
         return [_references(entry, (*location, index), decrypted=decrypted) for index, entry in enumerate(value)]
     if decrypted and value is not None and is_secret(kind_at(location)):
-        return SecretRef(dotted(location))
+        return SecretRef(property_path(location))
     return value

@@ -16,7 +16,9 @@ from pydantic_core import ErrorDetails
 
 from core.errors import UserError
 from core.names import NAMESPACE
-from core.secrets.reference import SecretRef
+from core.secrets.generated import GENERATED
+from core.secrets.reference import SecretRef, property_path
+from core.secrets.values import set_command
 from stacks.settings import kinds
 from stacks.settings.documents import Document, Location, Problem, dotted
 from stacks.settings.schema import Node, allowed, holds_secret, is_secret, node_at, resolved
@@ -122,7 +124,7 @@ def _allowed(location: Location) -> str:
 
 
 def _allowed_as(node: Node, location: Location) -> str:
-    how = f"; pulumi config set --secret --path '{NAMESPACE}:{dotted(location)}'" if is_secret(node) else ""
+    how = f"; {set_command(property_path(location))}" if is_secret(node) else ""
     return f"allowed: {allowed(node)}{how}"
 
 
@@ -164,7 +166,10 @@ def error_text(
     if node is None:
         return f"{key}: {detail['msg']}"
     if detail["type"] == "missing":
-        return f"{key}: missing: {described(resolved(node))} Allowed: {allowed(node)}"
+        path = property_path(location)
+        generated = any(each == path or each.startswith(f"{path}.") for each in GENERATED)
+        how = "; `turnscope init STACK` generates it" if generated else ""
+        return f"{key}: missing: {described(resolved(node))} Allowed: {allowed(node)}{how}"
     if detail["loc"][-1] == "[key]":
         parent = resolved(node_at(location[:-1]) or {})
         return f"{key}: {json.dumps(location[-1])} as a name: allowed: {allowed(parent['propertyNames'])}"

@@ -144,10 +144,8 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
 def _rows(node: Node, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """The rows of a section; mappings of free names show the name as `<name>`."""
     inner = resolved(node)
-    if isinstance(inner.get("additionalProperties"), dict):
-        yield from _rows(inner["additionalProperties"], (*above, "<name>"))
-        return
-    for key, entry in inner["properties"].items():
+    entries = inner.get("additionalProperties")
+    for key, entry in ({"<name>": entries} if isinstance(entries, dict) else inner["properties"]).items():
         if row := _row((*above, key), entry):
             yield row
         else:

@@ -59,7 +59,7 @@ def program() -> Path:
 def configured(folder: Path, environment: str = "dev", **over: Any) -> Config:
     """The current release's configuration, localized in `folder`, where its secrets are written."""
     files = {
-        TOKENS: token_file((FIRST, SECOND)),
+        TOKENS: token_file({"first": FIRST, "second": SECOND}),
         CLICKHOUSE_PASSWORD: urllib.parse.quote("p@ss/word:1%", safe=""),
         LANGFUSE_CREDENTIALS: langfuse_credentials(*LANGFUSE_KEYS),
         FIREHOSE_ACCESS_KEY: credential("Firehose access_key", FIREHOSE_KEY),
@@ -229,7 +229,7 @@ def test_tokens_change_while_senders_send(start: Start) -> None:
     steps = [(SECOND, THIRD), (THIRD,), (THIRD, FIRST)]
     kept = [SECOND, THIRD, THIRD]
     for tokens, token in zip(steps, kept, strict=True):
-        replace_secret_files(folder, {"otlp_tokens": token_file(tokens)})
+        replace_secret_files(folder, {"otlp_tokens": token_file(dict(zip("ab", tokens, strict=False)))})
 
         def settled(expected: tuple[str, ...] = tokens, always: str = token) -> bool:
             assert collector.call(f"Bearer {always}") == grpc.StatusCode.OK

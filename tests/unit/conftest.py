@@ -32,7 +32,7 @@ SIGNOZ: dict[str, Any] = {
     "root_user": {"email": "ops@example.com", "password": SECURE},
     "jwt_secret": SECURE,
     "clickhouse": {"password": SECURE},
-    "collector": {"tokens": [SECURE]},
+    "collector": {"tokens": {"agents": SECURE}},
 }
 """The least settings of SigNoz."""
 

@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from core.errors import UserError
+from core.project import Project
+from tests.unit.conftest import SECURE, SIGNOZ, settings_with
+from turnscope import agent_gateway
 from turnscope.agent_environment import FORMATS, Gateway, Langfuse, Protocol, agent_environment, as_dotenv, as_shell
+from turnscope.deployment.deployment import Deployment
 
 TOKENS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64)
 GATEWAY = Gateway("signoz.example.com", "s3cret-token", ca_file="/etc/turnscope/root.crt")
@@ -93,3 +98,26 @@ def test_a_line_break_cannot_add_a_variable() -> None:
 def test_the_token_shows_in_no_representation() -> None:
     assert "s3cret-token" not in repr(GATEWAY)
     assert "sk" not in repr(Langfuse("https://a", "pk", "sk"))
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """A stack with two tokens, whose secrets' values are their paths, and whose gateway has a public certificate."""
+    monkeypatch.setattr(agent_gateway, "values", lambda _, references: {each.path: each.path for each in references})
+    monkeypatch.setattr(agent_gateway, "export_root_certificate", lambda *_: None)
+    signoz = {**SIGNOZ, "collector": {"tokens": {"second": SECURE, "first": SECURE}}}
+    project = Project(Path(__file__).parents[2])
+    return Deployment(project, "dev", settings_with(signoz=signoz), Console(quiet=True))
+
+
+@pytest.mark.parametrize(("chosen", "sent"), [(None, "first"), ("second", "second")])
+def test_a_token_is_chosen_by_name(deployment: Deployment, chosen: str | None, sent: str) -> None:
+    """Without a name it is the same one whichever order the file, or the engine, has them in."""
+    found = agent_gateway.environment_of(deployment, None, Protocol.HTTP, token=chosen)
+    header = f"Authorization=Bearer%20signoz.collector.tokens.{sent}"
+    assert found["OTEL_EXPORTER_OTLP_HEADERS"] == header
+
+
+def test_a_token_that_there_is_not_names_those_that_there_are(deployment: Deployment) -> None:
+    with pytest.raises(UserError, match=r"collector token 'third' in this stack; allowed: first, second\."):
+        agent_gateway.environment_of(deployment, None, Protocol.HTTP, token="third")

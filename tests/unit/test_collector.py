@@ -130,10 +130,14 @@ def test_opamp_decides_how_the_collector_starts() -> None:
     assert command(Generation.CURRENT, opamp=False) == ("--config=/etc/turnscope/collector.yaml",)
 
 
-@given(st.lists(st.from_regex(r"[A-Za-z0-9._~+/-]{16,60}=*", fullmatch=True), min_size=1, max_size=5))
+@given(st.lists(st.from_regex(r"[A-Za-z0-9._~+/-]{16,60}=*", fullmatch=True), min_size=1, max_size=5, unique=True))
 def test_the_token_file_has_a_line_for_each_token_and_no_other(tokens: list[str]) -> None:
     """The collector takes every line for a token, also an empty one."""
-    assert token_file(tokens).split("\n") == tokens
+    assert token_file(named(tokens)).split("\n") == tokens
+
+
+def named(tokens: list[str]) -> dict[str, str]:
+    return {f"agents-{number}": token for number, token in enumerate(tokens)}
 
 
 @pytest.mark.parametrize(
@@ -141,15 +145,27 @@ def test_the_token_file_has_a_line_for_each_token_and_no_other(tokens: list[str]
 )
 def test_tokens_that_open_a_hole_are_refused_without_being_shown(tokens: list[str]) -> None:
     with pytest.raises(UserError) as raised:
-        token_file(tokens)
+        token_file(named(tokens))
     assert TOKEN not in str(raised.value)
     assert "short" not in str(raised.value)
 
 
+def test_a_message_about_a_token_names_it() -> None:
+    with pytest.raises(UserError, match=r"^collector token agents-1: empty; allowed: 16 or more"):
+        token_file(named([TOKEN, ""]))
+
+
+def test_a_token_under_two_names_is_refused() -> None:
+    """Whoever removes one of them believes that it is revoked."""
+    with pytest.raises(UserError, match="tokens agents-0 and agents-2 are the same") as raised:
+        token_file(named([TOKEN, TOKEN + "2", TOKEN]))
+    assert TOKEN not in str(raised.value)
+
+
 def test_the_classic_collector_takes_one_token() -> None:
-    assert token_file([TOKEN], Generation.CLASSIC) == TOKEN
-    with pytest.raises(UserError, match="one token"):
-        token_file([TOKEN, TOKEN + "2"], Generation.CLASSIC)
+    assert token_file(named([TOKEN]), Generation.CLASSIC) == TOKEN
+    with pytest.raises(UserError, match="agents-0, agents-1; allowed: one,"):
+        token_file(named([TOKEN, TOKEN + "2"]), Generation.CLASSIC)
 
 
 def test_langfuse_credentials_are_those_of_basic_authentication() -> None:
@@ -236,10 +252,12 @@ SECRET = SecretRef("x")
 @pytest.mark.parametrize(
     ("over", "where"),
     [
-        ({"tokens": ()}, "tokens"),
-        ({"tokens": ("",)}, "tokens"),
-        ({"tokens": ("plain-text-token-plain-text",)}, "tokens"),
-        ({"tokens": (SECRET, SECRET)}, "tokens"),
+        ({"tokens": {}}, "tokens"),
+        ({"tokens": {"a": ""}}, "tokens"),
+        ({"tokens": {"a": "plain-text-token-plain-text"}}, "tokens"),
+        ({"tokens": {"a.b": SECRET}}, "tokens"),
+        ({"tokens": (SECRET,)}, "tokens"),
+        ({"tokens": {f"a{number}": SECRET for number in range(11)}}, "tokens"),
         ({"langfuse": {"public_key": SECRET}}, "secret_key"),
         ({"langfuse": {"secret_key": SECRET}}, "secret_key"),
         ({"langfuse": {"base_url": "https://langfuse.example.com/"}}, "base_url"),

@@ -353,7 +353,7 @@ def settings(**signoz: Any) -> Any:
             "root_user": {"email": "a@example.com", "password": SecretRef("p")},
             "jwt_secret": SecretRef("j"),
             "clickhouse": {"password": SecretRef("c")},
-            "collector": {"tokens": [SecretRef("t")]},
+            "collector": {"tokens": {"agents": SecretRef("t")}},
             **signoz,
         },
     }

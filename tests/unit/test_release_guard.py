@@ -39,7 +39,7 @@ def plan(release: str, **over: Any) -> SigNozPlan:
         "release": release,
         "jwt_secret": SECRET,
         "clickhouse": {"password": SECRET},
-        "collector": {"tokens": (SECRET,)},
+        "collector": {"tokens": {"agents": SECRET}},
         "root_user": {"email": "ops@example.com", "password": SECRET} if find_release(release).root_user else None,
         **({} if release == CURRENT.version else {"content": None}),
         **over,

@@ -8,25 +8,50 @@ from typing import Any
 
 import pulumi
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import UserError
 from core.secrets import placeholders
 from core.secrets.generated import derived
 from core.secrets.program import read_secret
-from core.secrets.reference import SecretRef, value_at
+from core.secrets.reference import SecretRef, location_of, property_path, value_at
 from core.secrets.values import PASSPHRASE_FILE, secret_value
 
-TOKEN = SecretRef("signoz.collector.tokens.1")
-CONFIGURATION = {"signoz": {"collector": {"tokens": ["first", "second"]}, "jwt_secret": None}}
+TOKEN = SecretRef("signoz.collector.tokens.second")
+CONFIGURATION = {
+    "signoz": {"collector": {"tokens": {"first": "first", "second": "second", "3": "third"}}, "jwt_secret": None},
+    "servers": [{"key": "a"}, {"key": "b"}],
+}
+
+
+PARTS = st.lists(st.text("ab1-_$/ .[]é", min_size=1, max_size=4) | st.integers(0, 20), max_size=4)
+
+
+@given(st.text("ab-_", min_size=1), PARTS)
+def test_a_path_leads_back_to_its_location(first: str, rest: list[str | int]) -> None:
+    """Also through names that look like indexes or paths."""
+    location = (first, *rest)
+    assert location_of(property_path(location)) == location
+
+
+def test_a_path_is_as_the_engine_takes_it() -> None:
+    """Without brackets it takes a number for a mapping's key, and refuses to set it in a list."""
+    assert property_path(("servers", 0, "tokens", "2", "a.b")) == 'servers[0].tokens.2["a.b"]'
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("signoz.collector.tokens.1", "second"),
+        ("signoz.collector.tokens.second", "second"),
+        ("signoz.collector.tokens.3", "third"),
+        ("signoz.collector.tokens[3]", None),
         ("signoz.collector.tokens.2", None),
-        ("signoz.collector.tokens.first", None),
-        ("signoz.collector.tokens.1.deeper", None),
+        ("signoz.collector.tokens.first.deeper", None),
+        ("servers[1].key", "b"),
+        ("servers[2].key", None),
+        ("servers.1.key", None),
+        ("servers.key", None),
         ("signoz.jwt_secret", None),
         ("signoz.clickhouse.password", None),
         ("notifications", None),
@@ -51,7 +76,7 @@ def test_what_is_configured_wins_over_what_is_derived(
 
 def test_a_secret_without_a_value_says_how_to_set_it() -> None:
     """On a stack that is not local nothing is derived, whatever passphrase the machine has."""
-    command = "pulumi config set -s dev --secret --path 'turnscope:signoz.collector.tokens.1'"
+    command = "pulumi config set -s dev --secret --path 'turnscope:signoz.collector.tokens.second'"
     with pytest.raises(UserError) as raised:
         secret_value(TOKEN, stack="dev", configured=lambda _: None, passphrase=lambda: None)
     assert command in str(raised.value)

@@ -47,7 +47,7 @@ def settings(release: str = VERSIONS[-1], **over: Any) -> SigNozSettings:
         "release": release,
         "jwt_secret": secret("jwt_secret"),
         "clickhouse": {"password": secret("clickhouse.password")},
-        "collector": {"tokens": (secret("collector.tokens.0"),)},
+        "collector": {"tokens": {"agents": secret("collector.tokens.agents")}},
     }
     if find_release(release).root_user:
         least["root_user"] = {"email": "ops@example.com", "password": secret("root_user.password")}
@@ -185,7 +185,7 @@ def test_migrations_come_before_what_uses_tables(planned: SigNozPlan) -> None:
 def test_the_collector_finds_opamp_where_the_release_serves_it(opamp: bool) -> None:
     """At another address it would start, and never open its ports."""
     for release in VERSIONS:
-        planned = plan(release, collector={"tokens": (secret("collector.tokens.0"),), "opamp": opamp})
+        planned = plan(release, collector={"tokens": {"agents": secret("collector.tokens.agents")}, "opamp": opamp})
         files = {file.path: file.text for file in planned.container(Role.COLLECTOR).files}
         expected = f"server_endpoint: ws://{find_release(release).server}:4320/v1/opamp\n" if opamp else None
         assert files.get("/etc/turnscope/opamp.yaml") == expected
@@ -194,7 +194,7 @@ def test_the_collector_finds_opamp_where_the_release_serves_it(opamp: bool) -> N
 @pytest.mark.parametrize("opamp", [True, False])
 def test_collector_under_opamp_waits_for_the_organisation(opamp: bool) -> None:
     """With OpAMP its ports open only once SigNoz has an organisation, and `health_check` answers long before."""
-    planned = plan(collector={"tokens": (secret("collector.tokens.0"),), "opamp": opamp})
+    planned = plan(collector={"tokens": {"agents": secret("collector.tokens.agents")}, "opamp": opamp})
     collector = planned.container(Role.COLLECTOR)
     assert (Role.SIGNOZ in collector.after) == opamp
     assert collector.health
@@ -294,7 +294,7 @@ def test_tokens_rotate_without_replacing_the_collector() -> None:
 
 def test_token_file_has_no_empty_line() -> None:
     """An empty line would let in whoever sends an empty token (`signoz.roles.collector.credentials.token_file`)."""
-    tokens = {"tokens": (secret("collector.tokens.0"), secret("collector.tokens.1"))}
+    tokens = {"tokens": {name: secret(f"collector.tokens.{name}") for name in ("first", "second")}}
     (file,) = (file for file in plan(collector=tokens).container(Role.COLLECTOR).files if file.watched)
     filled = content(file, {path: f"{number:020}" for number, (path, _) in enumerate(file.secrets)})
     assert filled.split("\n") == ["0" * 20, f"{1:020}"]
@@ -305,7 +305,7 @@ def test_credentials_of_the_collector_are_checked_when_they_are_filled_in(value:
     """What the collector would read as something else, or as no protection, is never deployed."""
     good = "k" * 20
     own = {
-        "tokens": (secret("collector.tokens.0"),),
+        "tokens": {"agents": secret("collector.tokens.agents")},
         "langfuse": {"public_key": secret("langfuse.public_key"), "secret_key": secret("langfuse.secret_key")},
         "firehose": {"access_key": secret("firehose.access_key")},
     }

@@ -36,7 +36,7 @@ def credential_files(settings: SigNozSettings, generation: Generation) -> list[F
     password = placeholders.url_part(settings.clickhouse.password)
     files = [
         # A classic collector does not read it again.
-        _composed(TOKENS, token_file if current else _classic_token_file, own.tokens, watched=current),
+        _composed(TOKENS, _TokenFile(tuple(own.tokens), generation), tuple(own.tokens.values()), watched=current),
         rendered_file(f"{SECRETS_FOLDER}/{CLICKHOUSE_PASSWORD}", password, owner=USER),
     ]
     if (langfuse := own.langfuse) and langfuse.public_key and langfuse.secret_key:
@@ -46,19 +46,24 @@ def credential_files(settings: SigNozSettings, generation: Generation) -> list[F
     return files
 
 
-def token_file(tokens: Sequence[str], generation: Generation = Generation.CURRENT) -> str:
-    """The content of the token file: one token a line, no line end after the last.
+def token_file(tokens: Mapping[str, str], generation: Generation = Generation.CURRENT) -> str:
+    """The content of the token file: one token a line, no line end after the last. `tokens`: name -> token.
 
     The collector takes every line for a token, an empty one too: a final line end, or an empty token, would let in
-    whoever sends `Authorization: Bearer ` with nothing behind it. Raises `UserError`, which shows no token.
+    whoever sends `Authorization: Bearer ` with nothing behind it. Two names of one token are refused too, as to remove
+    either would revoke nothing. Raises `UserError`, which shows names and no token.
     """
     if not tokens:
         raise UserError("collector tokens: none; allowed: at least one")
     if generation is Generation.CLASSIC and len(tokens) > 1:
-        raise UserError("collector tokens: the collector of SigNoz 0.75 takes one token; allowed: one")
-    return "\n".join(
-        credential(f"collector token {number} of {len(tokens)}", each) for number, each in enumerate(tokens, 1)
-    )
+        raise UserError(
+            f"collector tokens: {', '.join(tokens)}; allowed: one, because the collector of SigNoz 0.75 takes one token"
+        )
+    names: dict[str, str] = {}
+    for name, token in tokens.items():
+        if (other := names.setdefault(credential(f"collector token {name}", token), name)) != name:
+            raise UserError(f"collector tokens {other} and {name} are the same; allowed: a token of its own per name")
+    return "\n".join(names)
 
 
 def langfuse_credentials(public_key: str, secret_key: str) -> str:
@@ -97,8 +102,15 @@ def _composed(
     return File(path, "", mode="0400", owner=USER, secrets=secrets, compose=compose, watched=watched)
 
 
-def _classic_token_file(tokens: Sequence[str]) -> str:
-    return token_file(tokens, Generation.CLASSIC)
+@dataclass(frozen=True)
+class _TokenFile:
+    """Equal for equal names, as `_Composed` must be."""
+
+    names: tuple[str, ...]
+    generation: Generation
+
+    def __call__(self, tokens: Sequence[str]) -> str:
+        return token_file(dict(zip(self.names, tokens, strict=True)), self.generation)
 
 
 def _langfuse_file(keys: Sequence[str]) -> str:

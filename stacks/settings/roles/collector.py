@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings.fields import NUMBER, Flag, Matching, Model, Secret, problem
+from stacks.settings.fields import NUMBER, Described, Flag, Matching, Model, Secret, problem
 
 AttributeName = Annotated[
     str, Matching("[A-Za-z][A-Za-z0-9_.-]{0,99}", "1 to 100 letters, digits and _ . -, starting with a letter")
@@ -22,6 +22,14 @@ Target = Annotated[
     ),
 ]
 Targets = Annotated[tuple[Target, ...], Field(max_length=200)]
+TokenName = Annotated[str, Matching("[A-Za-z0-9_-]{1,63}", "1 to 63 letters, digits, - and _")]
+Token = Annotated[
+    Secret,
+    Described(
+        "Bearer token of senders (secret), under a name of your choice; 1 to 10 tokens. To rotate a token without "
+        "downtime: add one with a new name, switch the senders, remove the old one."
+    ),
+]
 
 
 class Scrape(Model):
@@ -118,9 +126,8 @@ class Firehose(Model):
 class CollectorSettings(Model):
     """The OpenTelemetry collector."""
 
-    tokens: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=10)]
-    """Bearer tokens of senders (secret). To rotate a token without downtime: add the new one, switch the senders,
-    remove the old one."""
+    tokens: Annotated[dict[TokenName, Token], Field(min_length=1, max_length=10)]
+    """Bearer tokens of senders, by name."""
     redact_content: Flag = False
     """Remove what callers and agents said, tool arguments and results, exception texts and personal identifiers
     before data is stored or forwarded (docs/how-to/collector.md lists what is removed and what is kept)."""
@@ -151,7 +158,6 @@ class CollectorSettings(Model):
 
     @field_validator("tokens")
     @classmethod
-    def _distinct_tokens(cls, value: tuple[object, ...]) -> tuple[object, ...]:
-        if len(set(value)) < len(value):
-            raise problem("allowed: each token once")
-        return value
+    def _by_name(cls, value: dict[str, Token]) -> dict[str, Token]:
+        # The engine hands a mapping over sorted; in another order, what is rendered from the file would differ.
+        return dict(sorted(value.items()))
