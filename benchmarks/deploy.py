@@ -76,8 +76,6 @@ def project(root: Path, agents: int) -> Checkout:
         port = probe.getsockname()[1]
     names = ", ".join(f"agent-{number:03}: {{}}" for number in range(1, agents + 1))
     checkout.stack_file.write_text(STACK.format(port=port, agents=names))
-    base = (root / "stacks" / "base.yaml").read_text()
-    (root / "stacks" / "base.yaml").write_text(base.replace("agents:\n  pd-voice-trialist-4: {}\n", ""))
     return checkout
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -140,7 +140,8 @@ def validated(
         problems.append(Problem(base.file, None, "allowed: a mapping of keys to values"))
         below = {}
     over = {name: _references(value, (name,), decrypted=name in encrypted) for name, value in own.data.items()}
-    raw = merge(below, over)
+    problems += _removed_in_vain(own, below, base.file)
+    raw = _without_removed_agents(merge(below, over), own.data)
     if private and raw.get("environment") == "local":
         raw = with_local_defaults(raw, private)
     try:
@@ -150,6 +151,31 @@ def validated(
         raise
     raise_if_any(problems, subject)
     return settings
+
+
+def _agents_removed_by(own: Mapping[str, Any]) -> list[str]:
+    """Agents that a stack's file has as null."""
+    agents = own.get("agents")
+    return [name for name, agent in agents.items() if agent is None] if isinstance(agents, Mapping) else []
+
+
+def _removed_in_vain(own: Document, base: Mapping[str, Any], base_file: str) -> Iterator[Problem]:
+    """An agent without overrides, written as null, would be missing from the stack without a word."""
+    known = base.get("agents")
+    for name in _agents_removed_by(own.data):
+        if not isinstance(known, Mapping) or name not in known:
+            text = (
+                f"agents.{name}: null: allowed: {{}}, for an agent without overrides; null removes an agent of "
+                f"{base_file}, which has none of this name"
+            )
+            yield Problem(own.file, own.lines.get(("agents", name)), text)
+
+
+def _without_removed_agents(raw: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    removed = _agents_removed_by(own)
+    if not removed:
+        return raw
+    return {**raw, "agents": {name: agent for name, agent in raw["agents"].items() if name not in removed}}
 
 
 def _base(project: Path) -> Document:
@@ -188,9 +214,9 @@ def _with_overrides(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_shared(raw: Mapping[str, Any], agent: Any) -> Any:
     """A section that is no mapping stays as it is, for validation to report."""
-    if not (agent is None or isinstance(agent, Mapping)):
+    if not isinstance(agent, Mapping):
         return agent
-    filled: dict[str, Any] = dict(cast(Mapping[str, Any], agent or {}))
+    filled: dict[str, Any] = dict(cast(Mapping[str, Any], agent))
     for section in OVERRIDABLE:
         shared, own = raw.get(section), filled.get(section, {})
         if isinstance(own, Mapping) and (shared is None or isinstance(shared, Mapping)):

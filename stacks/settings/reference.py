@@ -44,6 +44,9 @@ def base_file_schema() -> Node:
 def stack_file_schema() -> Node:
     """The JSON schema of a `Pulumi.<stack>.yaml`: any part of the settings, and what else Pulumi keeps there."""
     schema = _file_schema(secrets=True)
+    agents = schema["properties"]["agents"]
+    # null removes an agent of base.yaml.
+    agents["additionalProperties"] = {"anyOf": [agents["additionalProperties"], {"type": "null"}]}
     config = {
         "description": "The stack's overrides of base.yaml.",
         "type": "object",
@@ -64,11 +67,7 @@ def stack_file_schema() -> Node:
 
 
 def _file_schema(*, secrets: bool) -> Node:
-    schema = _partial(settings_schema(), secrets=secrets)
-    agents = schema["properties"]["agents"]
-    # An agent of which nothing is to be said may be left empty.
-    agents["additionalProperties"] = {"anyOf": [agents["additionalProperties"], {"type": "null"}]}
-    return schema
+    return _partial(settings_schema(), secrets=secrets)
 
 
 def _partial(node: Node, *, secrets: bool) -> Node:
@@ -126,7 +125,8 @@ Every number, name and address of a stack is a setting. See [how to change setti
   `{NAMESPACE}:<key>`.
 - **Merging.** The stack's file overrides the base: mappings merge key by key, lists and single values replace.
   A setting that is in neither file has the default in the table.
-- **Agents.** An agent's `targets` and `alarms` override the stack's in the same way.
+- **Agents.** An agent's `targets` and `alarms` override the stack's in the same way. In a stack's file, `null` removes
+  an agent of the base.
 - **Secrets** are encrypted in the stack's own file, by `pulumi config set --secret`. Plain text is rejected.
 - **Units** are in the names. Settings are validated before anything is changed; one message reports all errors.
 

@@ -35,7 +35,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     agents = ", ".join(f"agent-{number:03}: {{}}" for number in range(AGENTS))
-    made.stack_file.write_text(f"{STACK.format(port=port)}  turnscope:agents: {{{agents}}}\n")
+    made.stack_file.write_text(STACK.format(port=port, agents=agents))
     yield made
     emulator.stop(made.root / ".turnscope" / "local")
 

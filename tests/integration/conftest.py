@@ -32,12 +32,14 @@ STACK = """\
 config:
   turnscope:environment: local
   turnscope:owner: tests
+  turnscope:agents: {{{agents}}}
   turnscope:alarms: {{period_seconds: 60, datapoints_to_alarm: 1, minimum_samples: 2, no_data_minutes: null}}
   turnscope:notifications:
     critical: {{emails: [oncall@example.com]}}
   turnscope:budget: {{monthly_limit_usd: 10}}
   turnscope:lab: {{aws_port: {port}}}
 """
+AGENT = "voice-agent: {}"
 NO_LIFECYCLES = "rejected_days: null, results_days: null"
 """Settings of analytics: for a bucket's lifecycle the AWS provider waits 55 seconds, so one module has them."""
 
@@ -139,6 +141,6 @@ def own_run() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     made = make_checkout(tmp_path_factory.mktemp("project"))
-    made.stack_file.write_text(STACK.format(port=free_port()))
+    made.stack_file.write_text(STACK.format(port=free_port(), agents=AGENT))
     yield made
     emulator.stop(made.root / ".turnscope" / "local")

@@ -28,6 +28,7 @@ def write_stack(checkout: Checkout, port: int, **analytics: Any) -> None:
     settings = {
         "environment": "local",
         "owner": "tests",
+        "agents": {"voice-agent": {}},
         "alarms": {"period_seconds": 60, "datapoints_to_alarm": 1, "no_data_minutes": None},
         "lab": {"aws_port": port},
         "analytics": {**QUIET, **analytics},

@@ -84,8 +84,8 @@ def test_a_changed_target_changes_its_alarm_and_the_dashboards_that_draw_it(chec
     out = succeeded(checkout.turnscope("up", "local", "--yes"))
     changed = {line.split()[2] for line in out.splitlines() if line.strip().startswith("updated")}
     assert changed == {
-        "pd-voice-trialist-4-alarm-total-latency-critical",
-        "dashboard-agent-pd-voice-trialist-4",
+        "voice-agent-alarm-total-latency-critical",
+        "dashboard-agent-voice-agent",
         "dashboard-overview",
     }
 
@@ -127,7 +127,7 @@ def test_teardown_without_an_answer_deletes_nothing(checkout: Checkout) -> None:
     account, state = leftovers(checkout.plan, client_factory(checkout.settings)), recorded(checkout)
     run = checkout.turnscope("teardown", "local")
     assert run.returncode == 2
-    assert "including every log event in /aws/livekit/pd-voice-trialist-4" in run.stdout
+    assert "including every log event in /aws/livekit/voice-agent" in run.stdout
     assert leftovers(checkout.plan, client_factory(checkout.settings)) == account != []
     assert recorded(checkout) == state
 

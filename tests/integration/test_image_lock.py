@@ -46,6 +46,7 @@ SETTINGS = """\
 config:
   turnscope:environment: local
   turnscope:owner: tests
+  turnscope:agents: {{voice-agent: {{}}}}
   turnscope:signoz:
     root_user: {{email: admin@example.com}}
     images: {{registry: {registry}/mirror, edition: {edition}}}

@@ -30,7 +30,7 @@ from core.events import SESSION_ANALYTICS, VOICE_METRICS
 from lab import emulator, firehose
 from stacks.settings.model import Settings
 from tests.generated_calls import generate
-from tests.integration.conftest import Checkout
+from tests.integration.conftest import AGENT, Checkout
 from tests.machine import LIMIT_SECONDS
 
 ACCOUNT = "123456789012"
@@ -100,11 +100,8 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(checkout: Checkout) -> Iterator[Stack]:
-    agents = "{receptionist: {}, sales: {}}"
-    checkout.change(
-        "  turnscope:lab:",
-        f"  turnscope:agents: {agents}\n  turnscope:analytics: {{partition_by_agent: true}}\n  turnscope:lab:",
-    )
+    checkout.change(AGENT, "receptionist: {}, sales: {}")
+    checkout.change("  turnscope:lab:", "  turnscope:analytics: {partition_by_agent: true}\n  turnscope:lab:")
     directory = checkout.root / ".turnscope" / "local"
     run = checkout.turnscope("up", "local", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr

@@ -16,6 +16,7 @@ config:
   turnscope:log_groups: {{retention_days: 7, encryption: stack-key}}
   turnscope:agents:
     made-here: {{alarms: {{low_samples: ignore, notify_per: alarm, no_data_minutes: 10}}}}
+    of-the-base: null
     was-there: {{log_group: /aws/livekit/was-there, log_group_exists: true, alarms: {{low_samples: evaluate}}}}
   turnscope:lab: {{aws_port: {port}}}
 """
@@ -28,6 +29,8 @@ SECRETS = {
 
 def test_every_option_goes_up_shows_no_change_and_goes_away(checkout: Checkout) -> None:
     port = checkout.settings.lab.aws_port if checkout.settings.lab else 0
+    with (checkout.root / "stacks" / "base.yaml").open("a") as base:
+        base.write("agents: {of-the-base: {}}\n")
     checkout.stack_file.write_text(OPTIONS.format(port=port))
     succeeded(checkout.turnscope("lab", "start"))
     logs = client_factory(checkout.settings)("logs")
@@ -50,6 +53,10 @@ def _check_the_account(checkout: Checkout) -> None:
     client = client_factory(settings)
     plan = plan_cloudwatch("local", settings)
     groups = {each["logGroupName"]: each for each in client("logs").describe_log_groups()["logGroups"]}
+    assert {name for name in groups if name.startswith("/aws/livekit/")} == {
+        "/aws/livekit/made-here",
+        "/aws/livekit/was-there",
+    }
     made = groups["/aws/livekit/made-here"]
     assert made["retentionInDays"] == 7
     policy = client("kms").get_key_policy(KeyId=made["kmsKeyId"], PolicyName="default")["Policy"]

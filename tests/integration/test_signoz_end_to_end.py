@@ -35,6 +35,7 @@ SETTINGS = """\
 config:
   turnscope:environment: local
   turnscope:owner: tests
+  turnscope:agents: {{voice-agent: {{}}}}
   turnscope:lab: {{aws_port: {aws}}}
   turnscope:signoz:
     root_user: {{email: admin@example.com}}

@@ -98,7 +98,7 @@ def holds_data(resource: Resource) -> bool:
     return False
 
 
-@pytest.mark.parametrize("over", [{}, {"agents": {"pd-voice-trialist-4": {"log_group_exists": False}}}])
+@pytest.mark.parametrize("over", [{}, {"agents": {"voice-agent": {"log_group_exists": False}}}])
 def test_data_of_prod_cannot_be_deleted(over: dict[str, Any]) -> None:
     """Nor the keys that it is encrypted with: protected, so that the engine refuses."""
     held = [each for each in run("prod", over).resources if holds_data(each)]

@@ -115,6 +115,32 @@ def test_an_agents_sections_override_the_stacks_and_the_stacks_those_of_the_base
     assert (targets(triage), targets(other)) == ((99, 1.2, 5), (90, 1.2, 2))
 
 
+TWO = LEAST_BASE + "  triage: {}\n"
+
+
+def test_null_in_a_stacks_file_removes_an_agent_of_the_base(project: Path) -> None:
+    """From the file as from the engine; the rest of the base's agents stays."""
+    make_project(project, dev("  turnscope:agents: {receptionist: null, sales: {}}\n"), TWO)
+    with engine(project):
+        from_engine = load_from_engine(project)
+    assert set(load("dev", project).agents) == set(from_engine.agents) == {"triage", "sales"}
+
+
+def test_an_agent_left_empty_by_mistake_is_not_left_out_in_silence(project: Path) -> None:
+    """`sales:` with nothing behind it is null in YAML. In the base null means nothing."""
+    found = problems(project, dev("  turnscope:agents:\n    sales:\n"), LEAST_BASE + "  triage:\n")
+    assert found == [
+        "stacks/Pulumi.dev.yaml:4: agents.sales: null: allowed: {}, for an agent without overrides; null removes an "
+        "agent of stacks/base.yaml, which has none of this name",
+        "stacks/base.yaml:5: agents.triage: null: allowed: a mapping of keys to values",
+    ]
+
+
+def test_a_stack_needs_an_agent_that_is_left(project: Path) -> None:
+    [line] = problems(project, dev("  turnscope:agents: {receptionist: null}\n"))
+    assert line == "stacks/Pulumi.dev.yaml:3: agents: {}: allowed: a mapping of 1 to 1000 keys to values"
+
+
 def test_scalars_may_be_text_as_pulumi_config_set_writes_them(project: Path) -> None:
     """Pulumi writes top-level scalars in quotes, and dates without quotes as Go's time."""
     stack = dev(
