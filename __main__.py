@@ -17,6 +17,7 @@ from signoz.docker_host import DockerHost
 from signoz.provider import provider_args as docker_provider_args
 from signoz.roles.gateway import external_url
 from signoz.stack import SigNoz
+from stacks.settings.missing import refuse_missing
 from turnscope.deployment.docker_stack import root_certificate_reader
 from turnscope.plans import plan_stack
 from turnscope.program import load_from_engine
@@ -24,6 +25,7 @@ from turnscope.program import load_from_engine
 project, stack = Path(__file__).parent, pulumi.get_stack()
 try:
     settings = load_from_engine(project)
+    refuse_missing(stack, settings)
     plan = plan_stack(stack, settings, project)
 except UserError as error:
     raise pulumi.RunError(str(error)) from None

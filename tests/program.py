@@ -96,6 +96,19 @@ EVERYTHING: dict[str, Any] = {
 }
 """Over stack dev: everything that the shipped stacks leave out, with a secret in each place that takes one."""
 
+OWNERS: dict[str, Any] = {
+    "owner": "voice-platform",
+    "runbook_base_url": "https://runbooks.acme-voice.com",
+    "agents": {"voice-agent": {}},
+    "notifications": {
+        "critical": {"emails": ["oncall@acme-voice.com"]},
+        "warning": {"emails": ["voice@acme-voice.com"]},
+    },
+}
+"""What staging and prod leave to their owners."""
+
+EXISTING_LOG_GROUP: dict[str, Any] = {"agents": {"voice-agent": {"log_group_exists": True}}}
+
 CASES = ("dev", "staging", "prod", "local", "everything")
 
 DOCKER = """#!/bin/sh
@@ -175,7 +188,9 @@ def run(case: str, over: Mapping[str, Any] | None = None, *, preview: bool = Fal
     Raises what the program raises.
     """
     config = yaml.safe_load(stack_file("dev" if case == "everything" else case, ROOT).read_text())["config"]
-    for settings in (EVERYTHING if case == "everything" else {}, over or {}):
+    owners = {**OWNERS, "budget": {"emails": ["voice@acme-voice.com"]}}
+    given = {"everything": EVERYTHING, "staging": owners, "prod": merge(owners, EXISTING_LOG_GROUP)}
+    for settings in (given.get(case, {}), over or {}):
         config = merge(config, {f"{NAMESPACE}:{key}": value for key, value in settings.items()})
     encrypted = {name: f"the-value-of-{name}-{'x' * 32}" for name in _names_of_secrets(config)}
     derived_here = {path: derived(PASSPHRASE, SecretRef(path)) for path in GENERATED if case == "local"}

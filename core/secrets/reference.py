@@ -14,6 +14,8 @@ class SecretRef:
 
     path: str
     """As `property_path` writes it."""
+    given: bool = True
+    """False for a placeholder: the configuration does not have it yet."""
 
 
 def property_path(location: tuple[str | int, ...]) -> str:

@@ -36,12 +36,15 @@ class Matching:
 
     pattern: str
     words: str
+    format: str = ""
+    """JSON Schema's name of what the text is."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "patternErrorMessage": self.words}
+        kind = {"format": self.format} if self.format else {}
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "patternErrorMessage": self.words, **kind}
 
     def _check(self, value: str) -> str:
         if not re.fullmatch(self.pattern, value, re.ASCII):

@@ -22,6 +22,7 @@ from core.secrets.reference import SecretRef, property_path
 from stacks.settings.documents import Document, Location, Problem, read, shown
 from stacks.settings.kinds import is_nullable, is_secret, is_text, kind_at
 from stacks.settings.local import with_local_defaults
+from stacks.settings.missing import with_placeholders
 from stacks.settings.model import Settings
 from stacks.settings.problems import (
     OVERRIDABLE,
@@ -144,6 +145,7 @@ def validated(
     raw = _without_removed_agents(merge(below, over), own.data)
     if private and raw.get("environment") == "local":
         raw = with_local_defaults(raw, private)
+    raw = with_placeholders(raw)
     try:
         settings = Settings.model_validate(_with_overrides(raw))
     except ValidationError as error:

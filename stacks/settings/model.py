@@ -187,10 +187,6 @@ class Receivers(Model):
     pagerduty_integration_url: Secret | None = None
     """Integration URL of the Amazon CloudWatch integration of a PagerDuty service (secret)."""
 
-    @property
-    def any(self) -> bool:
-        return bool(self.emails or self.slack_webhook_url or self.pagerduty_integration_url)
-
 
 class Notifications(Model):
     """Receivers by severity."""
@@ -225,8 +221,8 @@ class Settings(Model):
     """A stack of Turnscope."""
 
     environment: Environment
-    """local, dev, staging or prod: determines what may be deleted, which receivers are required, and whether AWS is
-    emulated."""
+    """local, dev, staging or prod: determines what may be deleted, what must be set before a deployment, and whether
+    AWS is emulated."""
     owner: Annotated[str, Field(min_length=1, max_length=128)]
     """The team that owns this stack; a tag on all resources."""
     region: Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-west-1")] = "us-west-1"
@@ -285,30 +281,12 @@ class Settings(Model):
             groups[group] = name
         return value
 
-    @field_validator("notifications")
-    @classmethod
-    def _prod_pages_someone(cls, value: Notifications, info: ValidationInfo) -> Notifications:
-        if info.data.get("environment") == Environment.PROD and not value.critical.any:
-            raise problem("allowed: at least one receiver under critical, in environment prod")
-        return value
-
     @field_validator("analytics")
     @classmethod
     def _analytics_fit(cls, value: Analytics | None, info: ValidationInfo) -> Analytics | None:
         environment, agents = info.data.get("environment"), info.data.get("agents")
         if value and environment and agents and (text := environment_problem(value, environment, agents)):
             raise problem(text)
-        return value
-
-    @field_validator("signoz")
-    @classmethod
-    def _alerts_reach_someone(cls, value: SigNozSettings | None, info: ValidationInfo) -> SigNozSettings | None:
-        reached = value is None or value.content is None or value.alertmanager.default_receiver
-        if not reached and info.data.get("environment") in (Environment.STAGING, Environment.PROD):
-            raise problem(
-                "allowed, in environments staging and prod: alertmanager.default_receiver, or content: null; without a "
-                "default receiver, an alert that matches no route notifies nobody"
-            )
         return value
 
     @field_validator("lab")

@@ -24,6 +24,7 @@ STACK = """\
 # What people wrote stays.
 config:
   turnscope:environment: dev
+  turnscope:owner: tests
   turnscope:agents: {voice-agent: {}}
   turnscope:signoz:
     root_user: {email: admin@example.com}

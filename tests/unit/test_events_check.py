@@ -94,7 +94,7 @@ def test_several_events_on_a_line_count_each_and_bytes_that_are_no_text_are_no_t
     assert (found["lines"], found["other"], found["events"][VOICE_METRICS]["accepted"]) == (2, 1, 2)
 
 
-AGENTS = "  turnscope:agents: {voice-agent: {}}\n"
+LEAST = "  turnscope:owner: tests\n  turnscope:agents: {voice-agent: {}}\n"
 
 
 @pytest.fixture
@@ -108,9 +108,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "{record_max_kib: 16, events: [voice_metrics], extra_fields: {voice_metrics: {crm.rooms: {type: integer}}}}"
     )
     (stacks / "Pulumi.own.yaml").write_text(
-        f"config:\n{AGENTS}  turnscope:environment: dev\n  turnscope:analytics: {analytics}\n"
+        f"config:\n{LEAST}  turnscope:environment: dev\n  turnscope:analytics: {analytics}\n"
     )
-    (stacks / "Pulumi.none.yaml").write_text(f"config:\n{AGENTS}  turnscope:environment: dev\n")
+    (stacks / "Pulumi.none.yaml").write_text(f"config:\n{LEAST}  turnscope:environment: dev\n")
     monkeypatch.setenv("TURNSCOPE_PROJECT", str(tmp_path))
     return tmp_path
 

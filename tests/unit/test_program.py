@@ -15,6 +15,7 @@ import yaml
 
 from signoz.roles.collector.credentials import langfuse_credentials
 from stacks.settings.loading import stack_file, stacks
+from stacks.settings.missing import TEAM
 from stacks.settings.model import Settings
 from tests.program import CASES, EVERYTHING, ROOT, Program, Resource, is_secret, program, run
 from turnscope.deployment.existing import FINDERS, MADE_AGAIN
@@ -98,11 +99,12 @@ def holds_data(resource: Resource) -> bool:
     return False
 
 
-@pytest.mark.parametrize("over", [{}, {"agents": {"voice-agent": {"log_group_exists": False}}}])
-def test_data_of_prod_cannot_be_deleted(over: dict[str, Any]) -> None:
+@pytest.mark.parametrize("exists", [True, False])
+def test_data_of_prod_cannot_be_deleted(exists: bool) -> None:
     """Nor the keys that it is encrypted with: protected, so that the engine refuses."""
+    over = {"agents": {"voice-agent": {"log_group_exists": exists}}}
     held = [each for each in run("prod", over).resources if holds_data(each)]
-    assert {each.type.rpartition(":")[2] for each in held} == {"Bucket", "Key", *({"LogGroup"} if over else ())}
+    assert {each.type.rpartition(":")[2] for each in held} == {"Bucket", "Key", *(() if exists else {"LogGroup"})}
     assert [each.name for each in held if not each.options.get("protect")] == []
 
 
@@ -188,6 +190,13 @@ def test_nothing_is_registered_with_wrong_settings() -> None:
     with pytest.raises(pulumi.RunError, match=r"(?s)targets.percentile: .*alarms.period_seconds: ") as raised:
         run("dev", {"targets": {"percentile": 1}, "alarms": {"period_seconds": 61}})
     assert "Traceback" not in str(raised.value)
+
+
+@pytest.mark.parametrize("case", ["staging", "prod"])
+def test_nothing_is_registered_while_something_is_missing(case: str) -> None:
+    """Also by `pulumi up`, without the command line."""
+    with pytest.raises(pulumi.RunError, match=r"Missing in stack example: 1 setting.*\n  owner: "):
+        run(case, {"owner": TEAM})
 
 
 def test_everything_names_each_section() -> None:

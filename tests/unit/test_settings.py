@@ -284,7 +284,6 @@ PROD = "config:\n  turnscope:environment: prod\n"
     ("stack_file", "expected"),
     [
         (PROD + "  turnscope:expires_on: 2025-06-01\n  turnscope:protect: true\n", [
-            " notifications: not set: allowed: at least one receiver under critical, in environment prod",
             '3: expires_on: "2025-06-01": allowed: null, in environment prod',
         ]),
         (PROD + "  turnscope:notifications: {critical: {emails: [a@example.com]}}\n", [

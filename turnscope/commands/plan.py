@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 from rich.markup import escape
@@ -13,12 +14,14 @@ from turnscope.options import Json, Stack, project_and_settings
 
 def plan(stack: Stack, as_json: Json = False) -> None:
     """Print the resources that a stack would have, without engine or network."""
+    from stacks.settings.missing import missing_text, missing_values
     from turnscope.plan_table import as_data, counted, summary, targets_summary
     from turnscope.plans import plan_stack
 
     project, settings = project_and_settings(stack)
     planned = plan_stack(stack, settings, project.root)
-    found = as_data(planned)
+    missing = missing_values(settings)
+    found = {**as_data(planned), "missing": [dataclasses.asdict(each) for each in missing]}
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -35,3 +38,5 @@ def plan(stack: Stack, as_json: Json = False) -> None:
                 table.add_row("", escape(row["name"]), escape(summary(row)))
         console.print(table)
     console.print(f"\n{len(found['resources'])} in stack {stack}: {counted(found['counts'])}")
+    if missing:
+        console.print(f"\n{missing_text(stack, missing)}", markup=False)

@@ -23,6 +23,7 @@ def render(
     ] = False,
 ) -> None:
     """Print, write or compare the files that a stack would deploy."""
+    from stacks.settings.missing import missing_text, missing_values
     from turnscope import rendering
     from turnscope.plans import plan_stack
 
@@ -42,3 +43,6 @@ def render(
         console.print(f"Wrote {len(texts)} files to {out}.")
     if not (check or out):
         print(rendering.as_one_text(texts), end="")
+    if text := missing_text(stack, missing_values(settings)):
+        # Apart from the files, which may be read by a program.
+        typer.echo(text, err=True)

@@ -29,6 +29,7 @@ from core.secrets.placeholders import HIDDEN
 from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
 from stacks.settings.loading import load, stack_file
 from stacks.settings.local import LAB_IMAGES_MARK
+from stacks.settings.missing import refuse_missing
 from stacks.settings.model import Settings
 from stacks.settings.roles.signoz import SigNozSettings
 from turnscope.content.changes import ContentChanges
@@ -192,6 +193,7 @@ class Deployment:
     def preview(self, *, show_diff: bool, refresh: bool = False) -> EngineProgress:
         """What `up` would change; the engine's own diff is printed with `show_diff`. With `refresh`, what is there is
         looked at first, and what was edited by hand in SigNoz is printed."""
+        refuse_missing(self.stack, self.settings)
         self._prepare()
         changes = ContentChanges()
         with self._aws():
@@ -219,6 +221,7 @@ class Deployment:
     def up(self, *, refresh: bool = False) -> tuple[EngineProgress, dict[str, Any]]:
         """Make the stack what its settings say; progress (with counts) and outputs, secrets left out. With `refresh`,
         what was changed by hand since the last time is found and put back."""
+        refuse_missing(self.stack, self.settings)
         self._prepare()
         changes = ContentChanges()
         with self._aws():

@@ -76,7 +76,7 @@ class Route(Model):
 class Smtp(Model):
     """The mail server, for alerts and for SigNoz' invitations and password resets."""
 
-    host: Annotated[str, Matching(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name")]
+    host: Annotated[str, Matching(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name", format="hostname")]
     """Host name of the mail server."""
     port: Annotated[int, Field(ge=1, le=65_535), NUMBER] = 587
     """Port of the mail server."""

@@ -26,7 +26,7 @@ TokenName = Annotated[str, Matching("[A-Za-z0-9_-]{1,63}", "1 to 63 letters, dig
 Token = Annotated[
     Secret,
     Described(
-        "Bearer token of senders (secret), under a name of your choice; 1 to 10 tokens. To rotate a token without "
+        "Bearer token of senders (secret), by name; 1 to 10 tokens. To rotate a token without "
         "downtime: add one with a new name, switch the senders, remove the old one."
     ),
 ]

@@ -15,6 +15,7 @@ HostName = Annotated[
     Matching(
         r"(?=.{1,253})[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
         "a DNS name such as signoz.example.com",
+        format="hostname",
     ),
 ]
 

@@ -1,0 +1,176 @@
+"""What only a stack's owner knows, and has not said yet: in staging and prod nothing is deployed without it.
+
+Loading puts placeholders in the place of what no file has, so that such a stack can be planned and rendered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from core.environments import Environment
+from core.errors import UserError
+from core.names import NAMESPACE
+from core.releases import CURRENT, VERSIONS, find_release
+from core.secrets import generated
+from core.secrets.reference import SecretRef
+from core.secrets.values import set_command
+from stacks.settings.documents import Location, dotted
+from stacks.settings.model import Receivers, Settings
+from stacks.settings.problems import described
+from stacks.settings.schema import node_at, resolved
+
+COMPLETE_IN = (Environment.STAGING, Environment.PROD)
+"""Where a placeholder would be deployed in earnest."""
+TEAM, AGENT = "your-team", "your-agent"
+"""Placeholders that are valid names."""
+EMAIL, RUNBOOKS = "you@example.com", "https://example.com/runbooks"
+DOMAIN, STACK = "YOUR-DOMAIN", "STACK"
+"""In examples, for the reader to replace; the stack's name is filled in."""
+
+_RESERVED = re.compile(r"(?:.*\.)?(?:example\.(?:com|net|org)|example|test|invalid)\.?", re.IGNORECASE)
+"""Domains that nobody can own (https://www.rfc-editor.org/rfc/rfc2606, https://www.rfc-editor.org/rfc/rfc6761)."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A setting that its owner has to give: what it is, and the YAML or the command that sets it."""
+
+    key: str
+    what: str
+    example: str
+
+
+def with_placeholders(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Raw settings of staging and prod with placeholders where no file says anything; others as they are."""
+    if raw.get("environment") not in COMPLETE_IN:
+        return dict(raw)
+    filled = {"owner": TEAM, "runbook_base_url": RUNBOOKS, **raw}
+    if filled.get("agents", {}) == {}:
+        filled["agents"] = {AGENT: {}}
+    if isinstance(signoz := filled.get("signoz"), Mapping):
+        filled["signoz"] = _with_administrator(cast(Mapping[str, Any], signoz))
+        for reference in generated.missing(filled):
+            filled = generated.put(filled, SecretRef(reference.path, given=False))
+    return filled
+
+
+def _with_administrator(signoz: Mapping[str, Any]) -> dict[str, Any]:
+    release, root_user = signoz.get("release", CURRENT.version), signoz.get("root_user", {})
+    wanted = release in VERSIONS and find_release(str(release)).root_user and isinstance(root_user, Mapping)
+    return {**signoz, "root_user": {"email": EMAIL, **root_user}} if wanted else dict(signoz)
+
+
+def missing_values(settings: Settings) -> list[Missing]:
+    """What a stack of staging or prod must have before it is deployed and has not, in the order of the settings: what
+    is absent, and what still has an example's domain. Pure."""
+    if settings.environment not in COMPLETE_IN:
+        return []
+    found = [each for location, value in _leaves(settings, ()) if (each := _missing_leaf(location, value))]
+    if AGENT in settings.agents:
+        found.append(_entry(("agents",), f"{NAMESPACE}:agents: {{front-desk: {{}}}}"))
+    found += _missing_receivers(settings)
+    order = list(Settings.model_fields)
+    return sorted(found, key=lambda each: order.index(re.split(r"[.\[]", each.key)[0]))
+
+
+def _leaves(value: Any, location: Location) -> Iterator[tuple[Location, Any]]:
+    match value:
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _leaves(getattr(value, name), (*location, name))
+        case Mapping():
+            for name, entry in cast(Mapping[str, Any], value).items():
+                yield from _leaves(entry, (*location, name))
+        case tuple():
+            for index, entry in enumerate(cast(Sequence[Any], value)):
+                yield from _leaves(entry, (*location, index))
+        case _:
+            yield location, value
+
+
+def _missing_leaf(location: Location, value: Any) -> Missing | None:
+    if isinstance(value, SecretRef) and not value.given:
+        return _entry(location, f"turnscope init {STACK}")
+    if not isinstance(value, str):
+        return None
+    if location == ("owner",) and value == TEAM:
+        return _entry(location, _yaml(location, "voice-platform"))
+    if location == ("signoz", "gateway", "hostname") and value == "localhost":
+        return _entry(location, _yaml(location, f"signoz.{DOMAIN}"))
+    host = _host(location, value)
+    if host is None or not _RESERVED.fullmatch(host):
+        return None
+    return _entry(location, _yaml(location, value.replace(host, DOMAIN)))
+
+
+def _host(location: Location, value: str) -> str | None:
+    """The host in an address, a URL or a host name; None in any other text."""
+    if "://" in value:
+        return urlsplit(value).hostname
+    if "@" in value:
+        return value.rpartition("@")[2]
+    node = node_at(location)
+    return value if node and resolved(node).get("format") == "hostname" else None
+
+
+def _missing_receivers(settings: Settings) -> Iterator[Missing]:
+    for severity in ("critical", "warning"):
+        receivers: Receivers = getattr(settings.notifications, severity)
+        if not _reaches_someone(receivers):
+            key = f"notifications.{severity}"
+            pager = severity == "critical" and settings.environment == Environment.PROD
+            name = "pagerduty_integration_url" if pager else "slack_webhook_url"
+            command = set_command(f"{key}.{name}", STACK)
+            email = f"{NAMESPACE}:notifications: {{{severity}: {{emails: [oncall@{DOMAIN}]}}}}"
+            what = f"{'The pager: the' if pager else 'The'} receivers of {severity} alarms: PagerDuty, Slack or e-mail."
+            yield Missing(key, what, f"{command}   or   {email}")
+    signoz = settings.signoz
+    if signoz and signoz.content and not signoz.alertmanager.default_receiver:
+        location = ("signoz", "alertmanager", "default_receiver")
+        command = set_command("signoz.alertmanager.receivers.team.slack_webhook_url", STACK)
+        yield _entry(location, f"{command}   and   {_yaml(location, 'team')}")
+
+
+def _reaches_someone(receivers: Receivers) -> bool:
+    real = [each for each in receivers.emails if not _RESERVED.fullmatch(each.rpartition("@")[2])]
+    return bool(real or receivers.slack_webhook_url or receivers.pagerduty_integration_url)
+
+
+def _entry(location: Location, example: str) -> Missing:
+    named = location[: next((at for at, part in enumerate(location) if isinstance(part, int)), len(location))]
+    return Missing(dotted(location), described(resolved(node_at(named) or {})), example)
+
+
+def _yaml(location: Location, value: str) -> str:
+    """The line of a stack's file that gives a setting this value."""
+    text = value
+    for part in reversed(location[1:]):
+        text = f"[{text}]" if isinstance(part, int) else f"{{{part}: {text}}}"
+    return f"{NAMESPACE}:{location[0]}: {text}"
+
+
+def missing_text(stack: str, missing: Sequence[Missing]) -> str:
+    """The list for a reader; empty where nothing is missing."""
+    if not missing:
+        return ""
+    count = f"{len(missing)} setting{'s' if len(missing) > 1 else ''}"
+    lines = [f"  {each.key}: {each.what}\n      {each.example.replace(STACK, stack)}" for each in missing]
+    return "\n".join(
+        [
+            f"Missing in stack {stack}: {count}, without which preview and up refuse. Set them under config in "
+            f"stacks/Pulumi.{stack}.yaml, or by the command:",
+            *lines,
+        ]
+    )
+
+
+def refuse_missing(stack: str, settings: Settings) -> None:
+    """Raises `UserError` with what is missing in a stack that is to be deployed."""
+    if text := missing_text(stack, missing_values(settings)):
+        raise UserError(text)
