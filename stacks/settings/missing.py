@@ -115,8 +115,10 @@ def _host(location: Location, value: str) -> str | None:
         return urlsplit(value).hostname
     if "@" in value:
         return value.rpartition("@")[2]
-    node = node_at(location)
-    return value if node and resolved(node).get("format") == "hostname" else None
+    # The schema takes time to make, and few texts look like this.
+    if _RESERVED.fullmatch(value) and (node := node_at(location)):
+        return value if resolved(node).get("format") == "hostname" else None
+    return None
 
 
 def _missing_receivers(settings: Settings) -> Iterator[Missing]:
