@@ -16,7 +16,7 @@ LIVEKIT := TURNSCOPE_LIVEKIT_PYTHONS=.venv-livekit-lowest/bin/python:.venv-livek
 # pip would compile everything, in one process: for longer than it installs.
 UNCOMPILED := /tests?/
 
-.PHONY: help setup install agent up down test unit integration contract faults toolchain prepare lint locks
+.PHONY: help setup install agent ahead up down test unit integration contract faults toolchain prepare lint locks
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,9 +49,13 @@ $(AGENT_WHEEL): agent/pyproject.toml agent/README.md agent/turnscope_agent $(AGE
 	rm -rf agent/build
 	@touch $@
 
-up: setup ## Deploy the local stack and send recorded calls of a real agent through both halves
+# What compiles longest starts before there is a .venv.
+up: $(if $(wildcard $(VENV)/.installed),,ahead) setup ## Deploy the local stack and send recorded calls of a real agent through both halves
 	$(BIN)/turnscope up $(STACK) --yes
 	$(BIN)/turnscope lab send --stack $(STACK)
+
+ahead:
+	@$(PYTHON) -m toolchain &
 
 down: setup ## Tear the local stack down
 	$(BIN)/turnscope teardown $(STACK) --yes

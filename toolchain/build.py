@@ -17,7 +17,9 @@ from toolchain.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    from toolchain.model import Output
 
 SIDE_BY_SIDE = 2
 """Go compiles in parallel by itself; a second build fills in while one fetches or links."""
@@ -32,39 +34,54 @@ def duration(seconds: float) -> str:
 class Progress:
     """Lines of progress on a console, with elapsed time where it is a terminal; and the record of times."""
 
-    def __init__(self, console: "Console", store: Store, *, lines: bool = False) -> None:
+    def __init__(self, console: "Output", store: Store, *, lines: bool = False) -> None:
         """`lines`: only lines on a terminal too, for a run beside others."""
-        from rich.progress import Progress as Bars
-        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
         self._console = console
         self._store = store
-        self._bars = Bars(
-            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-            console=console, transient=True, disable=lines or not console.is_terminal,
-        )  # fmt: skip
+        self._bars = _bars(console) if console.is_terminal and not lines else None
 
     def __enter__(self) -> "Progress":
-        self._bars.__enter__()
+        if self._bars:
+            self._bars.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._bars.__exit__(*error)
+        if self._bars:
+            self._bars.stop()
 
     @contextmanager
     def step(self, name: str, description: str) -> "Iterator[None]":
         """Show a step while it runs, and its time when it is done."""
         started = time.monotonic()
-        if self._bars.disable:
-            self._console.print(f"{name}: {description} ...")
-        task = self._bars.add_task(f"{name}: {description}", total=None)
+        with self._bar(f"{name}: {description}"):
+            yield
+        seconds = round(time.monotonic() - started, 1)
+        self._console.print(f"{name}: done in {duration(seconds)}")
+        self._store.add_seconds(name, seconds)  # at once, so that an interrupted run's times are known too
+
+    @contextmanager
+    def _bar(self, text: str) -> "Iterator[None]":
+        if self._bars is None:
+            self._console.print(f"{text} ...")
+            yield
+            return
+        task = self._bars.add_task(text, total=None)
         try:
             yield
         finally:
             self._bars.remove_task(task)
-        seconds = round(time.monotonic() - started, 1)
-        self._console.print(f"{name}: done in {duration(seconds)}")
-        self._store.add_seconds(name, seconds)  # at once, so that an interrupted run's times are known too
+
+
+def _bars(console: "Output") -> "Bars | None":
+    # Here: `python -m toolchain` runs before anything is installed.
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    if not isinstance(console, Console):
+        return None
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Bars(*columns, console=console, transient=True)
 
 
 def make(parts: list[Part], context: Context, progress: Progress, commands: Commands) -> None:

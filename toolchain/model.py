@@ -2,12 +2,21 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from core.errors import UserError
 from toolchain.golang import Go
 
 Source = Literal["path", "cache", "release", "registries"]
+
+
+class Output(Protocol):
+    """Where lines of progress go: rich's console, or what stands for one before rich is installed."""
+
+    @property
+    def is_terminal(self) -> bool: ...
+
+    def print(self, line: str, /) -> None: ...
 
 
 @dataclass(frozen=True)

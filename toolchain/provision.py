@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from toolchain.build import Progress
+    from toolchain.model import Output
 
 
 def ensure(
@@ -73,6 +74,24 @@ def supply(parts: Collection[str], *, assume_yes: bool, console: "Console") -> N
     context = Context(Store(default_directory(os.environ)), os.environ)
     engine = PARTS["docker-engine"] in wanted and not docker_engine.answers()
     _supplied(unfinished(wanted, context), engine, context, assume_yes=assume_yes, console=console)
+
+
+def build_ahead(parts: Collection[str], console: "Output") -> None:
+    """Build those of these parts that are made with Go, where `ensure` would build them and nothing is missing for it.
+
+    Raises UserError where a build fails.
+    """
+    context = Context(Store(default_directory(os.environ)), os.environ)
+    programs = [part for part in unfinished(closure(parts), context) if part.uses_go]
+    need = _requirements(programs, False, context)
+    if not programs or need.missing or need.packages or not to_build(parts):
+        return
+    context = replace(context, go=need.go)
+
+    from toolchain import build
+
+    with _alone(context.store, console), build.Progress(console, context.store, lines=True) as progress:
+        build.make([part for part in programs if not part.finished(context)], context, progress, Commands())
 
 
 def status() -> list[PartStatus]:
@@ -225,7 +244,7 @@ def _found(source: Source, context: Context) -> Toolchain:
 
 
 @contextmanager
-def _alone(store: Store, console: "Console") -> Iterator[None]:
+def _alone(store: Store, console: "Output") -> Iterator[None]:
     def waiting(holder: str) -> None:
         console.print(f"Another run (process {holder}) is building the toolchain in {store.directory}; waiting for it.")
 

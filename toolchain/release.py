@@ -23,14 +23,16 @@ def archive_name(version: str = pins.RELEASE_CLI) -> str:
 
 def checksum(base: str = BASE, version: str = pins.RELEASE_CLI) -> str | None:
     """The published SHA-256 of this platform's archive; None when the releases cannot be reached."""
-    import httpx  # here: `plan` loads this module, and asks nobody
+    # Of the standard library: `python -m toolchain` asks before anything is installed.
+    import urllib.request
+    from http.client import HTTPException
 
     try:
-        url = f"{base}/pulumi-{version}-checksums.txt"
-        answer = httpx.get(url, timeout=TIMEOUT_SECONDS, follow_redirects=True).raise_for_status()
-    except httpx.HTTPError:
+        with urllib.request.urlopen(f"{base}/pulumi-{version}-checksums.txt", timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            text = answer.read().decode()
+    except (OSError, HTTPException, ValueError):
         return None
-    return find_checksum(answer.text, archive_name(version))
+    return find_checksum(text, archive_name(version))
 
 
 def find_checksum(checksums: str, name: str) -> str | None:

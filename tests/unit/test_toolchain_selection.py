@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import os
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -224,6 +226,40 @@ def test_interrupted_build_continues_with_what_is_missing(machine: Path, monkeyp
     monkeypatch.setattr(aws_provider, "find", lambda environ: None)
     with pytest.raises(UserError, match="terraform-provider-aws"):
         get()
+
+
+def test_go_programs_are_built_ahead_where_they_would_be_built(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def build(_program: golang.Program, _go: golang.Go, _workspace: Path, output: Path, _run: Any) -> None:
+        made.append(program(output).name)
+
+    monkeypatch.setattr(golang, "build", build)
+    provision.build_ahead(AWS_PARTS, console())
+    assert not made, "without Go"
+    monkeypatch.setattr(golang, "find", lambda environ: golang.Go("go"))
+    monkeypatch.setattr(release, "checksum", lambda: "a release's")
+    provision.build_ahead(AWS_PARTS, console())
+    assert not made, "with a release"
+    monkeypatch.setattr(release, "checksum", lambda: None)
+    provision.build_ahead(AWS_PARTS, console())
+    assert sorted(made) == ["pulumi", "pulumi-resource-terraform-provider"]
+    provision.build_ahead(AWS_PARTS, console())
+    assert len(made) == 2, "once"
+
+
+def test_building_ahead_needs_nothing_but_python(machine: Path) -> None:
+    """It runs before anything is installed: -S leaves out what is."""
+    run = subprocess.run(
+        [sys.executable, "-S", "-m", "toolchain"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert not (machine / "toolchain").exists()
 
 
 def test_status_lists_every_part_and_what_to_do(machine: Path) -> None:
