@@ -30,7 +30,7 @@ try:
 except UserError as error:
     raise pulumi.RunError(str(error)) from None
 
-within = pulumi.ResourceOptions(provider=aws.Provider("aws", **provider_args(stack, settings)))
+within = pulumi.ResourceOptions(provider=aws.Provider("aws", **provider_args(stack, settings, read_secret)))
 account_id = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=within.provider)).account_id
 
 cloudwatch = make_cloudwatch(plan.cloudwatch, account_id=account_id, read_secret=read_secret, opts=within)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi_aws as aws
 
+from core.component import ReadSecret
 from core.environments import Environment
 from stacks.settings.model import Lab, Settings
 
@@ -15,9 +16,11 @@ SERVICES = (
 """The services that a stack calls, as the provider's `endpoints` names them."""
 
 
-def provider_args(stack: str, settings: Settings) -> dict[str, Any]:
-    """Region and tags; in environment `local` the emulator's address instead of AWS' own."""
+def provider_args(stack: str, settings: Settings, read_secret: ReadSecret) -> dict[str, Any]:
+    """Region, account and tags; in environment `local` the emulator's address instead of AWS' own. `read_secret` gives
+    the external ID of a role that is assumed."""
     tags = {
+        **settings.tags,
         "Project": "turnscope",
         "Stack": stack,
         "Environment": str(settings.environment),
@@ -29,6 +32,16 @@ def provider_args(stack: str, settings: Settings) -> dict[str, Any]:
         "region": settings.region,
         "default_tags": aws.ProviderDefaultTagsArgs(tags=tags),
     }
+    own = settings.aws
+    if own.account_ids:
+        arguments["allowed_account_ids"] = list(own.account_ids)
+    if own.profile:
+        arguments["profile"] = own.profile
+    if role := own.assume_role:
+        external_id = read_secret(role.external_id) if role.external_id else None
+        arguments["assume_roles"] = [
+            aws.ProviderAssumeRoleArgs(role_arn=role.role_arn, external_id=external_id, session_name=role.session_name)
+        ]
     if settings.environment == Environment.LOCAL:
         url = emulator_url(settings)
         arguments |= {

@@ -51,6 +51,12 @@ def _encrypted(name: str) -> dict[str, str]:
 
 
 EVERYTHING: dict[str, Any] = {
+    "aws": {
+        "account_ids": [ACCOUNT],
+        "profile": "voice",
+        "assume_role": {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/deploy", "external_id": _encrypted("external_id")},
+    },
+    "tags": {"cost-center": "4711"},
     "protect": True,
     "expires_on": "2099-12-31",
     "log_groups": {"encryption": "stack-key"},

@@ -53,6 +53,7 @@ def _plan_signoz(stack: str, settings: Settings, project: Path) -> SigNozPlan | 
         prices=settings.prices,
         slow_turn_seconds=settings.slow_turn_seconds,
         expires_on=settings.expires_on,
+        tags=settings.tags,
         digests=read_lock(stack, project),
         lab_image=_lab_image,
         checkout=project.resolve(),

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from analytics.operations.engine import AthenaEngine, QueryEngine
 from analytics.operations.progress import Progress
 from analytics.plan.build import plan_analytics
 from analytics.plan.model import AnalyticsPlan
-from cloudwatch.clients import ClientFactory, client_factory
+from cloudwatch.clients import ClientFactory, account_id
 from core.errors import UserError
 from stacks.settings.model import Settings
 
@@ -52,17 +50,18 @@ LocalEngine = Callable[[ClientFactory, str], QueryEngine]
 """From a stack's clients and its database to what answers queries in Athena's place."""
 
 
-def target(stack: str, settings: Settings, local_engine: LocalEngine | None = None) -> Target:
-    """Raises `UserError` for a stack without analytics, and where AWS does not answer."""
+def target(stack: str, settings: Settings, client: ClientFactory, local_engine: LocalEngine | None = None) -> Target:
+    """Raises `UserError` for a stack without analytics, for a wrong account, and where AWS does not answer."""
     plan = plan_analytics(stack, settings)
     if plan is None:
         raise UserError(
             f"Stack {stack} has no analytics: set turnscope:analytics in stacks/Pulumi.{stack}.yaml "
             "(docs/how-to/analytics.md)."
         )
-    client = client_factory(settings)
-    try:
-        account_id = client("sts").get_caller_identity()["Account"]
-    except (BotoCoreError, ClientError) as error:
-        raise UserError(f"AWS did not return the account ID: {error}", exit_code=1) from None
-    return Target(settings, plan, client, account_id, local_engine(client, plan.database) if local_engine else None)
+    return Target(
+        settings,
+        plan,
+        client,
+        account_id(settings, client),
+        local_engine(client, plan.database) if local_engine else None,
+    )

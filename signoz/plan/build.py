@@ -42,16 +42,17 @@ def plan_signoz(
     prices: Prices,
     slow_turn_seconds: float,
     expires_on: datetime.date | None = None,
+    tags: Mapping[str, str] | None = None,
     digests: Digests | None = None,
     lab_image: Callable[[Role], Image] | None = None,
     checkout: Path | None = None,
 ) -> SigNozPlan:
     """What will run on the Docker host for `stack`. Pure: the same arguments give the same plan.
 
-    `slow_turn_seconds` is the total latency above which a call's trace is kept, with tail sampling. `digests` pins
-    images (the stack's lock file); `lab_image` says which image of the lab stands in for a role's, and is called for
-    `images.source: lab` alone. `checkout` is the project's folder, which a local stack is labelled with. Raises
-    `UserError` for lab images outside environment local.
+    `tags` become labels beside Turnscope's own. `slow_turn_seconds` is the total latency above which a call's trace is
+    kept, with tail sampling. `digests` pins images (the stack's lock file); `lab_image` says which image of the lab
+    stands in for a role's, and is called for `images.source: lab` alone. `checkout` is the project's folder, which a
+    local stack is labelled with. Raises `UserError` for lab images outside environment local.
     """
     release = find_release(settings.release)
     if settings.images.source == "lab":
@@ -78,14 +79,19 @@ def plan_signoz(
         release=release.version,
         network=context.prefix,
         containers=with_setup(limited, context.image_of(Role.SETUP), context.name(Role.SETUP)),
-        labels=_labels(context, owner, expires_on, checkout),
+        labels=_labels(context, owner, expires_on, checkout, tags or {}),
     )
 
 
 def _labels(
-    context: RoleContext, owner: str, expires_on: datetime.date | None, checkout: Path | None
+    context: RoleContext,
+    owner: str,
+    expires_on: datetime.date | None,
+    checkout: Path | None,
+    tags: Mapping[str, str],
 ) -> tuple[tuple[str, str], ...]:
     labels = {
+        **tags,
         "turnscope.project": "turnscope",
         STACK_LABEL: context.stack,
         "turnscope.environment": str(context.environment),

@@ -17,6 +17,7 @@ from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
 from core.environments import Environment
 from stacks.settings.analytics import Analytics, environment_problem
+from stacks.settings.aws import Aws, Tags
 from stacks.settings.fields import (
     NUMBER,
     RETENTION_DAYS,
@@ -227,6 +228,10 @@ class Settings(Model):
     """The team that owns this stack; a tag on all resources."""
     region: Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-west-1")] = "us-west-1"
     """AWS region."""
+    aws: Aws = Aws()
+    """The AWS account and how it is reached."""
+    tags: Tags = {}
+    """Tags of all AWS resources, and labels of all containers, in addition to those that Turnscope sets."""
     protect: Flag = False
     """Refuse to delete log groups and resources with data; required in prod."""
     expires_on: Date | None = None
@@ -255,6 +260,13 @@ class Settings(Model):
     """SigNoz on a Docker host; null for a stack without SigNoz. `turnscope init STACK` generates its secrets."""
     lab: Lab | None = None
     """The AWS emulator; only in environment local."""
+
+    @field_validator("aws")
+    @classmethod
+    def _no_account_in_local(cls, value: Aws, info: ValidationInfo) -> Aws:
+        if value != Aws() and info.data.get("environment") == Environment.LOCAL:
+            raise problem("allowed: nothing, in environment local, whose AWS is emulated")
+        return value
 
     @field_validator("protect")
     @classmethod

@@ -26,6 +26,20 @@ from stacks.settings.schema import Node, allowed, holds_secret, is_secret, node_
 REFERENCE = "docs/reference/settings.md"
 OVERRIDABLE = ("targets", "alarms")
 """Sections that an agent overrides for itself, key by key."""
+PROVIDERS = ("aws", "docker")
+"""Namespaces of the providers that the program makes with explicit arguments: the engine hands them nothing else."""
+SETTING_OF = {
+    "aws:region": "region",
+    "aws:profile": "aws.profile",
+    "aws:allowedAccountIds": "aws.account_ids",
+    "aws:assumeRole": "aws.assume_role",
+    "aws:assumeRoles": "aws.assume_role",
+    "aws:defaultTags": "tags",
+    "docker:host": "signoz.docker_host",
+    "docker:registryAuth": "signoz.images.login",
+}
+"""What takes the place of a provider's key."""
+CREDENTIALS = ("aws:accessKey", "aws:secretKey", "aws:token")
 LONGEST_VALUE_CHARACTERS = 60
 STACK_FILE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 """What Pulumi keeps in a stack's file (pulumi.com/docs/iac/concepts/projects/stack-settings-file/)."""
@@ -77,13 +91,23 @@ def secrets_in_base(document: Document) -> Iterator[Problem]:
 
 
 def wrong_namespace(key: str) -> str | None:
-    """What is wrong with a key of Pulumi's configuration; other programs' and providers' namespaces are fine."""
+    """What is wrong with a key of Pulumi's configuration; other programs' namespaces are fine."""
     namespace, colon, name = key.partition(":")
     if not colon:
         return f"no namespace; did you mean {NAMESPACE}:{key}?"
+    if namespace in PROVIDERS:
+        return f"no effect, because the settings configure this provider; allowed: {_in_place_of(key)}"
     if namespace != NAMESPACE and difflib.get_close_matches(namespace.lower(), [NAMESPACE], 1, cutoff=0.7):
         return f"unknown namespace; did you mean {NAMESPACE}:{name}?"
     return None
+
+
+def _in_place_of(key: str) -> str:
+    if setting := SETTING_OF.get(key):
+        return f"{NAMESPACE}:{setting}"
+    if key in CREDENTIALS:
+        return f"credentials where the AWS CLI finds them, or {NAMESPACE}:aws.profile"
+    return f"settings of {NAMESPACE} ({REFERENCE})"
 
 
 def setting_problems(

@@ -15,7 +15,7 @@ import yaml
 
 from core.names import NAMESPACE
 from stacks.settings.loading import DIRECTORY, INHERITED
-from stacks.settings.problems import REFERENCE, STACK_FILE_KEYS, described
+from stacks.settings.problems import PROVIDERS, REFERENCE, STACK_FILE_KEYS, described
 from stacks.settings.schema import Node, allowed, is_secret, is_section, nullable, resolved, settings_schema, type_name
 
 BASE_SCHEMA = f"{DIRECTORY}/settings.schema.json"
@@ -51,8 +51,8 @@ def stack_file_schema() -> Node:
         "description": "The stack's overrides of base.yaml.",
         "type": "object",
         "properties": {f"{NAMESPACE}:{key}": node for key, node in schema["properties"].items()},
-        # Providers' and the engine's own keys, such as aws:region and pulumi:tags.
-        "patternProperties": {f"^(?!{NAMESPACE}:)[^:]+:.+$": {}},
+        # Keys of the engine and of other programs, such as pulumi:tags; those of our providers would have no effect.
+        "patternProperties": {f"^(?!({'|'.join((NAMESPACE, *PROVIDERS))}):)[^:]+:.+$": {}},
         "additionalProperties": False,
     }
     return {

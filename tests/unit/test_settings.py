@@ -182,7 +182,7 @@ def test_merging(base: dict[str, Any], over: dict[str, Any]) -> None:
 
 TWENTY_MISTAKES = """\
 config:
-  aws:region: us-west-1
+  pulumi:tags: {}
   turnscope:environment: production
   turnscope:owner: ""
   turnscope:region: California
@@ -340,9 +340,34 @@ def test_mistakes_in_the_form_of_the_file(project: Path, stack_file: str | bytes
     assert first == f"stacks/Pulumi.dev.yaml:{expected}"
 
 
-def test_providers_own_keys_are_left_alone(project: Path) -> None:
-    stack = dev("  aws:region: eu-west-1\n  pulumi:tags: {a: b}\nencryptionsalt: v1:x\n")
+def test_keys_of_other_programs_are_left_alone(project: Path) -> None:
+    stack = dev("  pulumi:tags: {a: b}\n  awsx:region: eu-west-1\nencryptionsalt: v1:x\n")
     assert load("dev", make_project(project, stack)).region == "us-west-1"
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("aws:profile", "turnscope:aws.profile"),
+        ("aws:region", "turnscope:region"),
+        ("aws:allowedAccountIds", "turnscope:aws.account_ids"),
+        ("aws:assumeRoles", "turnscope:aws.assume_role"),
+        ("aws:secretKey", "credentials where the AWS CLI finds them, or turnscope:aws.profile"),
+        ("aws:maxRetries", "settings of turnscope (docs/reference/settings.md)"),
+        ("docker:host", "turnscope:signoz.docker_host"),
+    ],
+)
+def test_a_providers_key_is_refused_with_the_setting_in_its_place(project: Path, key: str, allowed: str) -> None:
+    """The program makes its providers itself, so that such a key would be ignored without a word. From the file, from
+    the engine, and in an editor."""
+    line = f"{key}: no effect, because the settings configure this provider; allowed: {allowed}"
+    make_project(project, dev(f"  {key}: hunter2\n"))
+    assert problems(project, dev(f"  {key}: hunter2\n")) == [f"stacks/Pulumi.dev.yaml:3: {line}"]
+    with engine(project), pytest.raises(UserError, match=re.escape(line)):
+        load_from_engine(project)
+    validator = jsonschema.Draft7Validator(reference.stack_file_schema())
+    assert not validator.is_valid({"config": {key: "x"}})
+    assert validator.is_valid({"config": {"pulumi:tags": "x"}})
 
 
 def test_a_stack_that_is_not_there_names_the_nearest(project: Path) -> None:

@@ -13,7 +13,7 @@ from core.environments import Environment
 from core.errors import UserError
 from turnscope.console import console
 from turnscope.lab_extra import require_lab
-from turnscope.options import Json, Yes, assumes_yes, project_and_settings
+from turnscope.options import Json, Yes, assumes_yes, deployment_of, project_and_settings
 
 if TYPE_CHECKING:
     from analytics.operations.target import Target
@@ -139,13 +139,14 @@ def replay(
 def _target(stack: str) -> Target:
     """The stack and what answers its queries: Athena, or the lab's engine for a local stack."""
     from analytics.operations.target import target
+    from cloudwatch.clients import client_factory
     from turnscope.deployment.local_aws import LocalAws
 
     project, settings = project_and_settings(stack)
     if settings.environment != Environment.LOCAL:
-        return target(stack, settings)
+        return target(stack, settings, deployment_of(stack).clients)
     require_lab()
     LocalAws(project.root, project.stack_directory(stack), stack).require_running()
     from lab.athena_engine import LabEngine
 
-    return target(stack, settings, LabEngine)
+    return target(stack, settings, client_factory(settings), LabEngine)

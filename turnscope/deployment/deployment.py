@@ -21,11 +21,13 @@ from rich.console import Console
 from rich.markup import escape
 
 import toolchain
-from cloudwatch.clients import client_factory
+from cloudwatch.clients import ClientFactory, account_id, client_factory
 from core.environments import Environment
 from core.errors import UserError
+from core.names import NAMESPACE
 from core.project import Project
 from core.secrets.placeholders import HIDDEN
+from core.secrets.reference import SecretRef
 from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
 from stacks.settings.loading import load, stack_file
 from stacks.settings.local import LAB_IMAGES_MARK
@@ -149,6 +151,17 @@ class Deployment:
     @property
     def _lab_images_mark(self) -> Path:
         return self.directory / LAB_IMAGES_MARK
+
+    @cached_property
+    def clients(self) -> ClientFactory:
+        """boto3 clients in the stack's account."""
+        return client_factory(self.settings, self._secret)
+
+    def _secret(self, reference: SecretRef) -> str:
+        try:
+            return self._select(create=True).get_config(f"{NAMESPACE}:{reference.path}", path=True).value
+        except CommandError as error:
+            raise UserError(f"Secret {reference.path} cannot be read.\n{engine_words(error)}", exit_code=1) from None
 
     @cached_property
     def _journal(self) -> RunJournal:
@@ -414,7 +427,10 @@ class Deployment:
 
     @contextlib.contextmanager
     def _aws(self) -> Iterator[None]:
-        """AWS is there: a local stack's emulator runs, and the state holds nothing that it does not."""
+        """AWS is there, in an account that the settings allow; a local stack's emulator runs, and the state holds
+        nothing that it does not."""
+        if self.settings.aws.account_ids:
+            account_id(self.settings, self.clients)
         if self.is_local:
             instance = self._local_aws.start(self.settings, self.console)
             if self._local_aws.is_another(instance):
@@ -463,7 +479,7 @@ class Deployment:
         exported = stack.export_stack()
         state = dict(exported.deployment or {})
         host = self.settings.signoz.docker_host if self.settings.signoz else None
-        existing = Existing(self.stack, client_factory(self.settings), host)
+        existing = Existing(self.stack, self.clients, host)
         state["resources"], found = adopt(
             state.get("resources", []), candidates(self._journal.creates(), planned), existing.find
         )

@@ -8,7 +8,6 @@ from collections import Counter
 from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
-from cloudwatch.clients import client_factory
 from core.environments import Environment
 from core.errors import UserError
 from signoz.plan.volumes import volumes
@@ -53,7 +52,7 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     progress = deployment.destroy()
     console.print(f"Stack {stack}: {progress.summary()}")
     kept = [resource.id for resource in resources if resource.kept and short_type(resource.type) == BUCKET]
-    left = [each for each in leftovers(plan, client_factory(settings)) if each.removeprefix("bucket ") not in kept]
+    left = [each for each in leftovers(plan, deployment.clients) if each.removeprefix("bucket ") not in kept]
     if settings.signoz and plan.signoz:
         left += docker_leftovers(settings.signoz, plan.signoz)
     if left:
