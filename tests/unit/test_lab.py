@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moto.logs.metric_filters import MetricFilters
 
 from cloudwatch.plan.model import AlarmState, Comparison, CompositeAlarm, MetricAlarm, MissingData, Severity
 from core.errors import UserError
 from lab import alarm_message, cloudwatch_worker, deployed, notifications
+from lab.additions import metric_filters
 from lab.additions.athena_workgroups import updated
 from lab.additions.deliveries import on_this_machine
 from lab.alarm_actions import Actions, Change
@@ -367,3 +370,24 @@ def test_a_servers_lock_ends_with_its_holder(tmp_path: Path) -> None:
     assert state.hold_server_lock() is None
     lock.close()
     assert not state.server_runs()
+
+
+def test_filters_that_are_put_side_by_side_are_all_kept() -> None:
+    """The provider puts those of many agents at once, and reads each one back."""
+    filters = MetricFilters()
+
+    def put(group: str) -> None:
+        for number in range(100):
+            metric_filters.add_filter(filters, f"filter-{number}", "", group, "")
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=put, args=(f"group-{number}",)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert len(filters.metric_filters) == 800
