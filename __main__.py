@@ -30,21 +30,22 @@ try:
 except UserError as error:
     raise pulumi.RunError(str(error)) from None
 
-within = pulumi.ResourceOptions(provider=aws.Provider("aws", **provider_args(stack, settings, read_secret)))
-account_id = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=within.provider)).account_id
-
-cloudwatch = make_cloudwatch(plan.cloudwatch, account_id=account_id, read_secret=read_secret, opts=within)
-exports = dict(cloudwatch.exports)
-if plan.analytics:
-    made = Analytics(
-        "analytics",
-        plan.analytics,
-        account_id=account_id,
-        topics=cloudwatch.topics,
-        log_groups=cloudwatch.log_groups,
-        opts=within,
-    )
-    exports |= {"analytics_buckets": made.buckets, "athena_workgroup": made.workgroup}
+exports = {}
+if plan.cloudwatch:
+    within = pulumi.ResourceOptions(provider=aws.Provider("aws", **provider_args(stack, settings, read_secret)))
+    account_id = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=within.provider)).account_id
+    cloudwatch = make_cloudwatch(plan.cloudwatch, account_id=account_id, read_secret=read_secret, opts=within)
+    exports |= cloudwatch.exports
+    if plan.analytics:
+        made = Analytics(
+            "analytics",
+            plan.analytics,
+            account_id=account_id,
+            topics=cloudwatch.topics,
+            log_groups=cloudwatch.log_groups,
+            opts=within,
+        )
+        exports |= {"analytics_buckets": made.buckets, "athena_workgroup": made.workgroup}
 if settings.signoz and plan.signoz:
     on_host = pulumi.ResourceOptions(provider=docker.Provider("docker", **docker_provider_args(settings.signoz)))
     make_ready = DockerHost(settings.signoz.docker_host).make_ready

@@ -34,12 +34,13 @@ def make_cloudwatch(
     read_secret: ReadSecret,
     opts: pulumi.ResourceOptions,
 ) -> CloudWatch:
-    """Make everything of `plan`: topics, one `AgentObservability` for each agent, saved queries, dashboards, budget.
+    """Make everything of `plan`: topics where it names no existing ones, one `AgentObservability` for each agent, saved
+    queries, dashboards, budget.
 
     A KMS key for log groups is made where a managed one asks for the stack's own. `read_secret` gives the addresses
     and keys that notifications need.
     """
-    topics = {
+    topics = {severity: pulumi.Output.from_input(arn) for severity, arn in plan.existing_topics} | {
         topic.severity: NotificationTopic(
             f"notify-{topic.key}", topic, account_id=account_id, read_secret=read_secret, opts=opts
         ).arn

@@ -39,9 +39,12 @@ def load(project: Path, stack: str) -> Watched:
         from stacks.settings.loading import load as load_settings
 
         settings = load_settings(stack, project)
-        plan, analytics = plan_cloudwatch(stack, settings), plan_analytics(stack, settings)
-        alarms = (*plan.alarms, *(analytics.alarms if analytics else ()))
-        known = (files, Watched(plan.region, plan.agents, alarms, plan.composite_alarms))
+        watched = Watched(settings.region, (), (), ())
+        if settings.cloudwatch:
+            plan, analytics = plan_cloudwatch(stack, settings), plan_analytics(stack, settings)
+            alarms = (*plan.alarms, *(analytics.alarms if analytics else ()))
+            watched = Watched(plan.region, plan.agents, alarms, plan.composite_alarms)
+        known = (files, watched)
         _plans[(project, stack)] = known
     return known[1]
 

@@ -68,9 +68,13 @@ EVERYTHING: dict[str, Any] = {
     },
     "alarms": {"no_data_minutes": 60, "anomaly_band_standard_deviations": 2},
     "notifications": {
-        "critical": {"pagerduty_integration_url": _encrypted("pagerduty")},
-        "warning": {"slack_webhook_url": _encrypted("slack"), "emails": ["voice@example.com"]},
+        "critical": {
+            "pagerduty_integration_url": _encrypted("pagerduty"),
+            "slack_webhook_url": _encrypted("slack"),
+            "emails": ["voice@example.com"],
+        },
     },
+    "cloudwatch": {"topics": {"warning": f"arn:aws:sns:us-west-1:{ACCOUNT}:existing"}},
     "analytics": {
         "encryption": "stack-key",
         "versioning": True,

@@ -9,8 +9,11 @@ AGENTS_LISTED = 10
 
 
 def console_links(plan: StackPlan) -> dict[str, str]:
-    """Name -> address in the AWS console, for a stack in a real account."""
-    cloudwatch, region = plan.cloudwatch, plan.cloudwatch.region
+    """Name -> address in the AWS console, for a stack in a real account; empty for SigNoz alone."""
+    cloudwatch = plan.cloudwatch
+    if cloudwatch is None:
+        return {}
+    region = cloudwatch.region
     suffix = "amazonaws.cn" if region.startswith("cn-") else "aws.amazon.com"
     if region.startswith("us-gov-"):
         suffix = "amazonaws-us-gov.com"

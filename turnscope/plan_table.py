@@ -12,6 +12,7 @@ from signoz.content.model import ContentPlan, Kind
 from signoz.content.placeholders import ids_in
 from signoz.plan.model import SigNozPlan
 from signoz.plan.volumes import volumes
+from stacks.settings.model import Agent
 from stacks.settings.targets import EouDelay, LlmTtft, Targets, TotalLatency, TtsTtfb
 from turnscope.plan_table_analytics import analytics_rows, analytics_summary
 from turnscope.plans import StackPlan
@@ -19,22 +20,22 @@ from turnscope.plans import StackPlan
 Row = dict[str, Any]
 
 
-def as_data(plan: StackPlan) -> dict[str, Any]:
+def as_data(plan: StackPlan, agents: Mapping[str, Agent]) -> dict[str, Any]:
     """The plan as plain data for JSON: the stack, each agent's targets, a count per kind, and a row per resource.
 
     No plan holds a secret, so none can be in here.
     """
     rows = [
-        *cloudwatch_rows(plan.cloudwatch),
+        *(cloudwatch_rows(plan.cloudwatch) if plan.cloudwatch else ()),
         *(analytics_rows(plan.analytics) if plan.analytics else ()),
         *map(alarm_row, plan.analytics.alarms if plan.analytics else ()),
         *(signoz_rows(plan.signoz) if plan.signoz else ()),
     ]
     return {
-        "stack": plan.cloudwatch.stack,
-        "environment": plan.cloudwatch.environment,
-        "region": plan.cloudwatch.region,
-        "targets": {agent.name: agent.targets.model_dump() for agent in plan.cloudwatch.agents},
+        "stack": plan.stack,
+        "environment": plan.environment,
+        "region": plan.region,
+        "targets": {name: agent.targets.model_dump() for name, agent in agents.items()},
         "counts": dict(Counter(row["kind"] for row in rows)),
         "resources": rows,
     }
@@ -79,6 +80,8 @@ def cloudwatch_rows(plan: CloudWatchPlan) -> Iterator[Row]:
         for subscription in topic.subscriptions:
             address = subscription.address if isinstance(subscription.address, str) else HIDDEN
             yield {"kind": "subscription", "name": f"{topic.name}/{subscription.kind}", "address": address}
+    for severity, arn in plan.existing_topics:
+        yield {"kind": "topic (existing)", "name": arn, "severity": str(severity)}
     for agent in plan.agents:
         yield from _agent_rows(agent)
     for query in plan.saved_queries:
@@ -211,7 +214,7 @@ def summary(row: Row) -> str:
     if (text := analytics_summary(row)) is not None:
         return text
     match row["kind"]:
-        case "topic":
+        case "topic" | "topic (existing)":
             return f"{row['severity']} alarms"
         case "subscription":
             return row["address"]

@@ -21,11 +21,31 @@ from turnscope.deployment.image_lock import read_lock
 
 @dataclass(frozen=True)
 class StackPlan:
-    """Everything that a stack will hold; None for a part that its settings leave out."""
+    """Everything that a stack will hold; None for a part that its settings leave out, of which CloudWatch and SigNoz
+    are not both."""
 
-    cloudwatch: CloudWatchPlan
+    cloudwatch: CloudWatchPlan | None
     analytics: AnalyticsPlan | None
     signoz: SigNozPlan | None
+
+    @property
+    def stack(self) -> str:
+        return self._half.stack
+
+    @property
+    def environment(self) -> str:
+        return self._half.environment
+
+    @property
+    def region(self) -> str | None:
+        """The AWS region; None for a stack that has nothing in AWS."""
+        return self.cloudwatch.region if self.cloudwatch else None
+
+    @property
+    def _half(self) -> CloudWatchPlan | SigNozPlan:
+        half = self.cloudwatch or self.signoz
+        assert half  # noqa: S101 - the settings see to it
+        return half
 
 
 def plan_stack(stack: str, settings: Settings, project: Path) -> StackPlan:
@@ -36,7 +56,7 @@ def plan_stack(stack: str, settings: Settings, project: Path) -> StackPlan:
     """
     checked = Checked(project / PRIVATE / "checked-queries")
     return StackPlan(
-        cloudwatch=plan_cloudwatch(stack, settings, checked),
+        cloudwatch=plan_cloudwatch(stack, settings, checked) if settings.cloudwatch else None,
         analytics=plan_analytics(stack, settings, checked),
         signoz=_plan_signoz(stack, settings, project),
     )

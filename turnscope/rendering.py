@@ -41,13 +41,19 @@ _ROLES = {
 
 
 def render(
-    what: What, *, cloudwatch: CloudWatchPlan, signoz: SigNozPlan | None, secrets: Mapping[str, str] | None = None
+    what: What,
+    *,
+    cloudwatch: CloudWatchPlan | None,
+    signoz: SigNozPlan | None,
+    secrets: Mapping[str, str] | None = None,
 ) -> Texts:
     """The texts of `what`, byte for byte what would be deployed where `secrets` (path in the configuration -> value)
     are given; else with a placeholder in place of each secret.
 
-    Raises `UserError` for a part of SigNoz in a stack without it.
+    Raises `UserError` for a part of SigNoz or CloudWatch in a stack without it.
     """
+    if cloudwatch is None and what is What.INSIGHTS:
+        raise UserError("The stack has no CloudWatch (turnscope:cloudwatch is null), so it has no insights.")
     if signoz is None and what not in (What.INSIGHTS, What.ALL):
         raise UserError(f"The stack has no SigNoz, so it has no {what}; allowed: insights, all.")
     texts: Texts = {}
@@ -59,7 +65,7 @@ def render(
                 texts |= _container(container, secrets)
         if what in (What.CONTENT, What.ALL):
             texts |= {f"content/{each.name}.json": _body(each, secrets) for each in signoz.content.objects}
-    if what in (What.INSIGHTS, What.ALL):
+    if cloudwatch and what in (What.INSIGHTS, What.ALL):
         texts |= {f"insights/{query.key}.insights": query.query for query in cloudwatch.saved_queries}
     return texts
 

@@ -9,18 +9,19 @@ from cloudwatch.plan.dashboard_check import dashboard_problems
 from cloudwatch.plan.dashboards import plan_agent_dashboard, plan_overviews
 from cloudwatch.plan.metric_filters import Metrics, agent_namespace, plan_metric_filters
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, LogGroup
-from cloudwatch.plan.notifications import plan_budget, plan_topics
+from cloudwatch.plan.notifications import existing_topics, plan_budget, plan_topics
 from cloudwatch.plan.parts import parts
 from cloudwatch.plan.quotas import quota_problems
 from cloudwatch.plan.saved_queries import QueryTooLongError, plan_saved_queries, too_many_prices
 from core.checked import EVERY_TIME, Checked
 from core.errors import UserError
 from core.events import FAILED_CLOSE_REASONS
+from stacks.settings.cloudwatch import CloudWatchSettings
 from stacks.settings.model import Settings
 
 
 def plan_cloudwatch(stack: str, settings: Settings, checked: Checked = EVERY_TIME) -> CloudWatchPlan:
-    """What will exist in CloudWatch for `stack`. Pure: the same settings give the same plan.
+    """What will exist in CloudWatch for `stack`, which has it. Pure: the same settings give the same plan.
 
     Raises `UserError` (exit code 2) for settings that make what CloudWatch would refuse or not draw, with everything
     that is wrong.
@@ -45,11 +46,13 @@ def plan_cloudwatch(stack: str, settings: Settings, checked: Checked = EVERY_TIM
             raise
         problems.append(problem)
         saved_queries = ()
+    topics = (settings.cloudwatch or CloudWatchSettings()).topics
     plan = CloudWatchPlan(
         stack=stack,
         environment=str(settings.environment),
         region=settings.region,
-        topics=plan_topics(stack, settings.notifications),
+        topics=plan_topics(stack, settings.notifications, topics),
+        existing_topics=existing_topics(topics),
         agents=agents,
         saved_queries=saved_queries,
         dashboards=dashboards,

@@ -257,6 +257,8 @@ class CloudWatchPlan:
     saved_queries: tuple[SavedQuery, ...]
     dashboards: tuple[Dashboard, ...]
     budget: Budget | None
+    existing_topics: tuple[tuple[Severity, str], ...] = ()
+    """ARNs of topics that take the place of the stack's own; nothing about them is changed."""
 
     @property
     def metric_filters(self) -> tuple[MetricFilter, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudwatch.plan.model import Budget, Severity, Subscription, Topic
 from stacks.settings import model as settings
+from stacks.settings.cloudwatch import Topics
 
 BUDGETED_SERVICES = (
     "AmazonCloudWatch",
@@ -17,12 +18,19 @@ ANALYTICS_SERVICES = ("Amazon Kinesis Firehose", "Amazon Simple Storage Service"
 """And those that the analytics use."""
 
 
-def plan_topics(stack: str, notifications: settings.Notifications) -> tuple[Topic, ...]:
-    """One topic per severity, also without receivers: alarms have somewhere to speak, and one can be added."""
+def existing_topics(topics: Topics) -> tuple[tuple[Severity, str], ...]:
+    """The ARNs of those that the settings name."""
+    return tuple((severity, arn) for severity in Severity if (arn := topics.of(severity)))
+
+
+def plan_topics(stack: str, notifications: settings.Notifications, topics: Topics) -> tuple[Topic, ...]:
+    """One topic per severity without an existing one, also without receivers: alarms have somewhere to speak, and one
+    can be added."""
     receivers = {Severity.CRITICAL: notifications.critical, Severity.WARNING: notifications.warning}
     return tuple(
         Topic(str(severity), f"turnscope-{stack}-{severity}", severity, _subscriptions(of))
         for severity, of in receivers.items()
+        if not topics.of(severity)
     )
 
 

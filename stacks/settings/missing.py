@@ -21,7 +21,7 @@ from core.secrets import generated
 from core.secrets.reference import SecretRef
 from core.secrets.values import set_command
 from stacks.settings.documents import Location, dotted
-from stacks.settings.model import Receivers, Settings
+from stacks.settings.model import SEVERITIES, Receivers, Settings
 from stacks.settings.problems import described
 from stacks.settings.schema import node_at, resolved
 
@@ -122,9 +122,10 @@ def _host(location: Location, value: str) -> str | None:
 
 
 def _missing_receivers(settings: Settings) -> Iterator[Missing]:
-    for severity in ("critical", "warning"):
+    cloudwatch = settings.cloudwatch
+    for severity in SEVERITIES if cloudwatch else ():
         receivers: Receivers = getattr(settings.notifications, severity)
-        if not _reaches_someone(receivers):
+        if not (cloudwatch and cloudwatch.topics.of(severity)) and not _reaches_someone(receivers):
             key = f"notifications.{severity}"
             pager = severity == "critical" and settings.environment == Environment.PROD
             name = "pagerduty_integration_url" if pager else "slack_webhook_url"

@@ -18,6 +18,7 @@ from pydantic import Field, JsonValue, ValidationInfo, field_validator
 from core.environments import Environment
 from stacks.settings.analytics import Analytics, environment_problem
 from stacks.settings.aws import Aws, Tags
+from stacks.settings.cloudwatch import CloudWatchSettings
 from stacks.settings.fields import (
     NUMBER,
     RETENTION_DAYS,
@@ -189,6 +190,9 @@ class Receivers(Model):
     """Integration URL of the Amazon CloudWatch integration of a PagerDuty service (secret)."""
 
 
+SEVERITIES = ("critical", "warning")
+
+
 class Notifications(Model):
     """Receivers by severity."""
 
@@ -250,6 +254,8 @@ class Settings(Model):
     """Evaluation of alarms, for all agents."""
     prices: Prices = Prices()
     """List prices, to compute cost from usage."""
+    cloudwatch: CloudWatchSettings | None = CloudWatchSettings()
+    """CloudWatch; null for a stack of SigNoz alone, which has no AWS resources."""
     notifications: Notifications = Notifications()
     """Receivers of alarms."""
     budget: Budget | None = None
@@ -293,6 +299,49 @@ class Settings(Model):
             groups[group] = name
         return value
 
+    @field_validator("cloudwatch")
+    @classmethod
+    def _topics_of_this_region(
+        cls, value: CloudWatchSettings | None, info: ValidationInfo
+    ) -> CloudWatchSettings | None:
+        region = info.data.get("region")
+        for severity in SEVERITIES:
+            arn = value.topics.of(severity) if value else None
+            if arn and region and arn.split(":")[3] != region:
+                raise problem(
+                    f"topics.{severity}: allowed: a topic in {region}, the only region that its alarms notify"
+                )
+        return value
+
+    @field_validator("notifications")
+    @classmethod
+    def _receivers_of_own_topics(cls, value: Notifications, info: ValidationInfo) -> Notifications:
+        if _without_cloudwatch(info) and value != Notifications():
+            raise problem("allowed: nothing, because cloudwatch is null; SigNoz' receivers: signoz.alertmanager")
+        cloudwatch = info.data.get("cloudwatch")
+        for severity in SEVERITIES:
+            if cloudwatch and cloudwatch.topics.of(severity) and getattr(value, severity) != Receivers():
+                raise problem(
+                    f"{severity}: allowed: nothing, because cloudwatch.topics.{severity} is an existing topic, which "
+                    "has receivers of its own"
+                )
+        return value
+
+    @field_validator("budget", "analytics")
+    @classmethod
+    def _with_cloudwatch(cls, value: Budget | Analytics | None, info: ValidationInfo) -> Budget | Analytics | None:
+        if value and _without_cloudwatch(info):
+            why = "it reads the agents' log groups" if info.field_name == "analytics" else "it alerts a topic of AWS"
+            raise problem(f"allowed: null, because cloudwatch is null: {why}")
+        return value
+
+    @field_validator("signoz")
+    @classmethod
+    def _something(cls, value: SigNozSettings | None, info: ValidationInfo) -> SigNozSettings | None:
+        if value is None and _without_cloudwatch(info):
+            raise problem("allowed: a section, because cloudwatch is null: the stack would be empty")
+        return value
+
     @field_validator("analytics")
     @classmethod
     def _analytics_fit(cls, value: Analytics | None, info: ValidationInfo) -> Analytics | None:
@@ -315,6 +364,11 @@ class Settings(Model):
 
     def log_group_name(self, agent: str) -> str:
         return self.agents[agent].log_group or default_log_group(agent)
+
+
+def _without_cloudwatch(info: ValidationInfo) -> bool:
+    """Whether CloudWatch was left out on purpose, and not by a mistake of its own."""
+    return "cloudwatch" in info.data and info.data["cloudwatch"] is None
 
 
 def default_log_group(agent: str) -> str:

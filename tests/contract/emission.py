@@ -96,7 +96,7 @@ def _configuration(folder: Path, worker_port: int) -> Config:
         log_level="warn",
     )
     secrets = {
-        TOKENS: token_file((TOKEN,)),
+        TOKENS: token_file({"agents": TOKEN}),
         CLICKHOUSE_PASSWORD: "unused",
         LANGFUSE_CREDENTIALS: langfuse_credentials("pk-lf-0123456789abcdef", "sk-lf-0123456789abcdef"),
     }

@@ -73,6 +73,7 @@ def stack(checkout: Checkout) -> Stack:
     assert run.returncode == 0, run.stdout + run.stderr
     settings = checkout.settings
     plan = checkout.plan
+    assert plan.cloudwatch is not None
     assert plan.analytics is not None
     now = datetime.datetime.now(datetime.UTC)
     expensive = (now - datetime.timedelta(days=2)).date()

@@ -43,6 +43,7 @@ def test_up_makes_what_the_plan_says(checkout: Checkout) -> None:
     out = succeeded(checkout.turnscope("up", "local", "--yes"))
     assert "lab: AWS is emulated" in out
     plan = checkout.plan.cloudwatch
+    assert plan
     client = client_factory(checkout.settings)
     present = leftovers(checkout.plan, client)
     assert {f"alarm {each.name}" for each in (*plan.alarms, *plan.composite_alarms)} <= set(present)

@@ -324,7 +324,7 @@ def test_delivery_is_late_only_after_several_buffers() -> None:
 
 
 def test_every_row_of_the_plan_says_something(make_plan: MakePlan) -> None:
-    data = as_data(StackPlan(make_plan(analytics={}), analytics(), None))
+    data = as_data(StackPlan(make_plan(analytics={}), analytics(), None), {})
     rows = [row for row in data["resources"] if row["kind"] not in ("role", "subscription")]
     assert {"bucket", "table", "delivery stream", "workgroup", "Athena query"} <= {row["kind"] for row in rows}
     assert all(summary(row) for row in rows if not row["kind"].endswith("(existing)"))

@@ -24,6 +24,7 @@ from turnscope.app import app
 
 ROOT = Path(__file__).parents[2]
 SECRET = SECURE
+TOPIC = "arn:aws:sns:us-west-1:123456789012:pager"
 REAL_SIGNOZ: dict[str, Any] = {
     **SIGNOZ,
     "root_user": {"email": "ops@acme-voice.com", "password": SECURE},
@@ -58,6 +59,8 @@ def test_a_stack_of_which_its_owner_said_everything_lacks_nothing(environment: s
         ),
         ({"notifications": {**OWNERS["notifications"], "critical": {"pagerduty_integration_url": SECRET}}}, []),
         ({"notifications": {**OWNERS["notifications"], "critical": {"slack_webhook_url": SECRET}}}, []),
+        ({"notifications": {}, "cloudwatch": {"topics": {"critical": TOPIC}}}, ["notifications.warning"]),
+        ({"notifications": {}, "cloudwatch": None}, []),
         ({"budget": {"monthly_limit_usd": 5, "emails": ["a@acme-voice.com", "b@EXAMPLE.net"]}}, ["budget.emails.1"]),
         ({"signoz": {**REAL_SIGNOZ, "gateway": {}}}, ["signoz.gateway.hostname"]),
         ({"signoz": {**REAL_SIGNOZ, "gateway": {"hostname": "signoz.test"}}}, ["signoz.gateway.hostname"]),

@@ -17,7 +17,7 @@ from signoz.roles.collector.credentials import langfuse_credentials
 from stacks.settings.loading import stack_file, stacks
 from stacks.settings.missing import TEAM
 from stacks.settings.model import Settings
-from tests.program import CASES, EVERYTHING, ROOT, Program, Resource, is_secret, program, run
+from tests.program import ACCOUNT, CASES, EVERYTHING, ROOT, Program, Resource, is_secret, program, run
 from turnscope.deployment.existing import FINDERS, MADE_AGAIN
 
 ROOMS = ("core", "cloudwatch", "analytics", "signoz")
@@ -197,6 +197,41 @@ def test_nothing_is_registered_while_something_is_missing(case: str) -> None:
     """Also by `pulumi up`, without the command line."""
     with pytest.raises(pulumi.RunError, match=r"Missing in stack example: 1 setting.*\n  owner: "):
         run(case, {"owner": TEAM})
+
+
+SIGNOZ_ALONE: dict[str, Any] = {
+    "cloudwatch": None,
+    "analytics": None,
+    "budget": None,
+    "signoz": EVERYTHING["signoz"],
+}
+
+
+def test_signoz_alone_has_nothing_in_aws() -> None:
+    """Not even a provider, which would ask for credentials."""
+    made = run("dev", SIGNOZ_ALONE)
+    assert {each.type.partition(":")[0] for each in made.resources if each.custom} == {
+        "docker",
+        "pulumi",
+        "pulumi-python",
+    }
+    assert [each.type for each in made.resources if each.type.startswith("pulumi:")] == ["pulumi:providers:docker"]
+    assert made.lookups == []
+    assert list(made.exports) == ["signoz"]
+
+
+def test_an_existing_topic_is_notified_and_left_alone() -> None:
+    """By alarms, those of the analytics, and the budget."""
+    arn = f"arn:aws:sns:us-west-1:{ACCOUNT}:pager"
+    own, other = program("dev"), run("dev", {"cloudwatch": {"topics": {"critical": arn, "warning": arn}}})
+    assert {each.name for each in own.resources} - {each.name for each in other.resources} == {
+        f"notify-{severity}{part}" for severity in ("critical", "warning") for part in ("", "-topic", "-policy")
+    }
+    actions = {arn for each in other.resources for arn in each.inputs.get("alarmActions", ())}
+    [budget] = [each for each in other.resources if each.type.endswith(":Budget")]
+    assert actions == {arn}
+    assert {topic for each in budget.inputs["notifications"] for topic in each["subscriberSnsTopicArns"]} == {arn}
+    assert other.exports["topics"] == {"critical": arn, "warning": arn}
 
 
 def test_everything_names_each_section() -> None:

@@ -43,13 +43,14 @@ def planned(number: int, **over: Any) -> StackPlan:
 def test_an_agent_has_few_resources_and_the_next_has_as_many(number: int) -> None:
     """All that grows with agents: an account's quotas, and the time of a deployment, are shared by all of them."""
     plan = planned(number)
+    assert plan.cloudwatch
     assert plan.analytics
     assert per_agent(plan.cloudwatch, plan.analytics) == {kind: number * each for kind, each in OF_AN_AGENT.items()}
     assert sum(OF_AN_AGENT.values()) <= MOST_RESOURCES_OF_AN_AGENT
 
 
 def test_all_else_is_there_once_or_once_for_each_part() -> None:
-    counts = {number: Counter(as_data(planned(number))["counts"]) for number in SIZES}
+    counts = {number: Counter(as_data(planned(number), {})["counts"]) for number in SIZES}
     once = counts[1] - Counter(OF_AN_AGENT)
     for number in SIZES:
         grown = Counter({kind: number * each for kind, each in OF_AN_AGENT.items()})
@@ -70,6 +71,7 @@ def test_the_older_events_cost_more_filters_and_nothing_else() -> None:
 @pytest.mark.parametrize("number", [1, 200, 500])
 def test_every_quota_holds(number: int) -> None:
     plan = planned(number)
+    assert plan.cloudwatch
     assert plan.analytics
     used = {quota.what: (quota.used(plan.cloudwatch), quota.limit) for quota in cloudwatch_quotas.QUOTAS}
     used |= {quota.what: (quota.used(plan.analytics), quota.limit) for quota in analytics_quotas.QUOTAS}
@@ -93,6 +95,7 @@ def test_beyond_quotas_all_problems_are_named_at_once_with_their_numbers() -> No
 def test_a_quota_that_settings_can_exceed_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the number, AWS' page and what helps."""
     plan = planned(2).cloudwatch
+    assert plan
     assert [*cloudwatch_quotas.quota_problems(plan)] == []
     tight = tuple(dataclasses.replace(quota, limit=0) for quota in cloudwatch_quotas.QUOTAS)
     monkeypatch.setattr(cloudwatch_quotas, "QUOTAS", tight)

@@ -293,6 +293,23 @@ PROD = "config:\n  turnscope:environment: prod\n"
         (dev("  turnscope:alarms: {evaluation_periods: 100, period_seconds: 3600}\n"), [
             "3: alarms.evaluation_periods: 100: allowed: at most 24, the number of 3600-second periods in a day",
         ]),
+        (dev("  turnscope:cloudwatch: null\n  turnscope:analytics: {}\n  turnscope:budget: {monthly_limit_usd: 5}\n"
+             "  turnscope:notifications: {warning: {emails: [a@example.com]}}\n"), [
+            " signoz: null: allowed: a section, because cloudwatch is null: the stack would be empty",
+            "4: analytics: {}: allowed: null, because cloudwatch is null: it reads the agents' log groups",
+            "5: budget: a mapping: allowed: null, because cloudwatch is null: it alerts a topic of AWS",
+            "6: notifications: a mapping: allowed: nothing, because cloudwatch is null; SigNoz' receivers: "
+            "signoz.alertmanager",
+        ]),
+        (dev("  turnscope:cloudwatch: {topics: {warning: 'arn:aws:sns:eu-west-1:123456789012:a'}}\n"), [
+            "3: cloudwatch: a mapping: topics.warning: allowed: a topic in us-west-1, the only region that its alarms "
+            "notify",
+        ]),
+        (dev("  turnscope:cloudwatch: {topics: {warning: 'arn:aws:sns:us-west-1:123456789012:a'}}\n"
+             "  turnscope:notifications: {warning: {emails: [a@example.com]}}\n"), [
+            "4: notifications: a mapping: warning: allowed: nothing, because cloudwatch.topics.warning is an existing "
+            "topic, which has receivers of its own",
+        ]),
         (dev("  turnscope:agents: {a: {log_group: /x}, b: {log_group: /x}}\n"), [
             "3: agents: a mapping: allowed: a separate log group per agent; a and b share /x",
         ]),

@@ -96,6 +96,7 @@ def stack_of(settings: Settings) -> StackPlan:
 def consumers(settings: Settings) -> dict[str, Any]:
     """Everything that a stack plans and a target may be in, as plain data."""
     plan = stack_of(settings)
+    assert plan.cloudwatch
     assert plan.analytics
     assert plan.signoz
     found: dict[str, Any] = {}
@@ -272,6 +273,7 @@ def test_what_a_target_moves_takes_the_new_value() -> None:
     for name in STAGES:
         seconds = another(f"{name}.warning_seconds")
         plan = stack_of(settings_of(nested(f"{name}.warning_seconds", seconds)))
+        assert plan.cloudwatch
         assert plan.signoz
         key = BY_STAGE.get(name, "total-latency-warning")
         [alarm] = [each for each in plan.cloudwatch.agents[0].alarms if each.key == key]
@@ -284,6 +286,7 @@ def test_what_a_target_moves_takes_the_new_value() -> None:
 def test_every_percentile_is_one_that_each_tool_computes(percentile: int) -> None:
     """Also the median and the 99th, which are shown beside the target's: no panel, column or title is there twice."""
     plan = stack_of(settings_of({"percentile": percentile}))
+    assert plan.cloudwatch
     texts = json.dumps([query.query for query in plan.cloudwatch.saved_queries])
     assert {int(each) for each in re.findall(r"pct\([\w.]+, (\d+)\)", texts)} == {50, percentile, 99}
     for query in plan.cloudwatch.saved_queries:
@@ -296,6 +299,7 @@ def test_every_percentile_is_one_that_each_tool_computes(percentile: int) -> Non
 def test_thresholds_of_no_stage_without_a_target() -> None:
     """By default there is neither alarm nor rule nor line for what has no target."""
     plan = stack_of(settings_with(signoz=SIGNOZ))
+    assert plan.cloudwatch
     assert plan.signoz
     keys = {each.key for each in plan.cloudwatch.alarms}
     assert {"eou-delay", *(f"{key}-critical" for key in BY_STAGE.values())}.isdisjoint(keys)
@@ -508,7 +512,9 @@ def test_the_simulator_judges_by_the_targets(name: str) -> None:
             AlarmState.OK,
         ),
     ):
-        [alarm] = [each for each in stack_of(settings_of(own)).cloudwatch.alarms if each.key == key]
+        cloudwatch = stack_of(settings_of(own)).cloudwatch
+        assert cloudwatch
+        [alarm] = [each for each in cloudwatch.alarms if each.key == key]
         assert _state(alarm, between) is state
 
 

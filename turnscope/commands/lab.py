@@ -69,7 +69,7 @@ def send(
     """Send recorded calls of a real agent; print what CloudWatch and SigNoz made of them.
 
     Each call's log goes to CloudWatch; its traces, metrics and logs go to SigNoz by OTLP through the gateway. A log
-    file of your own goes to CloudWatch alone.
+    file of your own goes to CloudWatch alone. A half that the stack does not have receives nothing.
     """
     from lab.send import print_next, print_report
     from lab.send import send as send_log
@@ -79,6 +79,19 @@ def send(
     project, settings = _local(stack)
     calls = recorded_calls(log)
     trace_ids = fresh_trace_ids(calls)
+    if settings.cloudwatch is None:
+        if not calls:
+            raise UserError(
+                f"{log}: allowed: a recorded call, because stack {stack} has no CloudWatch (turnscope:cloudwatch is "
+                "null), and a log file has no traces for SigNoz."
+            )
+        name = agent or next(iter(settings.agents))
+        sent = {"agent": name, "signoz": send_recorded_calls(deployment_of(stack), calls, name, trace_ids)}
+        if as_json:
+            print(json.dumps(sent, indent=2))
+        else:
+            print_signoz(sent["signoz"], stack, console)
+        return
     report = send_log(project, stack, settings, log, agent, trace_ids)
     if not as_json:
         print_report(report, console)

@@ -21,14 +21,14 @@ def plan(stack: Stack, as_json: Json = False) -> None:
     project, settings = project_and_settings(stack)
     planned = plan_stack(stack, settings, project.root)
     missing = missing_values(settings)
-    found = {**as_data(planned), "missing": [dataclasses.asdict(each) for each in missing]}
+    found = {**as_data(planned, settings.agents), "missing": [dataclasses.asdict(each) for each in missing]}
     if as_json:
         print(json.dumps(found, indent=2))
         return
     console.print("\n[bold]targets[/bold]")
     targets = Table.grid(padding=(0, 2))
-    for agent in planned.cloudwatch.agents:
-        targets.add_row("", escape(agent.name), escape(targets_summary(agent.targets)))
+    for name, agent in settings.agents.items():
+        targets.add_row("", escape(name), escape(targets_summary(agent.targets)))
     console.print(targets)
     for kind in found["counts"]:
         console.print(f"\n[bold]{kind}[/bold]")

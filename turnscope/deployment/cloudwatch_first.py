@@ -31,7 +31,7 @@ def deploy_cloudwatch_first(deployment: Deployment, report: Report) -> None:
     `Deployment.up` does, with all that is missing for either half before anything is built.
     """
     signoz = deployment.settings.signoz
-    if signoz is None or not _is_first(deployment):
+    if signoz is None or deployment.settings.cloudwatch is None or not _is_first(deployment):
         return
     require_lab()
     programs = toolchain.to_build(deployment.parts)

@@ -55,6 +55,7 @@ from turnscope.plans import StackPlan, plan_stack
 
 Result = TypeVar("Result")
 INTERRUPTED_EXIT_CODE = 130
+AWS_PROVIDER = ("aws-provider",)
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,9 @@ class Deployment:
     def parts(self) -> tuple[str, ...]:
         """The parts of the toolchain that deploying it takes."""
         parts = toolchain.AWS_PARTS
+        if self.settings.cloudwatch is None and toolchain.to_build(AWS_PROVIDER):
+            # Not built for nothing; where it is there, it can delete what the stack had before.
+            parts = tuple(part for part in parts if part not in AWS_PROVIDER)
         if self.settings.signoz:
             parts += ("docker-provider",)
             if self.settings.signoz.docker_host.startswith("unix:"):
@@ -427,8 +431,11 @@ class Deployment:
 
     @contextlib.contextmanager
     def _aws(self) -> Iterator[None]:
-        """AWS is there, in an account that the settings allow; a local stack's emulator runs, and the state holds
-        nothing that it does not."""
+        """AWS is there for a stack that has anything in it, in an account that the settings allow; a local stack's
+        emulator runs, and the state holds nothing that it does not."""
+        if not self._is_in_aws:
+            yield
+            return
         if self.settings.aws.account_ids:
             account_id(self.settings, self.clients)
         if self.is_local:
@@ -437,6 +444,11 @@ class Deployment:
                 self._forget_what_is_gone()
             self._local_aws.remember(instance)
         yield
+
+    @property
+    def _is_in_aws(self) -> bool:
+        """Whether the stack has, or had when it was last deployed, anything in AWS."""
+        return self.settings.cloudwatch is not None or any(each["type"].startswith("aws:") for each in self._state())
 
     def _forget_what_is_gone(self) -> None:
         try:

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cloudwatch.clients import ClientFactory
+from cloudwatch.plan.model import AgentPlan, CloudWatchPlan
 from turnscope.plans import StackPlan
 
 
 def leftovers(plan: StackPlan, client: ClientFactory) -> list[str]:
-    """`kind name` of everything that this stack's plan names and the account still has."""
+    """`kind name` of everything that this stack's plan names and the account still has; SigNoz alone has none there."""
+    if plan.cloudwatch is None:
+        return []
     return [f"{kind} {name}" for kind, find in _FINDERS.items() for name in find(plan, client)]
 
 
@@ -20,11 +23,20 @@ def _pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[
 
 
 def _prefix(plan: StackPlan) -> str:
-    return f"turnscope-{plan.cloudwatch.stack}-"
+    return f"turnscope-{plan.stack}-"
+
+
+def _cloudwatch(plan: StackPlan) -> CloudWatchPlan:
+    assert plan.cloudwatch  # noqa: S101 - checked by `leftovers`
+    return plan.cloudwatch
+
+
+def _agents(plan: StackPlan) -> tuple[AgentPlan, ...]:
+    return _cloudwatch(plan).agents
 
 
 def _log_groups(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
-    for agent in plan.cloudwatch.agents:
+    for agent in _agents(plan):
         found = _pages(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=agent.log_group.name)
         if agent.log_group.managed and any(group["logGroupName"] == agent.log_group.name for group in found):
             yield agent.log_group.name
@@ -36,7 +48,7 @@ def _log_groups(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
 
 def _metric_filters(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     """On log groups that were not ours to delete."""
-    for agent in plan.cloudwatch.agents:
+    for agent in _agents(plan):
         if not agent.log_group.managed:
             listed = _pages(
                 client("logs"), "describe_metric_filters", "metricFilters", logGroupName=agent.log_group.name
@@ -47,7 +59,7 @@ def _metric_filters(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
 def _subscription_filters(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     """On log groups that were not ours to delete."""
     planned = {each.name for each in plan.analytics.subscriptions} if plan.analytics else set[str]()
-    for agent in plan.cloudwatch.agents:
+    for agent in _agents(plan):
         if planned and not agent.log_group.managed:
             listed = _pages(
                 client("logs"),
@@ -97,7 +109,7 @@ def _roles(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
 
 
 def _saved_queries(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
-    prefix, planned = f"{plan.cloudwatch.stack}/", {query.name for query in plan.cloudwatch.saved_queries}
+    prefix, planned = f"{plan.stack}/", {query.name for query in _cloudwatch(plan).saved_queries}
     token: dict[str, str] = {}
     while True:
         answer = client("logs").describe_query_definitions(queryDefinitionNamePrefix=prefix, **token)

@@ -68,12 +68,12 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
 def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
     cloudwatch, signoz = plan.cloudwatch, plan.signoz
     console.print(
-        f"Stack [bold]{cloudwatch.stack}[/bold] ({cloudwatch.environment}, {cloudwatch.region}). To be deleted:"
+        f"Stack [bold]{plan.stack}[/bold] ({', '.join(filter(None, (plan.environment, plan.region)))}). To be deleted:"
     )
     going = [short_type(resource.type) for resource in resources if not resource.kept]
     for kind, number in sorted(Counter(going).items()):
         console.print(f"  {number:>4}  {kind}")
-    for agent in cloudwatch.agents:
+    for agent in cloudwatch.agents if cloudwatch else ():
         if agent.log_group.managed:
             console.print(f"  including every log event in [bold]{agent.log_group.name}[/bold]")
         else:
@@ -95,7 +95,7 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
     if database_volume(signoz) not in kept:
         console.print(
             "  including all objects that people created in SigNoz (to keep dashboards, rules and views as files: "
-            f"turnscope content export {cloudwatch.stack} --all)"
+            f"turnscope content export {plan.stack} --all)"
         )
     for name in kept:
         held = ", with the content of SigNoz, which the next up adopts" if name == database_volume(signoz) else ""
