@@ -59,9 +59,8 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
         listed = "\n".join(f"  {each}" for each in left)
         raise UserError(f"Resources that still exist after the tear-down of {stack}:\n{listed}", exit_code=1)
     besides = f" except the kept resources: {', '.join(f'bucket {name}' for name in kept)}" if kept else ""
-    console.print(
-        f"Checked: no resources of this stack are left{besides} (metrics stay until CloudWatch expires them)."
-    )
+    metrics = " (metrics stay until CloudWatch expires them)" if plan.cloudwatch else ""
+    console.print(f"Checked: no resources of this stack are left{besides}{metrics}.")
     _stop_emulator(deployment)
 
 
