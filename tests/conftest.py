@@ -10,6 +10,7 @@ import pytest
 
 LONGEST_FIRST = (
     "integration/test_deploy",
+    "integration/test_initialise",
     "integration/test_analytics_deploy",
     "integration/test_signoz_end_to_end",
     "integration/test_analytics_commands",
