@@ -50,6 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkout = project(Path(folder) / "project", arguments.agents)
         plan = checkout.plan.cloudwatch
+        assert plan  # noqa: S101 - the stack's file says so
         resources = terraform_resources(plan)
         total = sum(len(each) for each in resources.values())
         print(f"{arguments.agents} agents, {total} resources, {arguments.runs} runs, {os.cpu_count()} processors")
