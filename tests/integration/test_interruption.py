@@ -5,12 +5,12 @@ The tests of this module build on each other, in order: a stack is made, deleted
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lab import emulator
@@ -39,20 +39,34 @@ def begun(checkout: Checkout, command: str, first: str) -> subprocess.Popen[str]
     return process
 
 
-@contextlib.contextmanager
-def asked_in_vain(checkout: Checkout) -> Iterator[None]:
-    """The engine has asked the emulator for something, and has no answer before the end of the block.
+def in_the_middle(checkout: Checkout, command: str, done: Callable[[], bool]) -> tuple[subprocess.Popen[str], int]:
+    """`turnscope <command> local` of which something is `done`, and which waits for the emulator; that is stopped, and
+    goes on when its process, the second value, is told so.
 
-    Without this a run could end before it is interrupted: its lines come later than what they tell of.
+    Left alone, a run can be over before this test reads its first line.
     """
+    process = begun(checkout, command, "lab: AWS is emulated")
     running = emulator.status(checkout.root / ".turnscope" / "local")
     assert running
     os.kill(running.pid, signal.SIGSTOP)
-    try:
-        wait_for(lambda: has_unread_requests(running.port), lambda: "the engine asks for nothing")
-        yield
-    finally:
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not done():
+        # Long enough for a few requests, of more than a hundred.
         os.kill(running.pid, signal.SIGCONT)
+        time.sleep(0.05)
+        os.kill(running.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    wait_for(lambda: has_unread_requests(running.port), lambda: "the engine asks for nothing")
+    return process, running.pid
+
+
+def has_created(checkout: Checkout) -> bool:
+    """Whether the run under way has created something in the account: its journal has the identifier."""
+    journal = checkout.root / ".turnscope" / "local" / "run.jsonl"
+    ended = [line for line in journal.read_text().splitlines() if '"id": ' in line] if journal.exists() else []
+    return any('"inputs"' not in line and "::pulumi:providers:" not in line for line in ended)
 
 
 def has_unread_requests(port: int) -> bool:
@@ -65,11 +79,11 @@ def has_unread_requests(port: int) -> bool:
     )
 
 
-def interrupt(process: subprocess.Popen[str], checkout: Checkout) -> None:
+def interrupt(process: subprocess.Popen[str], waits_for: int) -> None:
     assert process.stdout
-    with asked_in_vain(checkout):
-        process.send_signal(signal.SIGINT)
-        assert any(line.startswith("Stopping after") for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    assert any(line.startswith("Stopping after") for line in process.stdout)
+    os.kill(waits_for, signal.SIGCONT)
     _, errors = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 130, errors
     assert "continue from here" in errors
@@ -98,25 +112,26 @@ def is_alive(process: int) -> bool:
 
 
 def test_an_interrupted_up_is_continued_by_the_next(checkout: Checkout) -> None:
-    interrupt(begun(checkout, "up", "created"), checkout)
+    interrupt(*in_the_middle(checkout, "up", lambda: has_created(checkout)))
     assert "unchanged" in succeeded(checkout.turnscope("up", "local", "--yes"))
     assert "is up to date" in succeeded(checkout.turnscope("up", "local", "--yes"))
 
 
 def test_an_interrupted_teardown_is_continued_by_the_next(checkout: Checkout) -> None:
-    interrupt(begun(checkout, "teardown", "lab: AWS is emulated"), checkout)
+    interrupt(*in_the_middle(checkout, "teardown", lambda: True))
     assert "no resources of this stack are left" in succeeded(checkout.turnscope("teardown", "local", "--yes"))
 
 
 def test_a_killed_up_is_continued_by_the_next(checkout: Checkout) -> None:
     """kill -9 leaves a lock and resources that no state knows. The emulator lives on, as an account does."""
-    process = begun(checkout, "up", "created")
+    process, waits_for = in_the_middle(checkout, "up", lambda: has_created(checkout))
     below = descendants(process.pid)
     engines = [each for each in below[process.pid] if "pulumi" in Path(f"/proc/{each}/cmdline").read_text()]
     assert engines
     plugins = {each for engine in engines for each in (engine, *all_below(engine, below))}
     for each in (process.pid, *engines):
         os.kill(each, signal.SIGKILL)
+    os.kill(waits_for, signal.SIGCONT)
     process.communicate(timeout=LIMIT_SECONDS)
     # Plugins end by themselves once the engine is gone.
     wait_for(lambda: not any(map(is_alive, plugins)), lambda: f"still there: {plugins}")
