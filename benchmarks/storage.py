@@ -11,12 +11,11 @@ subtracted. `signoz/plan/sizing.py` holds what came out.
 from __future__ import annotations
 
 import argparse
+import heapq
 import itertools
-import json
 import random
 import re
 import secrets
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
@@ -26,19 +25,15 @@ from typing import Any
 
 import httpx
 
-from core.project import find_project
 from core.roles import Role
-from core.secrets.generated import derived
-from core.secrets.reference import SecretRef
-from lab.telemetry import export
-from lab.telemetry_store import Counts
-from signoz.docker_host import DockerHost
-from signoz.plan.model import SigNozPlan
-from signoz.roles.clickhouse import DATABASE_USER
+from lab.telemetry import export, resource_of
+from lab.telemetry_store import Counts, TelemetryStore
 from simulate import telemetry
 from simulate.telemetry import Call
-from stacks.settings.loading import load
-from turnscope.plans import plan_stack
+from turnscope.agent_environment import Protocol
+from turnscope.agent_gateway import environment_of
+from turnscope.options import deployment_of
+from turnscope.recorded_calls import telemetry_store
 
 DATABASES = {"signoz_traces": "span", "signoz_metrics": "metric point", "signoz_logs": "log record"}
 COUNTED = {
@@ -57,45 +52,38 @@ STORED_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Store:
-    """The ClickHouse of a stack, and what its containers use."""
+class Measured:
+    """What is measured of a stack's ClickHouse, and of its containers."""
 
-    host: DockerHost
-    plan: SigNozPlan
-    password: str
-
-    def ask(self, query: str) -> str:
-        return self.host.run_in(
-            self.plan.container(Role.CLICKHOUSE),
-            *("clickhouse-client", f"--user={DATABASE_USER}", f"--query={query}"),
-            environment={"CLICKHOUSE_PASSWORD": self.password},
-        )
+    store: TelemetryStore
 
     def merge(self) -> None:
         of_signoz = f"WHERE database IN ({_list(DATABASES)}) AND engine LIKE '%MergeTree'"
-        tables = self.ask(f"SELECT concat(database, '.', name) FROM system.tables {of_signoz}")  # noqa: S608
+        tables = self.store.ask(f"SELECT concat(database, '.', name) FROM system.tables {of_signoz}")  # noqa: S608
         for table in tables.split():
-            self.ask(f"OPTIMIZE TABLE {table} FINAL")
+            self.store.ask(f"OPTIMIZE TABLE {table} FINAL")
 
     def rows(self) -> dict[str, int]:
-        return {base: int(self.ask(f"SELECT count() FROM {base}.{table}")) for base, table in COUNTED.items()}  # noqa: S608
+        counted = {base: f"SELECT count() FROM {base}.{table}" for base, table in COUNTED.items()}  # noqa: S608
+        return {base: int(self.store.ask(query)) for base, query in counted.items()}
 
     def bytes_on_disk(self) -> dict[str, dict[str, int]]:
         """Database -> table -> bytes."""
         found: dict[str, dict[str, int]] = {base: {} for base in DATABASES}
         of_signoz = f"WHERE active AND database IN ({_list(DATABASES)})"
         columns = "database, table, sum(bytes_on_disk)"
-        lines = self.ask(f"SELECT {columns} FROM system.parts {of_signoz} GROUP BY database, table")  # noqa: S608
+        lines = self.store.ask(f"SELECT {columns} FROM system.parts {of_signoz} GROUP BY database, table")  # noqa: S608
         for line in lines.splitlines():
             base, table, size = line.split("\t")
             found[base][table] = int(size)
         return found
 
     def processor_seconds(self, role: Role) -> float:
-        client = httpx.Client(transport=httpx.HTTPTransport(uds=self.host.address.removeprefix("unix://")))
-        name = self.plan.container(role).name
-        answer = client.get(f"http://docker/containers/{name}/stats", params={"stream": "false"}, timeout=30)
-        return answer.json()["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+        socket = self.store.host.address.removeprefix("unix://")
+        url = f"http://docker/containers/{self.store.plan.container(role).name}/stats"
+        with httpx.Client(transport=httpx.HTTPTransport(uds=socket), timeout=30) as client:
+            used = client.get(url, params={"stream": "false"}).json()["cpu_stats"]["cpu_usage"]
+        return used["total_usage"] / 1e9
 
 
 def main() -> None:
@@ -120,34 +108,27 @@ def main() -> None:
         number = after_rows[base] - rows[base]
         grown = {table: size - sizes[base].get(table, 0) for table, size in after[base].items()}
         total = sum(grown.values())
-        largest = ", ".join(f"{table} {size / number:.1f}" for table, size in sorted(grown.items(), key=_size)[:4])
+        largest = ", ".join(
+            f"{table} {grown[table] / number:.1f}" for table in heapq.nlargest(4, grown, grown.__getitem__)
+        )
         print(f"{what:<13}{number:>9}  {number / turns:6.1f} a turn {total / number:8.1f} bytes each ({largest})")
     spans = after_rows["signoz_traces"] - rows["signoz_traces"]
     for role, seconds in used.items():
         print(f"{role:<13}{seconds:7.1f} s of processor time, {spans / seconds:.0f} spans with their points a second")
 
 
-def _size(entry: tuple[str, int]) -> int:
-    return -entry[1]
-
-
-def _stack(stack: str) -> tuple[Store, dict[str, str]]:
-    project = find_project()
-    settings = load(stack, project.root)
-    plan = plan_stack(stack, settings, project.root).signoz
-    if settings.signoz is None or plan is None:
+def _stack(stack: str) -> tuple[Measured, dict[str, str]]:
+    deployment = deployment_of(stack)
+    settings, plan = deployment.settings.signoz, deployment.plan.signoz
+    if settings is None or plan is None:
         sys.exit(f"Stack {stack} has no SigNoz.")
-    command = [sys.executable, "-m", "turnscope", "env", stack, "--format", "json"]
-    environment = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    passphrase = (project.private / "passphrase").read_text()
-    password = derived(passphrase, SecretRef("signoz.clickhouse.password"))
-    return Store(DockerHost(settings.signoz.docker_host), plan, password), environment
+    agent = next(iter(deployment.settings.agents))
+    return Measured(telemetry_store(deployment, settings, plan)), environment_of(deployment, agent, Protocol.HTTP)
 
 
 def _send(calls: int, environment: dict[str, str]) -> dict[str, int]:
     """Rows that are to come, by database."""
-    pairs = (each.partition("=") for each in environment["OTEL_RESOURCE_ATTRIBUTES"].split(","))
-    resource = {key: value for key, _, value in pairs} | {"service.name": environment["OTEL_SERVICE_NAME"]}
+    resource = resource_of(environment)
     now, expected = time.time_ns(), dict.fromkeys(DATABASES, 0)
     recorded = {name: telemetry.recorded(name) for name in telemetry.names()}
     words = _words()
@@ -202,7 +183,7 @@ def _words() -> list[str]:
     return [word for page in pages for word in re.findall(r"\b[a-z]{2,12}\b", page.read_text(encoding="utf-8"))]
 
 
-def _wait(store: Store, expected: dict[str, int]) -> None:
+def _wait(store: Measured, expected: dict[str, int]) -> None:
     """Of metrics there are more rows than points: histograms have one for each part, and spans make metrics."""
     deadline = time.monotonic() + STORED_SECONDS
     while any(found < expected[base] for base, found in store.rows().items()):

@@ -53,7 +53,7 @@ def send(
     calls: dict[str, Call] = {}
     for name in names:
         calls[name] = telemetry.recorded(name).sent_again(
-            end_ns=time.time_ns(), resource=_resource(environment), trace_ids=trace_ids
+            end_ns=time.time_ns(), resource=resource_of(environment), trace_ids=trace_ids
         )
         export(calls[name], environment)
     deadline = time.monotonic() + wait_seconds
@@ -133,7 +133,7 @@ def _counted(name: str, call: Call, store: Store, deadline: float) -> dict[str, 
     }
 
 
-def _resource(environment: Mapping[str, str]) -> dict[str, str]:
+def resource_of(environment: Mapping[str, str]) -> dict[str, str]:
     """What OpenTelemetry's SDK makes of the variables."""
     pairs = (each.partition("=") for each in environment["OTEL_RESOURCE_ATTRIBUTES"].split(","))
     named = {key: urllib.parse.unquote(value) for key, _, value in pairs}

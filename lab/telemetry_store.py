@@ -59,15 +59,18 @@ class TelemetryStore:
     plan: SigNozPlan
     password: str = field(repr=False)
 
-    def stored(self, call: Call) -> Stored:
-        """Raises `UserError` (exit code 1) where ClickHouse does not answer."""
-        answer = self.host.run_in(
+    def ask(self, query: str) -> str:
+        """What ClickHouse answers. Raises `UserError` (exit code 1) where it does not."""
+        return self.host.run_in(
             self.plan.container(Role.CLICKHOUSE),
-            *("clickhouse-client", f"--user={DATABASE_USER}", f"--query={query(call)}"),
+            *("clickhouse-client", f"--user={DATABASE_USER}", f"--query={query}"),
             # clickhouse.com/docs/interfaces/cli, environment variable options
             environment={"CLICKHOUSE_PASSWORD": self.password},
         )
-        spans, points, records, turns, p95 = answer.split()
+
+    def stored(self, call: Call) -> Stored:
+        """Raises `UserError` (exit code 1) where ClickHouse does not answer."""
+        spans, points, records, turns, p95 = self.ask(query(call)).split()
         latency = float(p95) if int(turns) else math.nan
         counts = Counts(int(spans), int(points), int(records))
         return Stored(counts, int(turns), None if math.isnan(latency) else latency)

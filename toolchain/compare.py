@@ -64,7 +64,6 @@ def _schema() -> dict[str, Any]:
 
     from toolchain.parts import AWS_PROVIDER, BRIDGE, Context
     from toolchain.plugin import OPTIONS
-    from toolchain.store import Store, default_directory
 
     class Engine(engine_pb2_grpc.EngineServicer):
         """The bridge does not run without somebody to log to."""
@@ -76,7 +75,7 @@ def _schema() -> dict[str, Any]:
     engine_pb2_grpc.add_EngineServicer_to_server(Engine(), server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
-    context = Context(Store(default_directory(os.environ)), os.environ)
+    context = Context.of_this_process()
     process = subprocess.Popen([BRIDGE.path(context), address], stdout=subprocess.PIPE, start_new_session=True)
     try:
         assert process.stdout  # noqa: S101 (a pipe)

@@ -84,9 +84,9 @@ class EditedModule:
     """The module@version that is downloaded."""
     edits: tuple[Edit, ...]
 
-    def copy(self, go: Go, folder: Path, run: "Run") -> Path:
-        """Make the edited copy in `folder`, and return the folder of the original. Raises OSError where a text is not
-        there once: the pin changed, and the edits have to follow."""
+    def copy(self, go: Go, folder: Path, run: "Run") -> None:
+        """Make the edited copy in `folder`. Raises OSError where a text is not there once: the pin changed, and the
+        edits have to follow."""
         original = downloaded(go, self.source, folder.parent, run)
         # The module cache is read-only, and a copy has no use for that.
         shutil.copytree(original, folder, copy_function=shutil.copyfile)
@@ -99,7 +99,6 @@ class EditedModule:
             if text.count(edit.old) != 1:
                 raise OSError(f"{self.source}: {edit.file} does not have once: {edit.old}")
             file.write_text(text.replace(edit.old, edit.new))
-        return original
 
 
 @dataclass(frozen=True)

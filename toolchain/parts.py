@@ -11,7 +11,7 @@ from core.errors import UserError
 from toolchain import aws_provider, golang, otelcol, pins
 from toolchain.golang import Edit, EditedModule, Go, Program, Run
 from toolchain.model import Missing
-from toolchain.store import Store
+from toolchain.store import Store, default_directory
 
 HERE = Path(__file__).resolve().parent
 BRIDGE_PROGRAM = "pulumi-resource-terraform-provider"
@@ -24,6 +24,11 @@ class Context:
     store: Store
     environ: Mapping[str, str]
     go: Go | None = None
+
+    @classmethod
+    def of_this_process(cls) -> "Context":
+        """The store that this process' environment names, and the environment."""
+        return cls(Store(default_directory(os.environ)), os.environ)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from toolchain import docker_engine, golang, installed, pins, release, system
 from toolchain.commands import Commands
 from toolchain.model import Missing, PartStatus, Requirements, Source, Toolchain, missing_error
 from toolchain.parts import AWS_PARTS, PARTS, PULUMI, WRAPPERS, Context, Part, closure, unfinished
-from toolchain.store import Store, default_directory
+from toolchain.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +31,7 @@ def ensure(
     run that builds other things at the same time: it stops them all, and progress is lines alone.
     """
     wanted = closure(AWS_PARTS if parts is None else parts)
-    context = Context(Store(default_directory(os.environ)), os.environ)
+    context = Context.of_this_process()
     source, todo = _plan(wanted, context, console)
     engine = PARTS["docker-engine"] in wanted and not docker_engine.answers()
     if not todo and not engine and source in ("path", "cache"):
@@ -60,7 +60,7 @@ def ensure(
 def to_build(parts: Collection[str]) -> list[str]:
     """What `ensure` would build from package registries: of these parts, and of what they need. Changes nothing."""
     wanted = closure(parts)
-    context = Context(Store(default_directory(os.environ)), os.environ)
+    context = Context.of_this_process()
     source, todo = _plan(wanted, context, None)
     return [part.name for part in todo] if source == "registries" and not release.checksum() else []
 
@@ -71,7 +71,7 @@ def supply(parts: Collection[str], *, assume_yes: bool, console: "Console") -> N
     Raises UserError (exit code 2) with all that is missing.
     """
     wanted = closure(parts)
-    context = Context(Store(default_directory(os.environ)), os.environ)
+    context = Context.of_this_process()
     engine = PARTS["docker-engine"] in wanted and not docker_engine.answers()
     _supplied(unfinished(wanted, context), engine, context, assume_yes=assume_yes, console=console)
 
@@ -81,7 +81,7 @@ def build_ahead(parts: Collection[str], console: "Output") -> None:
 
     Raises UserError where a build fails.
     """
-    context = Context(Store(default_directory(os.environ)), os.environ)
+    context = Context.of_this_process()
     programs = [part for part in unfinished(closure(parts), context) if part.uses_go]
     need = _requirements(programs, False, context)
     if not programs or need.missing or need.packages or not to_build(parts):
@@ -96,7 +96,7 @@ def build_ahead(parts: Collection[str], console: "Output") -> None:
 
 def status() -> list[PartStatus]:
     """Every part, and where it is or how to get it. Changes nothing and asks no other machine."""
-    context = Context(Store(default_directory(os.environ)), os.environ)
+    context = Context.of_this_process()
     return [_status(part, context) for part in PARTS.values()]
 
 
@@ -129,7 +129,7 @@ def _status(part: Part, context: Context) -> PartStatus:
 def _plan(wanted: list[Part], context: Context, console: "Console | None") -> tuple[Source, list[Part]]:
     """Where the toolchain comes from as far as this machine alone can tell, and what has to be made.
 
-    The console is told of a Pulumi that is not used.
+    A Pulumi on PATH that is not used is printed to the console.
     """
     if not any(part.build for part in wanted):
         return "cache", []

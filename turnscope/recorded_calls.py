@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from core.errors import UserError
 from signoz.docker_host import DockerHost
+from signoz.plan.model import SigNozPlan
 from simulate import telemetry
+from stacks.settings.roles.signoz import SigNozSettings
 from turnscope.agent_environment import Protocol
 from turnscope.agent_gateway import environment_of
 from turnscope.deployment.deployment import Deployment
 from turnscope.deployment.secret_values import values
 from turnscope.sign_in import administrator
+
+if TYPE_CHECKING:
+    from lab.telemetry_store import TelemetryStore
 
 
 def recorded_calls(log: str | None) -> tuple[str, ...]:
@@ -34,15 +39,21 @@ def send_recorded_calls(
     if settings is None or plan is None:
         return None
     from lab.telemetry import send
-    from lab.telemetry_store import TelemetryStore
 
     calls: list[dict[str, Any]] = []
     if names:
-        reference = settings.clickhouse.password
-        password = values(deployment, [reference])[reference.path]
-        store = TelemetryStore(DockerHost(settings.docker_host), plan, password)
+        store = telemetry_store(deployment, settings, plan)
         calls = send(names, environment_of(deployment, agent, Protocol.HTTP), store, trace_ids=trace_ids)
     return {"calls": calls, **_sign_in(deployment)}
+
+
+def telemetry_store(deployment: Deployment, settings: SigNozSettings, plan: SigNozPlan) -> TelemetryStore:
+    """The stack's ClickHouse, to be asked. Raises `UserError` where its password is not known."""
+    from lab.telemetry_store import TelemetryStore
+
+    reference = settings.clickhouse.password
+    password = values(deployment, [reference])[reference.path]
+    return TelemetryStore(DockerHost(settings.docker_host), plan, password)
 
 
 def _sign_in(deployment: Deployment) -> dict[str, str]:

@@ -25,7 +25,7 @@ from toolchain import build, docker_engine, golang, pins, system
 from toolchain.commands import CommandFailed, Commands
 from toolchain.model import Missing, missing_error
 from toolchain.parts import Context, Part
-from toolchain.store import Store, default_directory
+from toolchain.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,7 +145,7 @@ class _Workshop:
 
 def _supplied(todo: Collection[LabImage], console: Console, assume_yes: bool) -> tuple[Context, list[Part]]:
     """What to build these images with, and the parts that have to be made for them."""
-    context = Context(Store(default_directory(os.environ)), os.environ)
+    context = Context.of_this_process()
     made = [PARTS[name] for name in dict.fromkeys(name for lab in todo for name in lab.made)]
     unfinished = [part for part in made if not part.finished(context)]
     needs_base = not is_built(BASE.image)

@@ -41,8 +41,8 @@ MEMORY_TO_DISK = 100
 OTHERS_MEMORY_GIB = 3.5
 """Everything but ClickHouse, at the default limits, and the system."""
 LEAST_CLICKHOUSE_GIB = 4.0
-VOLUME_GIB = (20, 16_384)
-"""Of a gp3 volume here: https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html"""
+LARGEST_VOLUME_GIB = 16_384
+"""Of a gp3 volume: https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html"""
 GIB = 2**30
 HOURS_PER_MONTH = 730
 
@@ -159,18 +159,18 @@ def size(load: Load) -> Size:
         for machine in MACHINES
         if machine.memory_gib >= clickhouse + OTHERS_MEMORY_GIB
         and machine.vcpus * BUSY_SHARE * machine.burst_share >= busy
-        and volume <= VOLUME_GIB[1]
+        and volume <= LARGEST_VOLUME_GIB
     ]
     largest = MACHINES[-1]
     needed = max(
-        volume / VOLUME_GIB[1],
+        volume / LARGEST_VOLUME_GIB,
         clickhouse / (largest.memory_gib - OTHERS_MEMORY_GIB),
         busy / (largest.vcpus * BUSY_SHARE),
     )
     return Size(
         signals=signals,
         stored_gib=stored,
-        volume_gib=max(volume, VOLUME_GIB[0]),
+        volume_gib=volume,
         queue_mib=max(512, math.ceil(queue_gib * 1024 / 256) * 256),
         clickhouse_memory_mib=math.ceil(clickhouse * 1024),
         spans_per_second=spans_per_second,

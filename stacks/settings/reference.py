@@ -38,12 +38,12 @@ def render(project: Path) -> dict[Path, str]:
 
 def base_file_schema() -> Node:
     """The JSON schema of `base.yaml`: any part of the settings, without secrets."""
-    return {"$schema": DIALECT, "title": "Settings that all stacks share", **_file_schema(secrets=False)}
+    return {"$schema": DIALECT, "title": "Settings that all stacks share", **_partial(settings_schema(), secrets=False)}
 
 
 def stack_file_schema() -> Node:
     """The JSON schema of a `Pulumi.<stack>.yaml`: any part of the settings, and what else Pulumi keeps there."""
-    schema = _file_schema(secrets=True)
+    schema = _partial(settings_schema(), secrets=True)
     agents = schema["properties"]["agents"]
     # null removes an agent of base.yaml.
     agents["additionalProperties"] = {"anyOf": [agents["additionalProperties"], {"type": "null"}]}
@@ -64,10 +64,6 @@ def stack_file_schema() -> Node:
         "additionalProperties": False,
         "$defs": schema["$defs"],
     }
-
-
-def _file_schema(*, secrets: bool) -> Node:
-    return _partial(settings_schema(), secrets=secrets)
 
 
 def _partial(node: Node, *, secrets: bool) -> Node:

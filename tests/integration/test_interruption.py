@@ -19,8 +19,8 @@ from tests.integration.conftest import Checkout, succeeded
 from tests.machine import LIMIT_SECONDS
 
 
-def begun(checkout: Checkout, command: str, first: str) -> subprocess.Popen[str]:
-    """`turnscope <command> local`, once it has printed a line that starts with `first`."""
+def begun(checkout: Checkout, command: str) -> subprocess.Popen[str]:
+    """`turnscope <command> local`, once it says that the emulator runs: the engine comes next."""
     process = subprocess.Popen(
         [sys.executable, "-m", "turnscope", command, "local", "--yes"],
         cwd=checkout.root,
@@ -34,30 +34,34 @@ def begun(checkout: Checkout, command: str, first: str) -> subprocess.Popen[str]
     )
     assert process.stdout
     for line in process.stdout:
-        if line.strip().startswith(first):
+        if line.startswith("lab: AWS is emulated"):
             break
     return process
 
 
 def in_the_middle(checkout: Checkout, command: str, done: Callable[[], bool]) -> tuple[subprocess.Popen[str], int]:
     """`turnscope <command> local` of which something is `done`, and which waits for the emulator; that is stopped, and
-    goes on when its process, the second value, is told so.
+    continues when its process, the second value, gets SIGCONT.
 
     Left alone, a run can be over before this test reads its first line.
     """
-    process = begun(checkout, command, "lab: AWS is emulated")
+    process = begun(checkout, command)
     running = emulator.status(checkout.root / ".turnscope" / "local")
     assert running
     os.kill(running.pid, signal.SIGSTOP)
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not done():
+
+    def done_after_a_step() -> bool:
+        if done():
+            return True
         # Long enough for a few requests, of more than a hundred.
         os.kill(running.pid, signal.SIGCONT)
         time.sleep(0.05)
         os.kill(running.pid, signal.SIGSTOP)
-        time.sleep(0.1)
+        time.sleep(0.05)
         assert process.poll() is None
-        assert time.monotonic() < deadline
+        return False
+
+    wait_for(done_after_a_step, lambda: "nothing is done")
     wait_for(lambda: has_unread_requests(running.port), lambda: "the engine asks for nothing")
     return process, running.pid
 

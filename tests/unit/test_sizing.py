@@ -41,7 +41,7 @@ def test_a_machine_holds_what_it_is_chosen_for(calls: float, turns: float, days:
     if found.machine:
         assert found.machine.memory_gib * 1024 > found.clickhouse_memory_mib
         assert found.busy_vcpus <= found.machine.vcpus
-        assert found.volume_gib <= sizing.VOLUME_GIB[1]
+        assert found.volume_gib <= sizing.LARGEST_VOLUME_GIB
         assert found.monthly_usd
         assert min(found.monthly_usd.values()) > 0
     else:

@@ -21,7 +21,7 @@ def size(
     calls_per_day: Annotated[float, typer.Option(help="Calls a day, of all agents.")],
     turns_per_call: Annotated[float, typer.Option(help="Turns of a call: answers of the agent.")],
     retention_days: Annotated[
-        int | None, typer.Option(help="Days that every signal is kept; default: each signal's default.")
+        int | None, typer.Option(min=1, help="Days that every signal is kept; default: each signal's default.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -33,9 +33,9 @@ def size(
     load = sizing.Load(
         calls_per_day=calls_per_day,
         turns_per_call=turns_per_call,
-        trace_days=default.traces.days if retention_days is None else retention_days,
-        metric_days=default.metrics.days if retention_days is None else retention_days,
-        log_days=default.logs.days if retention_days is None else retention_days,
+        trace_days=retention_days or default.traces.days,
+        metric_days=retention_days or default.metrics.days,
+        log_days=retention_days or default.logs.days,
     )
     found = sizing.size(load)
     if as_json:
