@@ -29,6 +29,9 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from lab import additions
 from lab.firehose import PROGRESS_PATH, emulated
+from lab.machine import emulated as machines
+from lab.machine.leftovers import remove as remove_machines
+from lab.machine.owner import Owner
 from lab.plan_source import PLAN_SOURCE
 from lab.state_dir import HEALTH_PATH, HOST, StateDir, write_json
 
@@ -68,6 +71,13 @@ def http_server(port: int, app: WSGIApp) -> BaseWSGIServer:
     return make_server(HOST, port, app, threaded=True, request_handler=_RequestHandler)
 
 
+def serve_socket(path: Path, app: WSGIApp) -> None:
+    """Serve `app` on a socket too, for whom it is mounted, until this process ends."""
+    server = make_server(f"unix://{path}", 0, app, threaded=True, request_handler=_RequestHandler)
+    path.chmod(0o666)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
 def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_source: str) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit code."""
     state.create()
@@ -86,7 +96,11 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         owner = {"directory": str(state.directory), "project": project and str(project), "stack": stack}
         app = DomainDispatcherApplication(create_backend_app)
         answers = {HEALTH_PATH: lambda: health | owner, PROGRESS_PATH: emulated.progress}
-        server = http_server(port, with_answers(app, answers))
+        served = with_answers(app, answers)
+        server = http_server(port, served)
+        remove_machines(state.directory)
+        ec2 = machines.Machines(Owner(state.directory, stack), lambda path: serve_socket(path, served))
+        machines.configure(ec2)
         stopping = threading.Event()
 
         def end() -> None:
@@ -110,6 +124,7 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         write_json(state.emulator, health)
         log.info("lab: AWS emulator (moto) on %s, instance %s", url, health["instance_id"])
         server.serve_forever()
+        ec2.stop()
         # Before the lock goes: whoever starts the next one then finds the port free.
         server.server_close()
         state.emulator.unlink(missing_ok=True)

@@ -23,6 +23,8 @@ from typing import Any
 import httpx
 
 from core.errors import UserError
+from lab.machine import leftovers
+from lab.machine.engine import EngineError
 from lab.plan_source import PLAN_SOURCE
 from lab.state_dir import HEALTH_PATH, HOST, StateDir, read_json
 
@@ -74,29 +76,43 @@ def start(
 
 
 def stop(directory: Path) -> bool:
-    """Stop the emulator of `directory`; false if none ran. What it held is gone."""
+    """Stop the emulator of `directory`; false if none ran. What it held is gone, its machines too."""
     state = StateDir(directory)
     if not state.directory.is_dir():
         return False
     with state.one_at_a_time():
-        running: Emulator | None = None
+        stopped = _stop_server(state)
+        _remove_machines(state)
+    return stopped
 
-        def known_or_gone() -> bool:
-            # A server that has the lock and no file yet is starting.
-            nonlocal running
-            running = _read(state)
-            return running is not None or not state.server_runs()
 
-        if not state.server_runs():
-            return False
-        if not _wait(known_or_gone, START_TIMEOUT_SECONDS) or running is None:
-            return False
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(running.pid, number)
-            if _wait(lambda: not state.server_runs(), STOP_TIMEOUT_SECONDS):
-                return True
+def _stop_server(state: StateDir) -> bool:
+    running: Emulator | None = None
+
+    def known_or_gone() -> bool:
+        # A server that has the lock and no file yet is starting.
+        nonlocal running
+        running = _read(state)
+        return running is not None or not state.server_runs()
+
+    if not state.server_runs():
+        return False
+    if not _wait(known_or_gone, START_TIMEOUT_SECONDS) or running is None:
+        return False
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(running.pid, number)
+        if _wait(lambda: not state.server_runs(), STOP_TIMEOUT_SECONDS):
+            return True
     raise UserError(f"The AWS emulator (process {running.pid}) does not stop.", exit_code=1)
+
+
+def _remove_machines(state: StateDir) -> None:
+    """Of an emulator that did not come to it; usually there are none."""
+    try:
+        leftovers.remove(state.directory)
+    except EngineError as error:
+        raise UserError(f"The machines of the AWS emulator cannot be removed: {error}", exit_code=1) from None
 
 
 def status(directory: Path) -> Emulator | None:
@@ -131,9 +147,9 @@ def wait_processed(directory: Path, log_group: str, at_least_events: int, timeou
 
 def _spawn(state: StateDir, port: int, project: Path | None, stack: str, plan_source: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "lab.aws_server", "--port", str(port)]
-    command += ["--state-dir", str(state.directory)]
+    command += ["--state-dir", str(state.directory), "--stack", stack]
     if project is not None:
-        command += ["--project", str(project.absolute()), "--stack", stack, "--plan-source", plan_source]
+        command += ["--project", str(project.absolute()), "--plan-source", plan_source]
     with state.log.open("wb") as log:
         return subprocess.Popen(
             command,

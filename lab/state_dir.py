@@ -32,6 +32,8 @@ class StateDir:
         self.progress = self.directory / "worker.json"
         self.notifications = self.directory / "notifications.jsonl"
         self.journal = self.directory / "worker.journal"
+        self.machines = self.directory / "machines.json"
+        """There while the emulator may have machines; where their sockets are."""
 
     def create(self) -> None:
         # Log lines of an agent may hold what a caller said: nobody else on this machine needs to read them.

@@ -14,12 +14,17 @@ from lab.additions import (
     bucket_policies,
     budgets,
     deliveries,
+    elastic_addresses,
     firehose,
     glue_comments,
+    instance_connect,
+    instances,
     lambda_configuration,
     metric_filters,
     metric_statistics,
+    public_images,
     query_definitions,
+    volumes,
 )
 
 _ADDITIONS = (
@@ -30,12 +35,17 @@ _ADDITIONS = (
     bucket_policies,
     budgets,
     deliveries,
+    elastic_addresses,
     firehose,
     glue_comments,
+    instance_connect,
+    instances,
     lambda_configuration,
     metric_filters,
     metric_statistics,
+    public_images,
     query_definitions,
+    volumes,
 )
 
 

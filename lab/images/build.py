@@ -18,7 +18,7 @@ import httpx
 
 from core.errors import UserError
 from core.roles import Role
-from lab.images.catalogue import BASE, IGNORED, LAB_IMAGES, LabImage, lab_image
+from lab.images.catalogue import BASE, IGNORED, LAB_IMAGES, MACHINE, LabImage, lab_image
 from lab.images.parts import PARTS
 from signoz.plan.model import Image
 from toolchain import build, docker_engine, golang, pins, system
@@ -55,17 +55,31 @@ def ensure_images(
     missing, before anything is built; 1 with the end of the log when a build failed. `commands` is as in
     `toolchain.ensure`. What the images are made of is built at once, the images when `images_after` is set.
     """
+    _refuse(environment)
+    wanted = {role: lab_image(role) for role in roles}
+    if todo := to_build(roles):
+        _build(todo, console, assume_yes, commands, images_after)
+    return wanted
+
+
+def ensure_machine_image(
+    console: Console, *, environment: str, assume_yes: bool = False, commands: Commands | None = None
+) -> Image:
+    """The lab image that an EC2 instance of the emulated AWS runs; built first if need be. As `ensure_images`."""
+    _refuse(environment)
+    if not is_built(MACHINE.image):
+        _build([MACHINE], console, assume_yes, commands, None)
+    return MACHINE.image
+
+
+def _refuse(environment: str) -> None:
     if environment != "local":
         raise UserError(
             f"Lab images run only in a stack with environment local; this stack has {environment}. "
             "Set `images` to a registry that this machine reaches."
         )
-    wanted = {role: lab_image(role) for role in roles}
     if not docker_engine.answers():
         raise UserError("The Docker engine does not answer. Lab images need it: start it, then run again.")
-    if todo := to_build(roles):
-        _build(todo, console, assume_yes, commands, images_after)
-    return wanted
 
 
 def to_build(roles: Collection[Role]) -> list[LabImage]:

@@ -59,6 +59,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 BASE = LabImage("base", "Debian 12, bootstrapped from its packages")
+MACHINE = LabImage("machine", "Debian with systemd, cloud-init, sshd and Docker, as which an EC2 instance runs")
 _COLLECTOR = LabImage("collector", "SigNoz' collector and migrations, from their Go modules", made=("collector",))
 _SIGNOZ = LabImage("signoz", "a stand-in that serves health and the API of content as code; its page says lab")
 
