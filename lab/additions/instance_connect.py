@@ -19,6 +19,7 @@ from moto.ec2.models import ec2_backends
 from moto.ec2instanceconnect.responses import Ec2InstanceConnectResponse
 
 from lab.machine import emulated
+from lab.machine.active_keys import PushedKey
 
 USER = re.compile(r"[A-Za-z_][A-Za-z0-9\-._]{0,30}[A-Za-z0-9$\-_]?")
 KEY = re.compile(r"(ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+( .*)?")
@@ -40,8 +41,10 @@ def send_ssh_public_key(self: Ec2InstanceConnectResponse) -> str:
         raise JsonRESTError("EC2InstanceNotFoundException", f"Instance {instance_id} was not found.")
     if instance.state != "running":
         raise JsonRESTError("EC2InstanceStateInvalidException", f"Instance {instance_id} is {instance.state}.")
-    machines.keys.push(instance_id, user, key)
-    return json.dumps({"RequestId": str(uuid.uuid4()), "Success": True})
+    request_id = str(uuid.uuid4())
+    caller = f"arn:{self.partition}:iam::{self.current_account}:root"
+    machines.keys.push(instance_id, user, PushedKey(key, caller, request_id))
+    return json.dumps({"RequestId": request_id, "Success": True})
 
 
 def install() -> None:

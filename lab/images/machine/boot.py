@@ -22,6 +22,7 @@ SOCKET = "/opt/lab/sockets/metadata"
 BY_ID = Path("/dev/disk/by-id")
 BY_ID_PREFIX = "nvme-Amazon_Elastic_Block_Store_"
 LOOP_MAJOR = 7
+SETTINGS_OF_HOST = ("/proc/sys/vm",)
 ATTEMPTS = 50
 SETTINGS = Path("/etc/cloud/cloud.cfg.d/91_lab_machine.cfg")
 ENVIRONMENT = Path("/etc/systemd/system.conf.d/lab.conf")
@@ -108,9 +109,26 @@ def own_cgroups() -> None:
         run("mount", "-t", "cgroup", "-o", kind, "cgroup", str(folder))
 
 
+def own_settings() -> None:
+    """Kernel settings that a machine may make and that are not its own: what is written there stays in the machine."""
+    for path in SETTINGS_OF_HOST:
+        values = {each: read(each) for each in Path(path).iterdir() if each.is_file()}
+        run("mount", "-t", "tmpfs", "-o", "mode=555", "tmpfs", path)
+        for each, value in values.items():
+            each.write_text(value)
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # one to write only
+        return ""
+
+
 def boot() -> None:
     has = what_it_has()
     own_cgroups()
+    own_settings()
     # As systemd makes them outside of containers; containers of the machine see what is mounted later.
     run("mount", "--make-rshared", "/")
     run("ip", "address", "add", "169.254.169.254/32", "dev", "lo")
