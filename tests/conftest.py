@@ -19,6 +19,7 @@ LONGEST_FIRST = (
     "integration/test_options",
     "integration/test_signoz_docker",
     "integration/test_content_deploy",
+    "integration/test_lab_machine",
     "integration/test_lab_firehose",
     "contract/test_content",
     "contract/test_livekit",

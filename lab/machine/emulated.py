@@ -41,8 +41,9 @@ KEY_SECONDS_VARIABLE = "TURNSCOPE_LAB_PUSHED_KEY_SECONDS"
 STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 POLL_SECONDS = 0.2
 SSH_PORT = 22
-REBOOTED = "129"
-"""The exit code of a container whose init restarted the system: 128 and SIGHUP (reboot(2), in a PID namespace)."""
+REBOOTED, HALTED = "129", "130"
+ENDED = (REBOOTED, HALTED, "0")
+"""Exit codes of a container whose init restarted or halted the system: 128 and SIGHUP or SIGINT (reboot(2))."""
 API_URL = "http://169.254.169.254:4599"
 """Of the emulated AWS, from within a machine: `lab.images.machine.forward`."""
 SOCKETS, API_SOCKET = "/opt/lab/sockets", "/opt/lab/api"
@@ -94,6 +95,7 @@ class Machine:
 
     def close(self) -> None:
         """Begin nothing more, and wait for what has begun."""
+        self._boots += 1
         self._operations.shutdown(cancel_futures=True)
 
     # --- Operations, each in the machine's own thread ---------------------------------------------------------
@@ -203,6 +205,9 @@ class Machine:
         if boot != self._boots:
             return
         self._is_down()
+        if code not in ENDED:
+            last = engine.docker("logs", "--tail=5", self._container)
+            log.error("lab: instance %s ended with exit code %s: %s", self.instance.id, code, last)
         if code == REBOOTED:
             self.submit(self.boot, "stopped")
         elif self.instance.instance_initiated_shutdown_behavior == "terminate":

@@ -17,6 +17,7 @@ from unittest.mock import patch
 import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from core.errors import UserError
@@ -40,6 +41,7 @@ REGION = "eu-central-1"
 ZONE = f"{REGION}a"
 ROLE = "machine-role"
 KEY_SECONDS = 4
+SOME_KEY = f"ssh-ed25519 {'A' * 68}"
 USER_DATA = """\
 Content-Type: multipart/mixed; boundary="part"
 MIME-Version: 1.0
@@ -138,7 +140,10 @@ class World:
             found = self.client("ec2").describe_instance_status(InstanceIds=[instance_id])["InstanceStatuses"]
             return [each["InstanceStatus"]["Status"] for each in found]
 
-        assert eventually(statuses, lambda found: found == ["ok"]) == ["ok"]
+        # None, of one that ended: there is nothing to wait for.
+        assert eventually(statuses, lambda found: found != ["initializing"]) == ["ok"], (
+            self.running.log_path.read_text()
+        )
         status = self.inside(
             instance_id, "cloud-init status --wait --long || tail -n 30 /var/log/cloud-init-output.log"
         )
@@ -225,6 +230,39 @@ def test_the_machine_reaches_the_emulated_aws(world: World, first: str) -> None:
     assert json.loads(answer)["instance_id"] == world.running.instance_id
 
 
+def test_kernel_settings_of_a_machine_stay_in_it(world: World, first: str) -> None:
+    names = ("vm.swappiness", "kernel.panic", "fs.inotify.max_user_watches")
+    paths = [Path("/proc/sys") / name.replace(".", "/") for name in names]
+    before = [path.read_text() for path in paths]
+    world.inside(first, f"sysctl -qw {' '.join(f'{name}=17' for name in names)}")
+    assert world.inside(first, f"sysctl -n {' '.join(names)}").split() == ["17"] * 3
+    assert [path.read_text() for path in paths] == before
+
+
+def refusal(call: Callable[..., Any], **arguments: Any) -> str:
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    return refused.value.response["Error"]["Code"]
+
+
+def test_what_aws_refuses_is_refused(world: World, first: str) -> None:
+    ec2, connect = world.client("ec2"), world.client("ec2-instance-connect")
+    volume = world.made["volume"]
+    elsewhere = ec2.create_volume(Size=1, AvailabilityZone=f"{REGION}b")["VolumeId"]
+    beside = ec2.create_volume(Size=1, AvailabilityZone=ZONE)["VolumeId"]
+    attach = {"InstanceId": first, "Device": "/dev/sdg"}
+    assert refusal(ec2.attach_volume, VolumeId=volume, **attach) == "VolumeInUse"
+    assert refusal(ec2.attach_volume, VolumeId=elsewhere, **attach) == "InvalidVolume.ZoneMismatch"
+    assert refusal(ec2.attach_volume, VolumeId=beside, **{**attach, "Device": "/dev/sdf"}) == "InvalidParameterValue"
+    assert refusal(ec2.delete_volume, VolumeId=volume) == "VolumeInUse"
+    assert refusal(ec2.modify_volume, VolumeId=volume, Size=1) == "InvalidParameterValue"
+    push = {"InstanceOSUser": "admin", "SSHPublicKey": SOME_KEY}
+    unknown = {**push, "InstanceId": "i-0123456789abcdef0"}
+    assert refusal(connect.send_ssh_public_key, **unknown) == "EC2InstanceNotFoundException"
+    wrong = {**push, "InstanceId": first, "SSHPublicKey": SOME_KEY.replace("-", "?")}
+    assert refusal(connect.send_ssh_public_key, **wrong) == "InvalidArgsException"
+
+
 def ssh(address: str, user: str, key: Path, command: str) -> subprocess.CompletedProcess[str]:
     options = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR")
     options += ("IdentitiesOnly=yes", "ConnectTimeout=20")
@@ -275,6 +313,9 @@ def test_a_stopped_instance_starts_with_what_it_had(world: World, first: str) ->
     ec2 = world.client("ec2")
     ec2.stop_instances(InstanceIds=[first])
     assert world.state(first, "stopped")["PublicIpAddress"] == world.made["elastic"]
+    push = {"InstanceId": first, "InstanceOSUser": "admin", "SSHPublicKey": SOME_KEY}
+    connect = world.client("ec2-instance-connect")
+    assert refusal(connect.send_ssh_public_key, **push) == "EC2InstanceStateInvalidException"
     ec2.start_instances(InstanceIds=[first])
     world.state(first, "running")
     world.booted(first)
@@ -334,10 +375,31 @@ def test_a_killed_emulator_leaves_nothing_once_it_is_stopped(world: World, secon
     assert eventually(lambda: answers(world.running.url), lambda answering: not answering) is False
     assert container_of(second)
     assert emulator.stop(world.directory) is False
+    assert left() == []
+    assert eventually(held.exists, lambda found: not found) is False
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_an_emulator_that_starts_after_another_finds_nothing_of_it(end: signal.Signals, tmp_path: Path) -> None:
+    """One that was told to end leaves nothing; what one that was killed left, the next one removes."""
+    world = World(emulator.start(tmp_path, free_port(), stack=f"m-{RUN}"), tmp_path)
+    world.client("ec2").allocate_address(Domain="vpc")
+    assert len(left()) == 1
+    os.kill(world.running.pid, end)
+    assert eventually(lambda: emulator.status(tmp_path), lambda running: running is None) is None
+    assert len(left()) == (end == signal.SIGKILL)
+    emulator.start(tmp_path, free_port(), stack=f"m-{RUN}")
+    assert left() == []
+    emulator.stop(tmp_path)
+
+
+def left() -> list[str]:
+    """Docker objects of this run."""
+    found: list[str] = []
     for kind in ("container", "volume", "network"):
         every = ("--all",) if kind == "container" else ()
-        assert engine.docker(kind, "ls", *every, "--filter", f"name=m-{RUN}", "--quiet") == ""
-    assert eventually(held.exists, lambda found: not found) is False
+        found += engine.docker(kind, "ls", *every, "--quiet", "--filter", f"name=m-{RUN}").split()
+    return found
 
 
 def answers(url: str) -> bool:

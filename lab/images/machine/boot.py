@@ -22,7 +22,10 @@ SOCKET = "/opt/lab/sockets/metadata"
 BY_ID = Path("/dev/disk/by-id")
 BY_ID_PREFIX = "nvme-Amazon_Elastic_Block_Store_"
 LOOP_MAJOR = 7
-SETTINGS_OF_HOST = ("/proc/sys/vm",)
+SETTINGS_OF_HOST = ("/proc/sys/fs", "/proc/sys/kernel", "/proc/sys/vm")
+RESTART = "/proc/sysrq-trigger"
+"""Of the host itself."""
+RANDOM = "/proc/sys/kernel/random"
 ATTEMPTS = 50
 SETTINGS = Path("/etc/cloud/cloud.cfg.d/91_lab_machine.cfg")
 ENVIRONMENT = Path("/etc/systemd/system.conf.d/lab.conf")
@@ -110,19 +113,30 @@ def own_cgroups() -> None:
 
 
 def own_settings() -> None:
-    """Kernel settings that a machine may make and that are not its own: what is written there stays in the machine."""
-    for path in SETTINGS_OF_HOST:
-        values = {each: read(each) for each in Path(path).iterdir() if each.is_file()}
-        run("mount", "-t", "tmpfs", "-o", "mode=555", "tmpfs", path)
-        for each, value in values.items():
-            each.write_text(value)
+    """Kernel settings that are not a container's own become the machine's: what it writes there stays in it."""
+    if Path(RESTART).exists():
+        run("mount", "--bind", "/dev/null", RESTART)
+    # Read anew each time, and set by nobody.
+    kept = Path("/run/lab-random")
+    kept.mkdir()
+    run("mount", "--bind", RANDOM, str(kept))
+    for root in SETTINGS_OF_HOST:
+        values = {
+            Path(folder) / name: read(Path(folder) / name) for folder, _, names in os.walk(root) for name in names
+        }
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", root)
+        for path, value in values.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(value)
+    Path(RANDOM).mkdir(exist_ok=True)
+    run("mount", "--move", str(kept), RANDOM)
 
 
-def read(path: Path) -> str:
+def read(path: Path) -> bytes:
     try:
-        return path.read_text()
+        return path.read_bytes()
     except OSError:  # one to write only
-        return ""
+        return b""
 
 
 def boot() -> None:
