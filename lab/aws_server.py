@@ -29,8 +29,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from lab import additions
 from lab.firehose import PROGRESS_PATH, emulated
-from lab.machine import emulated as machines
-from lab.machine.leftovers import remove as remove_machines
+from lab.machine import leftovers
+from lab.machine.engine import EngineError
 from lab.machine.owner import Owner
 from lab.plan_source import PLAN_SOURCE
 from lab.state_dir import HEALTH_PATH, HOST, StateDir, write_json
@@ -78,6 +78,30 @@ def serve_socket(path: Path, app: WSGIApp) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
+class Ec2:
+    """EC2 with machines, from its first request on: moto's is loaded then, and so is what is for it."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.served: WSGIApp
+        """What machines reach as the AWS API."""
+        self._owner = owner
+        self._machines: Any = None
+
+    def create_app(self, service: Any) -> Any:
+        """As moto's `create_backend_app`; called for one service at a time."""
+        if service in additions.NEED_EC2 and self._machines is None:
+            from lab.machine import emulated as machines
+
+            self._machines = machines.Machines(self._owner, lambda path: serve_socket(path, self.served))
+            machines.configure(self._machines)
+            additions.install_ec2()
+        return create_backend_app(service)
+
+    def stop(self) -> None:
+        if self._machines is not None:
+            self._machines.stop()
+
+
 def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_source: str) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit code."""
     state.create()
@@ -86,6 +110,11 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         log.error("lab: another emulator runs on %s", state.directory)
         return 1
     with lock:
+        try:
+            leftovers.remove(state.directory)
+        except EngineError as error:
+            log.error("lab: the machines of an earlier run cannot be removed: %s", error)
+            return 1
         # What an earlier run left describes another instance.
         for left in (state.emulator, state.progress, state.journal, state.notifications):
             left.unlink(missing_ok=True)
@@ -94,13 +123,11 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
         url = f"http://{HOST}:{port}"
         health = {"url": url, "port": port, "pid": os.getpid(), "instance_id": uuid.uuid4().hex}
         owner = {"directory": str(state.directory), "project": project and str(project), "stack": stack}
-        app = DomainDispatcherApplication(create_backend_app)
+        ec2 = Ec2(Owner(state.directory, stack))
+        app = DomainDispatcherApplication(ec2.create_app)
         answers = {HEALTH_PATH: lambda: health | owner, PROGRESS_PATH: emulated.progress}
-        served = with_answers(app, answers)
-        server = http_server(port, served)
-        remove_machines(state.directory)
-        ec2 = machines.Machines(Owner(state.directory, stack), lambda path: serve_socket(path, served))
-        machines.configure(ec2)
+        ec2.served = with_answers(app, answers)
+        server = http_server(port, ec2.served)
         stopping = threading.Event()
 
         def end() -> None:

@@ -101,6 +101,13 @@ class Machine:
     # --- Operations, each in the machine's own thread ---------------------------------------------------------
 
     def create(self) -> None:
+        try:
+            self._create()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _create(self) -> None:
         image = self._machines.image()
         folder = self._machines.folder / self.instance.id
         folder.mkdir()
@@ -230,6 +237,8 @@ class Machines:
         self._made = set[str]()
         self._image = ""
         self._lock = threading.RLock()
+        # Its own: a build takes a minute, in which addresses are given.
+        self._image_lock = threading.Lock()
 
     @property
     def api_folder(self) -> Path:
@@ -249,7 +258,7 @@ class Machines:
 
     def image(self) -> str:
         """The lab image of machines, built now where it was not before."""
-        with self._lock:
+        with self._image_lock:
             if not self._image:
                 with Path(os.devnull).open("w") as nowhere:
                     self._image = build.ensure_machine_image(Console(file=nowhere), environment="local").reference

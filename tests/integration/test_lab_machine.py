@@ -379,18 +379,24 @@ def test_a_killed_emulator_leaves_nothing_once_it_is_stopped(world: World, secon
     assert eventually(held.exists, lambda found: not found) is False
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_an_emulator_that_starts_after_another_finds_nothing_of_it(end: signal.Signals, tmp_path: Path) -> None:
-    """One that was told to end leaves nothing; what one that was killed left, the next one removes."""
-    world = World(emulator.start(tmp_path, free_port(), stack=f"m-{RUN}"), tmp_path)
-    world.client("ec2").allocate_address(Domain="vpc")
+def test_an_emulator_that_starts_after_a_killed_one_finds_nothing_of_it(tmp_path: Path) -> None:
+    """And leaves nothing itself where it is told to end."""
+
+    def start() -> World:
+        return World(emulator.start(tmp_path, free_port(), stack=f"m-{RUN}"), tmp_path)
+
+    def end(world: World, how: signal.Signals) -> None:
+        world.client("ec2").allocate_address(Domain="vpc")
+        assert len(left()) == 1
+        os.kill(world.running.pid, how)
+        assert eventually(lambda: emulator.status(tmp_path), lambda running: running is None) is None
+
+    end(start(), signal.SIGKILL)
     assert len(left()) == 1
-    os.kill(world.running.pid, end)
-    assert eventually(lambda: emulator.status(tmp_path), lambda running: running is None) is None
-    assert len(left()) == (end == signal.SIGKILL)
-    emulator.start(tmp_path, free_port(), stack=f"m-{RUN}")
+    after = start()
     assert left() == []
-    emulator.stop(tmp_path)
+    end(after, signal.SIGTERM)
+    assert left() == []
 
 
 def left() -> list[str]:

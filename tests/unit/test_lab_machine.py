@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
@@ -266,3 +267,10 @@ def test_programs_of_the_image_need_python_alone(program: str) -> None:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         assert all(name.split(".")[0] in sys.stdlib_module_names for name in names), names
+
+
+def test_ec2_is_loaded_when_it_is_first_asked() -> None:
+    """It takes longer to load than all that a stack without instances needs."""
+    script = "import sys; from lab import aws_server; aws_server.additions.install(); print('moto.ec2.models' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
