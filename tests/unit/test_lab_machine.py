@@ -271,6 +271,8 @@ def test_programs_of_the_image_need_python_alone(program: str) -> None:
 
 def test_ec2_is_loaded_when_it_is_first_asked() -> None:
     """It takes longer to load than all that a stack without instances needs."""
-    script = "import sys; from lab import aws_server; aws_server.additions.install(); print('moto.ec2.models' in sys.modules)"
+    script = (
+        "import lab.additions, lab.aws_server, sys; lab.additions.install(); print('moto.ec2.models' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
