@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lab.machine.owner import INSTANCE_LABEL, LABEL, Owner
 TIMEOUT_SECONDS = 120.0
 STOP_SECONDS = 60
 """For the programs of a machine to end, as an instance has some minutes."""
+POLL_SECONDS = 0.2
 NETWORK = "machines"
 CAPABILITIES = (
     "chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
@@ -117,15 +119,30 @@ def remove(container: str) -> None:
 
 
 def remove_all(directory: Path) -> int:
-    """Remove every machine, volume and network of the emulator of `directory`; returns how many."""
-    of_it = ("--filter", f"label={LABEL}={directory}", "--quiet")
-    count = 0
-    for kind, listed, command in (
-        ("container", ("ls", "--all"), ("rm", "--force", "--volumes")),
-        ("volume", ("ls",), ("rm", "--force")),
-        ("network", ("ls",), ("rm",)),
-    ):
-        if found := docker(kind, *listed, *of_it).split():
+    """Remove every machine, volume and network of the emulator of `directory`; returns how many.
+
+    Raises `EngineError` for what is still there after a while.
+    """
+    return sum(
+        _remove_kind(kind, listed, command, f"label={LABEL}={directory}")
+        for kind, listed, command in (
+            ("container", ("ls", "--all"), ("rm", "--force", "--volumes")),
+            ("volume", ("ls",), ("rm", "--force")),
+            ("network", ("ls",), ("rm",)),
+        )
+    )
+
+
+def _remove_kind(kind: str, listed: tuple[str, ...], command: tuple[str, ...], label: str) -> int:
+    seen = set[str]()
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while found := docker(kind, *listed, "--quiet", "--filter", label).split():
+        seen |= set(found)
+        try:
             docker(kind, *command, *found)
-            count += len(found)
-    return count
+        except EngineError:
+            # One that is being removed already: the holder of a volume goes by itself when its emulator is killed.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+    return len(seen)

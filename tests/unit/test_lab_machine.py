@@ -230,16 +230,23 @@ def test_what_a_killed_emulator_left_is_removed_or_reported(tmp_path: Path, monk
             emulator.stop(tmp_path)
     assert refused.value.exit_code == 1
     asked: list[tuple[str, ...]] = []
+    there = {"container": 2, "volume": 1, "network": 1}
 
     def docker(*arguments: str, **_: float) -> str:
         asked.append(arguments)
-        return "one" if "ls" in arguments else ""
+        kind = arguments[0]
+        if "ls" in arguments:
+            return "one" if there[kind] else ""
+        there[kind] -= 1
+        if there[kind]:
+            raise engine.EngineError("removal of container one is already in progress")
+        return ""
 
     monkeypatch.setattr(engine, "docker", docker)
     emulator.stop(tmp_path)
     assert all(f"label=turnscope.lab={tmp_path}" in each for each in asked if "ls" in each)
     # What holds a volume and uses a network goes first.
-    assert [each[0] for each in asked if "rm" in each] == ["container", "volume", "network"]
+    assert [each[0] for each in asked if "rm" in each] == ["container"] * 2 + ["volume", "network"]
     assert not sockets.exists()
     asked.clear()
     emulator.stop(tmp_path)
