@@ -37,6 +37,7 @@ ALLOWED = {
     "cloudwatch/slack_notifier/handler.py": "runs in AWS Lambda, with the standard library alone",
     "tests/unit/test_slack_notifier.py": "tests that handler",
     "lab/images/clickhouse/clickhouse-client": "runs in an image, with the standard library alone",
+    "lab/images/machine/active_keys.py": "runs in an image, with the standard library alone",
     "toolchain/release.py": "asks for a release before anything is installed",
     "agent/turnscope_agent/providers.py": "configures OpenTelemetry's exporter, which sends through requests",
 }
