@@ -31,9 +31,14 @@ class Alarms(Component):
         composites: Sequence[CompositeAlarm],
         *,
         topics: Mapping[Severity, pulumi.Input[str]],
+        dimensions: Mapping[str, pulumi.Input[str]] | None = None,
+        recover_action: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`dimensions`: values, by name, that only the deployment knows, in place of the plan's. `recover_action`: the
+        ARN of the action of an alarm that recovers its instance."""
         super().__init__(name, opts)
+        self._dimensions, self._recover_action = dimensions or {}, recover_action
         made: dict[str, pulumi.Resource] = {}
         self.arns = {}
         for alarm in alarms:
@@ -52,8 +57,9 @@ class Alarms(Component):
         self, name: str, alarm: MetricAlarm, topics: Mapping[Severity, pulumi.Input[str]]
     ) -> aws.cloudwatch.MetricAlarm:
         actions = [topics[alarm.severity]] if alarm.notifies else []
+        recover = [self._recover_action] if alarm.recovers and self._recover_action else []
         single = alarm.series[0] if len(alarm.series) == 1 else None
-        watched = _single_metric(single) if isinstance(single, MetricStat) else _metric_queries(alarm)
+        watched = _single_metric(single, self._dimensions) if isinstance(single, MetricStat) else _metric_queries(alarm)
         return aws.cloudwatch.MetricAlarm(
             f"{name}-{alarm.key}",
             name=alarm.name,
@@ -64,7 +70,7 @@ class Alarms(Component):
             datapoints_to_alarm=alarm.datapoints_to_alarm,
             treat_missing_data=str(alarm.missing_data),
             evaluate_low_sample_count_percentiles=alarm.low_samples,
-            alarm_actions=actions,
+            alarm_actions=[*actions, *recover],
             ok_actions=actions,
             opts=self.child(),
             **watched,
@@ -97,12 +103,12 @@ class Alarms(Component):
         )
 
 
-def _single_metric(stat: MetricStat) -> dict[str, Any]:
+def _single_metric(stat: MetricStat, known: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
     percentile = stat.statistic.startswith("p")
     return {
         "namespace": stat.metric.namespace,
         "metric_name": stat.metric.name,
-        "dimensions": dict(stat.metric.dimensions) or None,
+        "dimensions": {name: known.get(name, value) for name, value in stat.metric.dimensions} or None,
         "period": stat.period_seconds,
         "extended_statistic": stat.statistic if percentile else None,
         "statistic": None if percentile else stat.statistic,

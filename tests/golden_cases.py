@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from host.plan.build import plan_host
+from host.plan.user_data import setup_script
 from signoz.content.build import plan_content
 from signoz.content.channels import plan_channels
 from signoz.content.compile import compile_dashboard
@@ -31,7 +33,7 @@ from tests.role_cases import (
     clickhouse_texts,
     gateway_settings,
 )
-from tests.unit.conftest import SIGNOZ, settings_with
+from tests.unit.conftest import HOST, SIGNOZ, settings_with
 
 LIBRARY = Path(__file__).parents[1] / "signoz" / "content" / "library"
 
@@ -84,6 +86,13 @@ def _collector(case: str) -> str:
 CLICKHOUSE_PATHS = sorted({path for case in _of_releases(CLICKHOUSE) for path in clickhouse_texts(*_parts(case))})
 COLLECTOR = _of_releases((*collector_cases.ENVIRONMENTS, *collector_cases.OPTIONS))
 
+# --- The machine ---
+
+HOST_CASES: dict[str, dict[str, Any]] = {
+    "session-manager": {},
+    "ssh-x86": {"instance_type": "m7i.large", "access": "ssh", "ssh": {"allowed_networks": ["203.0.113.7"]}},
+}
+
 # --- Content ---
 
 
@@ -107,6 +116,12 @@ def _channels_and_policies(case: str) -> str:
 
 def _panels(body: dict[str, Any]) -> str:
     return "".join(f"{line}\n" for line in content_cases.panel_lines(body))
+
+
+def _host_setup(case: str) -> str:
+    plan = plan_host("example", settings_with(host=HOST | HOST_CASES[case]))
+    assert plan
+    return setup_script(plan, "vol-0123456789abcdef0")
 
 
 def _every_feature(_: str) -> str:
@@ -137,6 +152,7 @@ GOLDENS = (
     _shipped("rules", "alert-rule", ".yaml", readable),
     _shipped("views", "saved-view", ".yaml", readable),
     _shipped("dashboards", "dashboard", ".txt", _panels),
+    Golden("host", ".sh", tuple(HOST_CASES), _host_setup, {"ssh-x86": "session-manager"}),
     Golden("content/schema", ".yaml", ("everything",), _every_feature),
     Golden(
         "program",

@@ -49,6 +49,7 @@ class What(StrEnum):
     GATEWAY = "gateway"
     CONTENT = "content"
     INSIGHTS = "insights"
+    USER_DATA = "user-data"
     ALL = "all"
 
 

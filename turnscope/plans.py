@@ -12,6 +12,8 @@ from cloudwatch.plan.model import CloudWatchPlan
 from core.checked import Checked
 from core.names import PRIVATE
 from core.roles import Role
+from host.plan.build import plan_host
+from host.plan.model import HostPlan
 from signoz.content.build import content_folder, plan_content
 from signoz.plan.build import plan_signoz
 from signoz.plan.model import Image, SigNozPlan
@@ -27,6 +29,7 @@ class StackPlan:
     cloudwatch: CloudWatchPlan | None
     analytics: AnalyticsPlan | None
     signoz: SigNozPlan | None
+    host: HostPlan | None = None
 
     @property
     def stack(self) -> str:
@@ -59,6 +62,7 @@ def plan_stack(stack: str, settings: Settings, project: Path) -> StackPlan:
         cloudwatch=plan_cloudwatch(stack, settings, checked) if settings.cloudwatch else None,
         analytics=plan_analytics(stack, settings, checked),
         signoz=_plan_signoz(stack, settings, project),
+        host=plan_host(stack, settings),
     )
 
 

@@ -1,8 +1,8 @@
 """What a stack would deploy, as text: without engine, Docker or AWS.
 
 Paths are `<role>/<path in the container>`, `<role>/environment` (a line NAME=value each, sorted),
-`content/<kind>/<key>.json` (what SigNoz' API is given) and `insights/<agent>/<query>.insights`. Pure, except `write`
-and `read`.
+`content/<kind>/<key>.json` (what SigNoz' API is given), `insights/<agent>/<query>.insights` and `host/user-data` (what
+SigNoz' machine runs at every boot). Pure, except `write` and `read`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from cloudwatch.plan.model import CloudWatchPlan
 from core.errors import UserError
 from core.roles import Role
 from core.secrets.reference import SecretRef
+from host.plan.model import HostPlan
+from host.plan.user_data import user_data
 from signoz.content.model import ContentObject
 from signoz.content.placeholders import filled, ids_in
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
@@ -29,6 +31,8 @@ Texts = dict[str, str]
 
 ALERTMANAGER_VARIABLES = "SIGNOZ_ALERTMANAGER_"
 ENVIRONMENT = "environment"
+VOLUME = "vol-VOLUME"
+"""In place of the data volume's identifier, which only the deployment knows."""
 
 
 _ROLES = {
@@ -45,18 +49,23 @@ def render(
     *,
     cloudwatch: CloudWatchPlan | None,
     signoz: SigNozPlan | None,
+    host: HostPlan | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> Texts:
     """The texts of `what`, byte for byte what would be deployed where `secrets` (path in the configuration -> value)
     are given; else with a placeholder in place of each secret.
 
-    Raises `UserError` for a part of SigNoz or CloudWatch in a stack without it.
+    Raises `UserError` for a part of SigNoz, of its machine or of CloudWatch in a stack without it.
     """
     if cloudwatch is None and what is What.INSIGHTS:
         raise UserError("The stack has no CloudWatch (turnscope:cloudwatch is null), so it has no insights.")
-    if signoz is None and what not in (What.INSIGHTS, What.ALL):
+    if what is What.USER_DATA and host is None:
+        raise UserError("The stack makes no machine (section host), so it has no user-data.")
+    if signoz is None and what not in (What.INSIGHTS, What.USER_DATA, What.ALL):
         raise UserError(f"The stack has no SigNoz, so it has no {what}; allowed: insights, all.")
     texts: Texts = {}
+    if host is not None and what in (What.USER_DATA, What.ALL):
+        texts["host/user-data"] = user_data(host, VOLUME)
     if signoz is not None:
         if what is What.ALERTMANAGER:
             texts |= _alertmanager(signoz, secrets)

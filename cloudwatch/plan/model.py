@@ -160,6 +160,9 @@ class MetricAlarm:
     low_samples: Literal["evaluate", "ignore"] | None = None
     notifies: bool = False
     """Whether the alarm itself notifies the topic of its severity, or only through a composite alarm."""
+    recovers: bool = False
+    """Whether it moves the EC2 instance that it watches to other hardware (`ec2:recover`,
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/UsingAlarmActions.html)."""
 
     @property
     def stats(self) -> tuple[MetricStat, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
+import zoneinfo
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -109,6 +111,12 @@ def _is_encrypted(value: object) -> SecretRef:
     raise ValueError("plain text")
 
 
+def _time_zone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise problem("allowed: a name of the IANA time zone database, such as UTC or Europe/Berlin")
+    return value
+
+
 NUMBER = BeforeValidator(_number)
 """Numbers, also as text, which is how `pulumi config set` writes them; not true and false, which Python counts
 among them. Stands last in an annotation: the JSON schema loses the ranges that follow it."""
@@ -150,6 +158,7 @@ RETENTION_DAYS = (
 (docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
 
 Email = Annotated[str, Matching(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+", "an e-mail address such as oncall@example.com")]
+TimeZone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_time_zone)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000), NUMBER]
 
 

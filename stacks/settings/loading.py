@@ -20,6 +20,7 @@ from core.errors import UserError
 from core.names import NAMESPACE, PRIVATE
 from core.secrets.reference import SecretRef, property_path
 from stacks.settings.documents import Document, Location, Problem, read, shown
+from stacks.settings.host_gateway import with_host_defaults
 from stacks.settings.kinds import is_nullable, is_secret, is_text, kind_at
 from stacks.settings.local import with_local_defaults
 from stacks.settings.missing import with_placeholders
@@ -145,7 +146,7 @@ def validated(
     raw = _without_removed_agents(merge(below, over), own.data)
     if private and raw.get("environment") == "local":
         raw = with_local_defaults(raw, private)
-    raw = with_placeholders(raw)
+    raw = with_host_defaults(with_placeholders(raw))
     try:
         settings = Settings.model_validate(_with_overrides(raw))
     except ValidationError as error:

@@ -33,6 +33,9 @@ from stacks.settings.fields import (
     Usd,
     problem,
 )
+from stacks.settings.host import HostSettings
+from stacks.settings.host import environment_problem as host_problem
+from stacks.settings.host_gateway import gateway_problem
 from stacks.settings.roles.signoz import SigNozSettings
 from stacks.settings.targets import Targets
 
@@ -264,6 +267,8 @@ class Settings(Model):
     """Events in S3 as Parquet files, queried with Athena; null for a stack without analytics."""
     signoz: SigNozSettings | None = None
     """SigNoz on a Docker host; null for a stack without SigNoz. `turnscope init STACK` generates its secrets."""
+    host: HostSettings | None = None
+    """A machine for SigNoz in AWS, which the stack makes; null where `signoz.docker_host` names one."""
     lab: Lab | None = None
     """The AWS emulator; only in environment local."""
 
@@ -347,6 +352,18 @@ class Settings(Model):
     def _analytics_fit(cls, value: Analytics | None, info: ValidationInfo) -> Analytics | None:
         environment, agents = info.data.get("environment"), info.data.get("agents")
         if value and environment and agents and (text := environment_problem(value, environment, agents)):
+            raise problem(text)
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _host_fits(cls, value: HostSettings | None, info: ValidationInfo) -> HostSettings | None:
+        environment, signoz = info.data.get("environment"), info.data.get("signoz")
+        if value is None or environment is None:
+            return value
+        text = host_problem(value, environment, info.data.get("region"))
+        text = text or (gateway_problem(value, signoz, environment) if signoz else None)
+        if text:
             raise problem(text)
         return value
 

@@ -35,6 +35,12 @@ SIGNOZ: dict[str, Any] = {
     "collector": {"tokens": {"agents": SECURE}},
 }
 """The least settings of SigNoz."""
+HOST: dict[str, Any] = {
+    "domain": "signoz.example.com",
+    "acme_email": "ops@example.com",
+    "allowed_networks": {"ui": ["203.0.113.0/24"], "otlp": ["198.51.100.0/24"]},
+}
+"""The least settings of a machine for SigNoz."""
 
 MakePlan = Callable[..., CloudWatchPlan]
 

@@ -27,7 +27,19 @@ PATTERNS = (
     "templates/insights/*",
     "templates/athena/*",
 )
-ROOMS = ("agent", "analytics", "cloudwatch", "core", "lab", "signoz", "simulate", "stacks", "toolchain", "turnscope")
+ROOMS = (
+    "agent",
+    "analytics",
+    "cloudwatch",
+    "core",
+    "host",
+    "lab",
+    "signoz",
+    "simulate",
+    "stacks",
+    "toolchain",
+    "turnscope",
+)
 
 # Each with the plain words in its place.
 DROPPED = {

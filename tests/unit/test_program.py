@@ -20,7 +20,7 @@ from stacks.settings.model import Settings
 from tests.program import ACCOUNT, CASES, EVERYTHING, ROOT, Program, Resource, is_secret, program, run
 from turnscope.deployment.existing import FINDERS, MADE_AGAIN
 
-ROOMS = ("core", "cloudwatch", "analytics", "signoz")
+ROOMS = ("core", "cloudwatch", "analytics", "signoz", "host")
 every_case = pytest.mark.parametrize("case", CASES)
 PROVIDERS = {"aws": "aws", "docker": "docker", "pulumi-python": ""}
 """By a type's package. What is in SigNoz has none: a dynamic resource carries its provider in itself."""

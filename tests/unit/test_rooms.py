@@ -22,10 +22,11 @@ ARROWS: dict[str, set[str]] = {
     "simulate": {"core", "cloudwatch.plan"},
     "analytics": {"core", "stacks", "cloudwatch"},
     "signoz": {"core", "stacks"},
+    "host": {"core", "stacks", "cloudwatch"},
     "toolchain": {"core"},
     "lab": {"core", "stacks", "cloudwatch", "analytics", "signoz", "simulate", "toolchain"},
-    "turnscope": {"core", "stacks", "cloudwatch", "analytics", "signoz", "simulate", "toolchain", "lab"},
-    "__main__": {"core", "stacks", "cloudwatch", "analytics", "signoz", "turnscope"},
+    "turnscope": {"core", "stacks", "cloudwatch", "analytics", "signoz", "host", "simulate", "toolchain", "lab"},
+    "__main__": {"core", "stacks", "cloudwatch", "analytics", "signoz", "host", "turnscope"},
     "agent": set(),
 }
 """Room -> what its modules may import of ours. `docs/decisions/rooms.md` says why."""
@@ -34,6 +35,7 @@ PLANS = (
     "analytics.plan",
     "cloudwatch.insights",
     "cloudwatch.plan",
+    "host.plan",
     "signoz.plan",
     "signoz.roles",
     "simulate",

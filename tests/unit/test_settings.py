@@ -644,7 +644,7 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
     else:
         return set()
     between = (
-        "above warning_seconds|at most warning_seconds|at most evaluation|at most [0-9]+, the|null|true, in|"
+        "above warning_seconds|above disk_warning_percent|at most warning_seconds|at most evaluation|at most [0-9]+, (?:the|500 for|a quarter)|null|true, in|"
         "a separate log group|another port|"
         "zookeeper, or|a name of the IANA|fewer than days|at least [0-9]+, (?:[0-9]+ days after|three times)"
     )
@@ -657,12 +657,12 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
 
 
 UNITS = (
-    "ms seconds minutes hours days kib mib gib percent percents "
+    "ms seconds minutes hours days kib mib gib mib_per_second percent percents "
     "usd usd_per_minute usd_per_million_tokens usd_per_thousand_characters"
 )
 COUNTED = (
     "periods samples percentile standard_deviations errors_per_period datapoints_to_alarm row_limit "
-    "lead_team_size_minimum lead_monthly_volume_minimum port cpus requests items calls_in_memory open_files "
+    "lead_team_size_minimum lead_monthly_volume_minimum port cpus iops requests items calls_in_memory open_files "
     "error_count minimum_turns minimum_calls worker_load"
 )
 """What is counted, or has a scale of its own, and so is its own unit."""

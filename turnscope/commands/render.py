@@ -34,7 +34,7 @@ def render(
         from turnscope.deployment.secret_values import secret_values
 
         secrets = secret_values(deployment_of(stack), plan.signoz)
-    texts = rendering.render(what, cloudwatch=plan.cloudwatch, signoz=plan.signoz, secrets=secrets)
+    texts = rendering.render(what, cloudwatch=plan.cloudwatch, signoz=plan.signoz, host=plan.host, secrets=secrets)
     if check:
         rendering.check(texts, check)
         console.print(f"{len(texts)} files in {check} are up to date with stack {stack}.")

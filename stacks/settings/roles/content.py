@@ -6,12 +6,11 @@ Receivers are in the settings of the alertmanager role, prices of models in `pri
 from __future__ import annotations
 
 import datetime
-import zoneinfo
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings.fields import NUMBER, Matching, Model, problem
+from stacks.settings.fields import NUMBER, Matching, Model, TimeZone, problem
 
 Key = Annotated[str, Matching("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "1 to 63 lower-case letters, digits and -")]
 Keys = Annotated[tuple[Key, ...], Field(max_length=100)]
@@ -84,7 +83,7 @@ class Retention(Model):
 class Downtime(Model):
     """A planned downtime: a time without notifications. SigNoz still evaluates and shows the alerts."""
 
-    timezone: Annotated[str, Field(min_length=1, max_length=64)] = "UTC"
+    timezone: TimeZone = "UTC"
     """Time zone, such as Europe/Berlin; a repeated downtime follows daylight saving time."""
     start: LocalTime
     """Start of the downtime, or of its first occurrence. In quotes."""
@@ -98,13 +97,6 @@ class Downtime(Model):
     """Duration of each occurrence in minutes; only with repeat."""
     rules: Keys = ()
     """Keys of the alert rules that do not notify; empty for all rules."""
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone_is_known(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise problem("allowed: a name of the IANA time zone database, such as UTC or Europe/Berlin")
-        return value
 
     @field_validator("start", "end")
     @classmethod

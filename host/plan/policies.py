@@ -1,0 +1,132 @@
+"""Who may do what around the machine: policies of its role, of DLM's, of the scheduler's, and of the volume's key, as
+data. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cloudwatch.plan.key_policy import administration
+from host.plan.model import HostPlan
+
+Policy = dict[str, Any]
+
+SESSION_MANAGER = (
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+)
+"""All that a session needs of the machine; of these actions none knows a resource of its own but the first
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html)."""
+
+SNAPSHOT_TAG = "turnscope-snapshots-of"
+"""Tag of volumes that DLM makes snapshots of, and of these; its value is the stack."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """ARNs of what a plan names, in an account."""
+
+    plan: HostPlan
+    account_id: str
+
+    @property
+    def partition(self) -> str:
+        region = self.plan.region
+        return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+    def arn(self, service: str, rest: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.plan.region}:{self.account_id}:{rest}"
+
+
+def trust(service: str, account_id: str | None = None) -> Policy:
+    """A service may take a role; with `account_id`, for that account alone
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html)."""
+    statement: Policy = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    if account_id:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account_id}}
+    return _document(statement)
+
+
+def instance_policy(names: Names) -> Policy:
+    """The machine: its own metrics, log and public ssh key; with Session Manager, the session's channels."""
+    plan = names.plan
+    statements = [
+        # There is no resource of a metric: the condition is what restricts it
+        # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html).
+        _allow(["cloudwatch:PutMetricData"], "*")
+        | {"Condition": {"StringEquals": {"cloudwatch:namespace": plan.metric_namespace}}},
+        _allow(
+            ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+            names.arn("logs", f"log-group:{plan.log_group}:*"),
+        ),
+        _allow(["ssm:PutParameter"], names.arn("ssm", f"parameter{plan.host_key_path}*")),
+    ]
+    if plan.access == "session-manager":
+        statements.append(_allow(list(SESSION_MANAGER), "*"))
+    return _document(*statements)
+
+
+def snapshot_policy(names: Names, volume_id: str) -> Policy:
+    """DLM: snapshots of the one volume, and deletion of those alone
+    (https://docs.aws.amazon.com/ebs/latest/userguide/dlm-prerequisites.html)."""
+    plan = names.plan
+    snapshots = f"arn:{names.partition}:ec2:{plan.region}::snapshot/*"
+    own = {"StringEquals": {f"aws:ResourceTag/{SNAPSHOT_TAG}": plan.stack}}
+    return _document(
+        _allow(["ec2:DescribeInstances", "ec2:DescribeSnapshots", "ec2:DescribeVolumes"], "*"),
+        _allow(["ec2:CreateSnapshot"], [names.arn("ec2", f"volume/{volume_id}"), snapshots]),
+        _allow(["ec2:CreateTags"], snapshots) | {"Condition": {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}}},
+        _allow(["ec2:DeleteSnapshot"], snapshots) | {"Condition": own},
+    )
+
+
+def schedule_policy(names: Names, instance_id: str) -> Policy:
+    """EventBridge Scheduler: start and stop the one instance."""
+    return _document(_allow(["ec2:StartInstances", "ec2:StopInstances"], names.arn("ec2", f"instance/{instance_id}")))
+
+
+def key_policy(names: Names) -> Policy:
+    """The volume's key: for whoever in the account may use EBS volumes, through EC2 and nothing else
+    (https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html)."""
+    root = f"arn:{names.partition}:iam::{names.account_id}:root"
+    through_ec2 = {"StringEquals": {"kms:ViaService": f"ec2.{names.plan.region}.amazonaws.com"}}
+    return _document(
+        administration(names.account_id),
+        {
+            "Sid": "UseThroughEc2",
+            "Effect": "Allow",
+            "Principal": {"AWS": root},
+            "Action": [
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+            "Resource": "*",
+            "Condition": through_ec2,
+        },
+        {
+            "Sid": "AttachVolumes",
+            "Effect": "Allow",
+            "Principal": {"AWS": root},
+            "Action": "kms:CreateGrant",
+            "Resource": "*",
+            "Condition": through_ec2 | {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        },
+    )
+
+
+def _document(*statements: Policy) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _allow(actions: list[str], resources: str | list[str]) -> Policy:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources}
