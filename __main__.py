@@ -12,13 +12,14 @@ from cloudwatch.stack import make_cloudwatch
 from core.errors import UserError
 from core.names import PRIVATE
 from core.secrets.program import read_secret
+from host.component import make_host
 from signoz.content.access import access_of
-from signoz.docker_host import DockerHost
-from signoz.provider import provider_args as docker_provider_args
+from signoz.provider import provider_args as docker_args
 from signoz.roles.gateway import external_url
 from signoz.stack import SigNoz
 from stacks.settings.missing import refuse_missing
 from turnscope.deployment.docker_stack import root_certificate_reader
+from turnscope.docker_address import docker_host, provider_address
 from turnscope.plans import plan_stack
 from turnscope.program import load_from_engine
 
@@ -30,7 +31,7 @@ try:
 except UserError as error:
     raise pulumi.RunError(str(error)) from None
 
-exports = {}
+exports, machine = {}, None
 if plan.cloudwatch:
     within = pulumi.ResourceOptions(provider=aws.Provider("aws", **provider_args(stack, settings, read_secret)))
     account_id = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=within.provider)).account_id
@@ -46,12 +47,15 @@ if plan.cloudwatch:
             opts=within,
         )
         exports |= {"analytics_buckets": made.buckets, "athena_workgroup": made.workgroup}
+    machine = make_host(plan.host, account_id, cloudwatch.topics, wait_for_docker=plan.signoz is not None, opts=within)
+    exports |= machine.exports if machine else {}
 if settings.signoz and plan.signoz:
-    on_host = pulumi.ResourceOptions(provider=docker.Provider("docker", **docker_provider_args(settings.signoz)))
-    make_ready = DockerHost(settings.signoz.docker_host).make_ready
-    read_certificate = root_certificate_reader(settings.signoz, plan.signoz, project / PRIVATE / stack)
-    access = access_of(settings.signoz, read_certificate)
-    SigNoz("signoz", plan.signoz, read_secret=read_secret, make_ready=make_ready, access=access, opts=on_host)
+    engine = docker_host(plan, settings.signoz, project)
+    arguments = docker_args(settings.signoz, **provider_address(plan, machine))
+    on_host = pulumi.ResourceOptions(provider=docker.Provider("docker", **arguments))
+    read_certificate = root_certificate_reader(settings.signoz, plan.signoz, engine, project / PRIVATE / stack)
+    access = access_of(settings.signoz, read_certificate, machine.api_address if machine else None)
+    SigNoz("signoz", plan.signoz, read_secret=read_secret, make_ready=engine.make_ready, access=access, opts=on_host)
     exports |= {"signoz": external_url(settings.signoz.gateway)}
 
 for name, value in exports.items():

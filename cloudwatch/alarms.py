@@ -32,7 +32,7 @@ class Alarms(Component):
         *,
         topics: Mapping[Severity, pulumi.Input[str]],
         dimensions: Mapping[str, pulumi.Input[str]] | None = None,
-        recover_action: str | None = None,
+        recover_action: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`dimensions`: values, by name, that only the deployment knows, in place of the plan's. `recover_action`: the

@@ -11,7 +11,8 @@ from core.environments import Environment
 from stacks.settings.model import Lab, Settings
 
 SERVICES = (
-    "athena", "budgets", "cloudwatch", "firehose", "glue", "iam", "kms", "lambda_", "logs", "s3", "sns", "ssm", "sts",
+    "athena", "budgets", "cloudwatch", "dlm", "ec2", "firehose", "glue", "iam", "kms", "lambda_", "logs", "route53",
+    "s3", "scheduler", "sns", "ssm", "sts",
 )  # fmt: skip
 """The services that a stack calls, as the provider's `endpoints` names them."""
 

@@ -12,7 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import UserError
@@ -29,9 +29,10 @@ MakeReady = Callable[[Container], None]
 
 @dataclass(frozen=True)
 class DockerHost:
-    """A Docker engine, by address, through Docker's command line."""
+    """A Docker engine, by address, through Docker's command line; `environment` has what its ssh takes."""
 
     address: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def make_ready(self, container: Container) -> None:
         """Start the container if it does not run, and return once it is healthy or, with a one-shot role, has
@@ -118,7 +119,7 @@ class DockerHost:
         self, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         command = ["docker", "-H", self.address, *arguments]
-        variables = {**os.environ, **environment} if environment else None
+        variables = {**os.environ, **self.environment, **(environment or {})}
         try:
             return subprocess.run(
                 command,

@@ -85,6 +85,14 @@ EVERYTHING: dict[str, Any] = {
             "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/copies",
         },
     },
+    "host": {
+        "instance_type": "t4g.large",
+        "allowed_networks": {"ui": ["203.0.113.0/24"], "otlp": ["0.0.0.0/0", "2001:db8::/32"]},
+        "domain": "signoz.example.com",
+        "zone_id": "Z0123456789ABCDEFGHIJ",
+        "data_volume": {"encryption": "stack-key", "keep": True},
+        "schedule": {"stop_at": "20:00", "start_at": "07:00", "timezone": "Europe/Berlin"},
+    },
     "signoz": {
         "root_user": {"email": "admin@example.com", "password": _encrypted("root_user")},
         "jwt_secret": _encrypted("jwt_secret"),
@@ -100,7 +108,7 @@ EVERYTHING: dict[str, Any] = {
             "routes": [{"labels": {"severity": "critical"}, "receiver": "team"}],
         },
         # As in stack local, whose addresses are then no difference.
-        "gateway": {"listen_address": "127.0.0.1"},
+        "gateway": {"listen_address": "127.0.0.1", "certificates": "internal"},
         "content": {"downtimes": {"maintenance": {"start": "2026-01-01T02:00", "end": "2026-01-01T03:00"}}},
     },
 }
@@ -131,7 +139,7 @@ case "$3" in
 esac
 """
 
-COMPUTED = ("arn", "keyId")
+COMPUTED = ("arn", "keyId", "allocationId", "publicIp", "privateIp", "availabilityZone")
 """What AWS adds to a resource, as far as others refer to it."""
 
 UNREMARKABLE = {
@@ -303,6 +311,8 @@ class Answers(mocks.Mocks):
             computed = {key: f"<{args.name}.{key}>" for key in COMPUTED}
         elif args.typ.endswith(":ApiKey"):
             computed = {"key": API_KEY, "service_account": f"<{args.name}.service_account>"}
+        elif args.typ.endswith(":DockerReady"):
+            computed = {"address": f"<{args.name}.address>"}
         return f"<{args.name}.id>", {**args.inputs, **computed}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -313,6 +323,8 @@ class Answers(mocks.Mocks):
                 return {}, [("bucket", "not found")]
             case "aws:cloudwatch/getLogGroup:getLogGroup":
                 return args.args, []
+            case "aws:ssm/getParameter:getParameter":
+                return {"value": "ami-0123456789abcdef0"}, []
         raise AssertionError(f"no answer to {args.token}")
 
 

@@ -22,7 +22,8 @@ class Package:
     archives: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
     """SDK token -> property that takes a Pulumi archive, bridge property for its file, one for its hash."""
     blocks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """SDK token -> `list[].object` in the SDK -> the bridge's name for that object, which is a list of one there."""
+    """SDK token -> path in the SDK, such as `list[].object` -> the bridge's name for its last step, which is a list of
+    one there."""
     empty_lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """SDK token -> bridge properties of a state that are lists, also where nothing is in them. Terraform's provider
     takes a missing one for unknown, and replaces the resource over it."""
@@ -109,6 +110,11 @@ PACKAGES = {
                 "rules[].expiration": "expirations",
                 "rules[].filter": "filters",
                 "rules[].noncurrentVersionExpiration": "noncurrentVersionExpirations",
+            },
+            # Lists of at most one text, which nothing in the schema of Terraform's protocol says.
+            "aws:dlm/lifecyclePolicy:LifecyclePolicy": {
+                "policyDetails.resourceLocations": "resourceLocations",
+                "policyDetails.schedules[].createRule.times": "times",
             },
         },
         schema_versions={

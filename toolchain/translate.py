@@ -143,11 +143,15 @@ def _rename(struct: Struct, names: Mapping[str, str]) -> None:
 
 
 def _holders(struct: Struct, block: str) -> Iterator[tuple[Any, str]]:
-    """The fields of each entry of the list in `list[].object`, and `object`."""
-    entries, _, name = block.partition("[].")
-    if entries in struct.fields:
-        for entry in _bare(struct.fields[entries]).list_value.values:
-            yield _bare(entry).struct_value.fields, name
+    """The fields of each object that the last step of a path such as `list[].object` is in, and that step."""
+    *above, name = block.split(".")
+    holders = [struct.fields]
+    for step in above:
+        values = [_bare(fields[key]) for fields in holders if (key := step.removesuffix("[]")) in fields]
+        if step.endswith("[]"):
+            values = [_bare(entry) for value in values for entry in value.list_value.values]
+        holders = [value.struct_value.fields for value in values]
+    yield from ((fields, name) for fields in holders)
 
 
 def _into_lists(struct: Struct, blocks: Mapping[str, str], *, state: bool) -> None:
@@ -155,8 +159,10 @@ def _into_lists(struct: Struct, blocks: Mapping[str, str], *, state: bool) -> No
     for block, listed in blocks.items():
         for fields, name in _holders(struct, block):
             if name in fields:
-                fields[listed].list_value.values.add().CopyFrom(fields[name])
+                value = Value()
+                value.CopyFrom(fields[name])
                 del fields[name]
+                fields[listed].list_value.values.add().CopyFrom(value)
             elif state and listed not in fields:
                 fields[listed].list_value.SetInParent()
 
@@ -165,16 +171,21 @@ def _out_of_lists(struct: Struct, blocks: Mapping[str, str]) -> None:
     for block, listed in blocks.items():
         for fields, name in _holders(struct, block):
             if listed in fields:
-                for value in _bare(fields[listed]).list_value.values:
-                    fields[name].CopyFrom(value)
+                values = list(_bare(fields[listed]).list_value.values)
+                found = Value()
+                for value in values:
+                    found.CopyFrom(value)
                 del fields[listed]
+                if values:
+                    fields[name].CopyFrom(found)
 
 
 def _out_of_list(path: str, blocks: Mapping[str, str]) -> str:
     """`rules[0].filters[0].prefix` -> `rules[0].filter.prefix`."""
     for block, listed in blocks.items():
-        entries, _, name = block.partition("[].")
-        path = re.sub(rf"^({entries}\[\d+\])\.{listed}(\[0\])?(?=\.|$)", rf"\1.{name}", path)
+        above, _, name = block.rpartition(".")
+        steps = re.escape(above).replace(re.escape("[]"), r"\[\d+\]")
+        path = re.sub(rf"^({steps})\.{listed}(\[0\])?(?=\.|$)", rf"\1.{name}", path)
     return path
 
 

@@ -32,7 +32,7 @@ def environment_of(
     plan = deployment.plan.signoz
     assert plan is not None  # noqa: S101 - a stack with the settings has the plan
     gateway = settings.signoz.gateway
-    certificate = export_root_certificate(settings.signoz, plan, deployment.directory)
+    certificate = export_root_certificate(settings.signoz, plan, deployment.docker_host, deployment.directory)
     reference = tokens[chosen]
     return agent_environment(
         Gateway(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from core.errors import UserError
-from signoz.docker_host import DockerHost
 from signoz.plan.model import SigNozPlan
 from simulate import telemetry
 from stacks.settings.roles.signoz import SigNozSettings
@@ -53,7 +52,7 @@ def telemetry_store(deployment: Deployment, settings: SigNozSettings, plan: SigN
 
     reference = settings.clickhouse.password
     password = values(deployment, [reference])[reference.path]
-    return TelemetryStore(DockerHost(settings.docker_host), plan, password)
+    return TelemetryStore(deployment.docker_host, plan, password)
 
 
 def _sign_in(deployment: Deployment) -> dict[str, str]:

@@ -59,10 +59,16 @@ class DataVolume:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Daily snapshots of the data volume, from `daily_at` (UTC) on; `keep` of them."""
+    """Daily snapshots of the data volume, from `daily_at` (`hh:mm`, UTC) on; `keep` of them."""
 
     daily_at: str
     keep: int
+
+    @property
+    def cron(self) -> str:
+        """As DLM has it: docs.aws.amazon.com/dlm/latest/APIReference/API_CreateRule.html."""
+        hour, minute = (int(part) for part in self.daily_at.split(":"))
+        return f"cron({minute} {hour} * * ? *)"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -30,6 +31,11 @@ def user_data(plan: HostPlan, volume_id: str) -> str:
     text = _TEMPLATES.render("host/user-data.j2", {"setup": setup_script(plan, volume_id)})
     assert len(text.encode()) <= LIMIT_BYTES  # noqa: S101 - a test checks it with the longest settings
     return text
+
+
+def set_up_hash(plan: HostPlan) -> str:
+    """Differs whenever the machine restarts for a change: of what it runs, or of its type."""
+    return hashlib.sha256(f"{plan.instance_type}\0{user_data(plan, '')}".encode()).hexdigest()[:16]
 
 
 def setup_script(plan: HostPlan, volume_id: str) -> str:

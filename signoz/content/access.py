@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import pulumi
+
 from core.secrets.reference import SecretRef
 from stacks.settings.roles.signoz import SigNozSettings
 
@@ -19,22 +21,31 @@ class Access:
     `read_root_certificate` (PEM; None for public certificates) works once the gateway runs.
     """
 
-    address: str
+    address: pulumi.Input[str]
     server_name: str | None
     read_root_certificate: Callable[[], str | None]
     email: str
     password: SecretRef
 
 
-def access_of(settings: SigNozSettings, read_root_certificate: Callable[[], str | None]) -> Access | None:
-    """None where nobody could make a key: a release without a root user."""
+def access_of(
+    settings: SigNozSettings,
+    read_root_certificate: Callable[[], str | None],
+    machine: pulumi.Input[str] | None = None,
+) -> Access | None:
+    """None where nobody could make a key: a release without a root user. `machine` is the IP address of the Docker host
+    where that is known only at the deployment."""
     if settings.root_user is None:
         return None
-    host, server_name = _host(settings)
     port = settings.gateway.ui_port
-    shown = f"[{host}]" if ":" in host else host
+    suffix = "" if port == 443 else f":{port}"
+    if machine is None:
+        host, server_name = _host(settings)
+        address = f"https://[{host}]{suffix}" if ":" in host else f"https://{host}{suffix}"
+    else:
+        address, server_name = pulumi.Output.concat("https://", machine, suffix), settings.gateway.hostname
     return Access(
-        address=f"https://{shown}" + ("" if port == 443 else f":{port}"),
+        address=address,
         server_name=server_name,
         read_root_certificate=read_root_certificate,
         email=settings.root_user.email,

@@ -243,7 +243,7 @@ class HostSettings(Model):
     """Required with `access: ssh`."""
     domain: HostName
     """Host name of the SigNoz UI and of ingest; the default of `signoz.gateway.hostname`."""
-    zone_id: Annotated[str, Matching("Z[A-Z0-9]{5,31}", "a hosted zone such as Z0123456789ABCDEFGHIJ")] | None = None
+    zone_id: Annotated[str, Matching("[A-Z0-9]{1,32}", "a hosted zone such as Z0123456789ABCDEFGHIJ")] | None = None
     """Route 53 hosted zone in which the stack makes the record of the domain; null if you make it."""
     acme_email: Email | None = None
     """E-mail address for ACME: the gateway gets its certificate for the domain from Let's Encrypt, for which port 80 is

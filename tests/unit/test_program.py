@@ -93,7 +93,7 @@ def holds_data(resource: Resource) -> bool:
         case "LogGroup":
             return resource.path[-2].endswith("-log-group")
         case "Volume":
-            return resource.name.endswith("-data")
+            return resource.name.endswith("-data") or resource.type.startswith("aws:ebs/")
         case "Key":
             return True
     return False

@@ -644,7 +644,8 @@ def refused_by_loading(project: Path, values: Mapping[Location, Any]) -> set[Loc
     else:
         return set()
     between = (
-        "above warning_seconds|above disk_warning_percent|at most warning_seconds|at most evaluation|at most [0-9]+, (?:the|500 for|a quarter)|null|true, in|"
+        "above warning_seconds|above disk_warning_percent|"
+        "at most warning_seconds|at most evaluation|at most [0-9]+, (?:the|500 for|a quarter)|null|true, in|"
         "a separate log group|another port|"
         "zookeeper, or|a name of the IANA|fewer than days|at least [0-9]+, (?:[0-9]+ days after|three times)"
     )

@@ -96,7 +96,8 @@ def _client(deployment: Deployment) -> SigNozClient:
     settings, stack, plan = deployment.settings.signoz, deployment.stack, deployment.plan.signoz
     assert settings is not None  # noqa: S101 - checked by `_deployment`
     assert plan is not None  # noqa: S101 - a stack with the settings has the plan
-    access = access_of(settings, root_certificate_reader(settings, plan, deployment.directory))
+    reader = root_certificate_reader(settings, plan, deployment.docker_host, deployment.directory)
+    access = access_of(settings, reader, deployment.machine_address())
     key = deployment.api_key()
     if key is None or access is None:
         raise UserError(
@@ -104,7 +105,7 @@ def _client(deployment: Deployment) -> SigNozClient:
             "turnscope:signoz.content."
         )
     return SigNozClient(
-        access.address,
+        str(access.address),
         api_key=key,
         root_certificate=access.read_root_certificate(),
         server_name=access.server_name,

@@ -39,7 +39,7 @@ def deploy_cloudwatch_first(deployment: Deployment, report: Report) -> None:
         toolchain.supply(deployment.parts, assume_yes=deployment.assume_yes, console=deployment.console)
     if "docker-engine" in deployment.parts:
         toolchain.ensure(("docker-engine",), assume_yes=deployment.assume_yes, console=deployment.console)
-    if held_on_host(signoz, deployment.stack):
+    if deployment.plan.host is None and held_on_host(deployment.docker_host, deployment.stack):
         return  # perhaps another checkout's: to be refused before anything is deployed
     deployment.choose_images()
     plan = deployment.plan.signoz

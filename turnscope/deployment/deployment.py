@@ -29,11 +29,11 @@ from core.project import Project
 from core.secrets.placeholders import HIDDEN
 from core.secrets.reference import SecretRef
 from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
+from signoz.docker_host import DockerHost
 from stacks.settings.loading import load, stack_file
 from stacks.settings.local import LAB_IMAGES_MARK
 from stacks.settings.missing import refuse_missing
 from stacks.settings.model import Settings
-from stacks.settings.roles.signoz import SigNozSettings
 from turnscope.content.changes import ContentChanges
 from turnscope.deployment.backend import engine_environment, saves_once
 from turnscope.deployment.docker_stack import choose_images, ensure_lab_images, export_root_certificate
@@ -49,6 +49,7 @@ from turnscope.deployment.release_guard import check_release
 from turnscope.deployment.runs import JOURNAL, RunJournal, is_held_by_the_dead
 from turnscope.deployment.schema_guard import refuse_schema_changes
 from turnscope.deployment.stack_state import EngineStack, revealed, saved_at, update_plan
+from turnscope.docker_address import docker_host
 from turnscope.lab_extra import require_lab
 from turnscope.plan_table import content_counts
 from turnscope.plans import StackPlan, plan_stack
@@ -119,7 +120,7 @@ class Deployment:
             parts = tuple(part for part in parts if part not in AWS_PROVIDER)
         if self.settings.signoz:
             parts += ("docker-provider",)
-            if self.settings.signoz.docker_host.startswith("unix:"):
+            if self.settings.host is None and self.settings.signoz.docker_host.startswith("unix:"):
                 parts += ("docker-engine",)
         return parts
 
@@ -153,6 +154,13 @@ class Deployment:
         return self._plan
 
     @property
+    def docker_host(self) -> DockerHost:
+        """The Docker that SigNoz runs on, for Docker's command line. Raises `UserError` in a stack without SigNoz."""
+        if self.settings.signoz is None:
+            raise UserError(f"Stack {self.stack} has no SigNoz (section signoz).")
+        return docker_host(self.plan, self.settings.signoz, self.project.root)
+
+    @property
     def _lab_images_mark(self) -> Path:
         return self.directory / LAB_IMAGES_MARK
 
@@ -182,8 +190,8 @@ class Deployment:
         _ = self.tools
         if not self.settings.signoz:
             return
-        if self.is_local:
-            self._refuse_other_checkout(self.settings.signoz)
+        if self.is_local and self.settings.host is None:
+            self._refuse_other_checkout()
         self.choose_images()
         if self.plan.signoz:
             ensure_lab_images(self.plan.signoz, self.console, assume_yes=self.assume_yes)
@@ -199,13 +207,12 @@ class Deployment:
             self.settings, self._plan = load(self.stack, self.project.root), None
         self._images_chosen = True
 
-    def _refuse_other_checkout(self, settings: SigNozSettings) -> None:
+    def _refuse_other_checkout(self) -> None:
         """Raises `UserError` where another checkout has a stack of this name on the Docker host."""
-        held = held_on_host(settings, self.stack)
+        host = self.docker_host
+        held = held_on_host(host, self.stack)
         project = self.project.root.resolve()
-        refuse_other_checkout(
-            held, self.stack, project, settings.docker_host, lambda: {each.id for each in self.resources()}
-        )
+        refuse_other_checkout(held, self.stack, project, host.address, lambda: {each.id for each in self.resources()})
 
     def preview(self, *, show_diff: bool, refresh: bool = False) -> EngineProgress:
         """What `up` would change; the engine's own diff is printed with `show_diff`. With `refresh`, what is there is
@@ -274,7 +281,7 @@ class Deployment:
         settings, plan = self.settings.signoz, self.plan.signoz
         if not settings or not plan:
             return {}
-        certificate = export_root_certificate(settings, plan, self.directory)
+        certificate = export_root_certificate(settings, plan, self.docker_host, self.directory)
         found: dict[str, Any] = {}
         if plan.content.objects:
             found["content"] = content_counts(plan.content)
@@ -304,6 +311,13 @@ class Deployment:
             for each in self._state()
             if each.get("custom") and not each.get("external") and not each["type"].startswith("pulumi:")
         ]
+
+    def machine_address(self) -> str | None:
+        """The address at which SigNoz' API answers on a machine that the stack makes; None without such a machine."""
+        host = self.plan.host
+        if host is None:
+            return None
+        return self.outputs()["host"]["address"] if host.public else host.domain
 
     def api_key(self) -> str | None:
         """The key that content is deployed with, in clear; None where there is none yet."""
@@ -490,7 +504,7 @@ class Deployment:
         planned = update_plan(stack, self._config_file())
         exported = stack.export_stack()
         state = dict(exported.deployment or {})
-        host = self.settings.signoz.docker_host if self.settings.signoz else None
+        host = self.docker_host if self.settings.signoz else None
         existing = Existing(self.stack, self.clients, host)
         state["resources"], found = adopt(
             state.get("resources", []), candidates(self._journal.creates(), planned), existing.find

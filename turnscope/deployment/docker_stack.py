@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from rich.console import Console
 import toolchain
 from core.errors import UserError
 from core.roles import Role
+from signoz.docker_host import DockerHost
 from signoz.plan.model import STACK_LABEL, SigNozPlan
 from signoz.plan.volumes import volumes
 from signoz.roles.gateway import ROOT_CERTIFICATE_PATH
@@ -63,7 +65,9 @@ def ensure_lab_images(
         )
 
 
-def export_root_certificate(settings: SigNozSettings, plan: SigNozPlan, directory: Path) -> Path | None:
+def export_root_certificate(
+    settings: SigNozSettings, plan: SigNozPlan, host: DockerHost, directory: Path
+) -> Path | None:
     """The gateway's own root certificate as a file for agents; None where certificates are not its own.
 
     Raises `UserError` (exit code 1) where the gateway has none yet.
@@ -73,23 +77,25 @@ def export_root_certificate(settings: SigNozSettings, plan: SigNozPlan, director
     path = directory / ROOT_CERTIFICATE
     directory.mkdir(parents=True, exist_ok=True)
     gateway = plan.container(Role.GATEWAY).name
-    copied = docker(settings, "cp", f"{gateway}:{ROOT_CERTIFICATE_PATH}", str(path))
+    copied = docker(host, "cp", f"{gateway}:{ROOT_CERTIFICATE_PATH}", str(path))
     if copied.returncode != 0:
         raise UserError(f"The gateway's root certificate cannot be read: {copied.stderr.strip()}", exit_code=1)
     return path
 
 
-def root_certificate_reader(settings: SigNozSettings, plan: SigNozPlan, directory: Path) -> Callable[[], str | None]:
+def root_certificate_reader(
+    settings: SigNozSettings, plan: SigNozPlan, host: DockerHost, directory: Path
+) -> Callable[[], str | None]:
     """What reads that certificate (PEM) once the gateway runs, and keeps the file up to date."""
 
     def read() -> str | None:
-        path = export_root_certificate(settings, plan, directory)
+        path = export_root_certificate(settings, plan, host, directory)
         return path.read_text(encoding="ascii") if path else None
 
     return read
 
 
-def docker_leftovers(settings: SigNozSettings, plan: SigNozPlan) -> list[str]:
+def docker_leftovers(host: DockerHost, plan: SigNozPlan) -> list[str]:
     """`kind name` of the stack's containers, networks and volumes that the Docker host still has, apart from volumes
     that are to be kept."""
     label = f"label={STACK_LABEL}={plan.stack}"
@@ -102,13 +108,17 @@ def docker_leftovers(settings: SigNozSettings, plan: SigNozPlan) -> list[str]:
     return [
         f"{kind} {name}"
         for kind, arguments in asked.items()
-        for name in docker(settings, *arguments).stdout.split()
+        for name in docker(host, *arguments).stdout.split()
         if name not in kept
     ]
 
 
-def docker(settings: SigNozSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
+def docker(host: DockerHost, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Docker's command line with the stack's Docker host."""
     return subprocess.run(
-        ["docker", "-H", settings.docker_host, *arguments], capture_output=True, text=True, check=False
+        ["docker", "-H", host.address, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **host.environment},
     )

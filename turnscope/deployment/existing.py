@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -13,6 +14,8 @@ import docker.errors
 from botocore.exceptions import ClientError
 
 from cloudwatch.clients import ClientFactory
+from signoz.docker_host import DockerHost
+from turnscope.deployment import existing_host
 
 Inputs = Mapping[str, Any]
 
@@ -29,6 +32,7 @@ MADE_AGAIN = frozenset(
         "aws:s3/bucketVersioning:BucketVersioning",
         "aws:sns/topicPolicy:TopicPolicy",
         "aws:sns/topicSubscription:TopicSubscription",
+        *existing_host.MADE_AGAIN,
     }
 )
 """Types whose create is a put: made once more, there is still one. Subscribe returns the ARN of a subscription that
@@ -39,10 +43,10 @@ a name. What SigNoz holds is adopted by its own provider (`signoz.content.resour
 class Existing:
     """Finds resources by type and inputs. What can be listed is listed once."""
 
-    def __init__(self, stack: str, client: ClientFactory, docker_host: str | None = None) -> None:
+    def __init__(self, stack: str, client: ClientFactory, docker_host: DockerHost | None = None) -> None:
         self._prefix = f"turnscope-{stack}-"
         self._stack = stack
-        self._client = client
+        self.client = client
         self._docker_host = docker_host
         self._listed: dict[tuple[str, ...], dict[str, str]] = {}
 
@@ -57,7 +61,11 @@ class Existing:
         except KeyError:
             return None  # a name that only the deployment will know, as of a resource below one that does not exist
         except ClientError as error:
-            if "NotFound" in (code := error.response["Error"]["Code"]) or code in ("NoSuchEntity", "404"):
+            if "NotFound" in (code := error.response["Error"]["Code"]) or code in (
+                "NoSuchEntity",
+                "NoSuchHostedZone",
+                "404",
+            ):
                 return None
             raise
 
@@ -83,7 +91,7 @@ class Existing:
         def listed() -> Iterator[tuple[str, str]]:
             token: dict[str, str] = {}
             while True:
-                answer = self._client("logs").describe_query_definitions(
+                answer = self.client("logs").describe_query_definitions(
                     queryDefinitionNamePrefix=f"{self._stack}/", **token
                 )
                 yield from ((each["name"], each["queryDefinitionId"]) for each in answer["queryDefinitions"])
@@ -100,7 +108,7 @@ class Existing:
 
         def listed() -> Iterator[tuple[str, str]]:
             arguments = {"AlarmNamePrefix": self._prefix, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
-            for page in self._client("cloudwatch").get_paginator("describe_alarms").paginate(**arguments):
+            for page in self.client("cloudwatch").get_paginator("describe_alarms").paginate(**arguments):
                 for kind in ("MetricAlarms", "CompositeAlarms"):
                     yield from ((each["AlarmName"], each["AlarmName"]) for each in page.get(kind, []))
 
@@ -123,11 +131,11 @@ class Existing:
         )).get(inputs["name"])  # fmt: skip
 
     def budget(self, inputs: Inputs) -> str | None:
-        self._client("budgets").describe_budget(AccountId=self._account, BudgetName=inputs["name"])
+        self.client("budgets").describe_budget(AccountId=self._account, BudgetName=inputs["name"])
         return f"{self._account}:{inputs['name']}"
 
     def parameter(self, inputs: Inputs) -> str | None:
-        return self._client("ssm").get_parameter(Name=inputs["name"])["Parameter"]["Name"]
+        return self.client("ssm").get_parameter(Name=inputs["name"])["Parameter"]["Name"]
 
     # Keys and roles
 
@@ -137,7 +145,7 @@ class Existing:
         def listed() -> Iterator[tuple[str, str]]:
             for each in self._pages("kms", "list_keys", "Keys"):
                 with suppress(ClientError):  # a key whose policy hides it is not this stack's
-                    about = self._client("kms").describe_key(KeyId=each["KeyId"])["KeyMetadata"]
+                    about = self.client("kms").describe_key(KeyId=each["KeyId"])["KeyMetadata"]
                     if about["KeyState"] != "PendingDeletion" and about["KeyManager"] == "CUSTOMER":
                         yield about.get("Description", ""), about["KeyId"]
 
@@ -147,32 +155,32 @@ class Existing:
         return _named(self._pages("kms", "list_aliases", "Aliases"), "AliasName", inputs["name"])
 
     def role(self, inputs: Inputs) -> str | None:
-        return self._client("iam").get_role(RoleName=inputs["name"])["Role"]["RoleName"]
+        return self.client("iam").get_role(RoleName=inputs["name"])["Role"]["RoleName"]
 
     # Functions
 
     def function(self, inputs: Inputs) -> str | None:
-        return self._client("lambda").get_function(FunctionName=inputs["name"])["Configuration"]["FunctionName"]
+        return self.client("lambda").get_function(FunctionName=inputs["name"])["Configuration"]["FunctionName"]
 
     def function_permission(self, inputs: Inputs) -> str | None:
-        policy = json.loads(self._client("lambda").get_policy(FunctionName=inputs["function"])["Policy"])
+        policy = json.loads(self.client("lambda").get_policy(FunctionName=inputs["function"])["Policy"])
         return _named(policy["Statement"], "Sid", inputs["statementId"])
 
     # Analytics
 
     def bucket(self, inputs: Inputs) -> str | None:
-        return _named(self._client("s3").list_buckets()["Buckets"], "Name", inputs["bucket"])
+        return _named(self.client("s3").list_buckets()["Buckets"], "Name", inputs["bucket"])
 
     def delivery_stream(self, inputs: Inputs) -> str | None:
-        found = self._client("firehose").describe_delivery_stream(DeliveryStreamName=inputs["name"])
+        found = self.client("firehose").describe_delivery_stream(DeliveryStreamName=inputs["name"])
         return found["DeliveryStreamDescription"]["DeliveryStreamARN"]
 
     def glue_database(self, inputs: Inputs) -> str | None:
-        return f"{self._account}:{self._client('glue').get_database(Name=inputs['name'])['Database']['Name']}"
+        return f"{self._account}:{self.client('glue').get_database(Name=inputs['name'])['Database']['Name']}"
 
     def glue_table(self, inputs: Inputs) -> str | None:
         database, name = inputs["databaseName"], inputs["name"]
-        self._client("glue").get_table(DatabaseName=database, Name=name)
+        self.client("glue").get_table(DatabaseName=database, Name=name)
         return f"{self._account}:{database}:{name}"
 
     def workgroup(self, inputs: Inputs) -> str | None:
@@ -183,7 +191,7 @@ class Existing:
         group = inputs["workgroup"]
 
         def listed() -> Iterator[tuple[str, str]]:
-            athena = self._client("athena")
+            athena = self.client("athena")
             for page in athena.get_paginator("list_named_queries").paginate(WorkGroup=group):
                 for identifier in page["NamedQueryIds"]:
                     yield athena.get_named_query(NamedQueryId=identifier)["NamedQuery"]["Name"], identifier
@@ -217,18 +225,23 @@ class Existing:
 
     @cached_property
     def _docker(self) -> docker.DockerClient | None:
-        return docker.DockerClient(base_url=self._docker_host, use_ssh_client=True) if self._docker_host else None
+        host = self._docker_host
+        if host is None:
+            return None
+        # The client runs ssh with this process' variables.
+        os.environ.update(host.environment)
+        return docker.DockerClient(base_url=host.address, use_ssh_client=True)
 
     @cached_property
     def _account(self) -> str:
-        return self._client("sts").get_caller_identity()["Account"]
+        return self.client("sts").get_caller_identity()["Account"]
 
     @cached_property
     def _workgroups(self) -> set[str]:
         return {each["Name"] for each in self._pages("athena", "list_work_groups", "WorkGroups")}
 
     def _pages(self, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
-        client = self._client(service)
+        client = self.client(service)
         if client.can_paginate(operation):
             for page in client.get_paginator(operation).paginate(**arguments):
                 yield from page[key]
@@ -249,6 +262,10 @@ class Existing:
 
 def _named(found: Iterator[Any] | list[Any], key: str, name: str) -> str | None:
     return next((name for each in found if each[key] == name), None)
+
+
+def _of_host(find: existing_host.Finder) -> Callable[[Existing, Inputs], str | None]:
+    return lambda existing, inputs: find(existing.client, inputs)
 
 
 FINDERS: Mapping[str, Callable[[Existing, Inputs], str | None]] = {
@@ -276,4 +293,5 @@ FINDERS: Mapping[str, Callable[[Existing, Inputs], str | None]] = {
     "docker:index/container:Container": Existing.container,
     "docker:index/network:Network": Existing.network,
     "docker:index/volume:Volume": Existing.volume,
+    **{type: _of_host(find) for type, find in existing_host.FINDERS.items()},
 }

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
+from signoz.docker_host import DockerHost
 from signoz.plan.model import CHECKOUT_LABEL, STACK_LABEL
-from stacks.settings.roles.signoz import SigNozSettings
 from turnscope.deployment.docker_stack import docker
 
 NAMES_SHOWN = 3
@@ -35,12 +35,12 @@ class Held:
     """The project's folder; empty for what carries no such label."""
 
 
-def held_on_host(settings: SigNozSettings, stack: str) -> list[Held]:
+def held_on_host(host: DockerHost, stack: str) -> list[Held]:
     """What the Docker host has under the stack's name, whoever made it."""
     found: list[Held] = []
     for kind, (*command, id_field, name_field) in _LISTS.items():
         shown = _FORMAT.format(id=id_field, name=name_field, label=CHECKOUT_LABEL)
-        listed = docker(settings, *command, "--filter", f"label={STACK_LABEL}={stack}", "--format", shown)
+        listed = docker(host, *command, "--filter", f"label={STACK_LABEL}={stack}", "--format", shown)
         found += [Held(kind, *line.split("\t")) for line in listed.stdout.splitlines()]
     return found
 

@@ -125,8 +125,12 @@ class EngineProgress:
 
 def _said(message: str) -> str:
     """What a dynamic provider raised, out of the traceback that the SDK sends in its place."""
-    _, raised, sentence = message.rpartition(".ContentError: ")
-    return sentence if raised and "Traceback (most recent call last)" in message else message
+    if "Traceback (most recent call last)" in message:
+        for raised in (".ContentError: ", ".HostError: "):
+            _, found, sentence = message.rpartition(raised)
+            if found:
+                return sentence
+    return message
 
 
 def _is_repetition(message: str, failures: list[tuple[str, str]]) -> bool:

@@ -53,8 +53,8 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     console.print(f"Stack {stack}: {progress.summary()}")
     kept = [resource.id for resource in resources if resource.kept and short_type(resource.type) == BUCKET]
     left = [each for each in leftovers(plan, deployment.clients) if each.removeprefix("bucket ") not in kept]
-    if settings.signoz and plan.signoz:
-        left += docker_leftovers(settings.signoz, plan.signoz)
+    if plan.signoz and plan.host is None:
+        left += docker_leftovers(deployment.docker_host, plan.signoz)
     if left:
         listed = "\n".join(f"  {each}" for each in left)
         raise UserError(f"Resources that still exist after the tear-down of {stack}:\n{listed}", exit_code=1)
