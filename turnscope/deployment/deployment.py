@@ -28,6 +28,7 @@ from core.names import NAMESPACE
 from core.project import Project
 from core.secrets.placeholders import HIDDEN
 from core.secrets.reference import SecretRef
+from host.instances import instances
 from signoz.content.resource_types import API_KEY_TYPE, TYPE_PREFIX
 from signoz.docker_host import DockerHost
 from stacks.settings.loading import load, stack_file
@@ -40,6 +41,7 @@ from turnscope.deployment.docker_stack import choose_images, ensure_lab_images, 
 from turnscope.deployment.engine import Engine
 from turnscope.deployment.existing import Existing
 from turnscope.deployment.failure import engine_words, failure_text
+from turnscope.deployment.host_guard import instance_of, on_the_machine, refuse_host_changes
 from turnscope.deployment.local_aws import LocalAws
 from turnscope.deployment.local_config import write_config
 from turnscope.deployment.other_checkout import held_on_host, refuse_other_checkout
@@ -225,6 +227,12 @@ class Deployment:
             if self._journal.left_by_a_killed_run():
                 self._print("The last run was killed. What it created and did not record is previewed as created.")
             self._check_against_state()
+            if refresh and self._machine_is_gone():
+                raise UserError(
+                    f"The machine of stack {self.stack} is gone, so what was on it cannot be compared. "
+                    f"`turnscope up {self.stack} --refresh` makes a machine again, with the same data volume.",
+                    exit_code=1,
+                )
             with EngineProgress(self.console, "previewing") as progress:
                 self._run(
                     stack,
@@ -252,6 +260,10 @@ class Deployment:
             stack = self._select(create=True)
             self._recover_killed_run(stack)
             self._check_against_state()
+            if refresh and self._machine_is_gone():
+                # Its data volume has what was on it, so the next machine has it again.
+                self._refresh(stack, "the machine is gone: comparing the rest of the state with what exists")
+                refresh = False
             with EngineProgress(self.console, "deploying") as progress:
                 result = self._run_journaled(
                     stack,
@@ -272,9 +284,18 @@ class Deployment:
         state = self._state()
         if self.plan.analytics:
             refuse_schema_changes(self.plan.analytics, state)
+        if self.plan.host:
+            refuse_host_changes(self.plan.host, state)
         if self.plan.signoz:
             for line in check_release(self.plan.signoz, state):
                 self._print(line)
+
+    def _machine_is_gone(self) -> bool:
+        """Whether the state has a machine that AWS no longer has: what was on it cannot be looked at."""
+        host = self.plan.host
+        if host is None or instance_of(self._state()) is None:
+            return False
+        return not instances(host, client_factory(self.settings))
 
     def _signoz_outputs(self) -> dict[str, Any]:
         """What is no output of the engine: it depends on this machine, or is for reading alone."""
@@ -473,14 +494,17 @@ class Deployment:
 
     def _refresh(self, stack: automation.Stack, doing: str, *, only: Sequence[str] | None = None) -> None:
         """Compare the state with what is there, of CloudWatch and Docker: SigNoz may be down until a run starts it."""
-        content = [each["urn"] for each in self._state() if each["type"].startswith(TYPE_PREFIX)]
+        state = self._state()
+        unseen = [each["urn"] for each in state if each["type"].startswith(TYPE_PREFIX)]
+        if self._machine_is_gone():
+            unseen = on_the_machine(state)
         with EngineProgress(self.console, doing) as progress:
             self._run(
                 stack,
                 progress,
                 lambda: stack.refresh(
                     target=list(only) if only else None,
-                    exclude=None if only else content or None,
+                    exclude=None if only else unseen or None,
                     on_event=progress.on_event,
                     clear_pending_creates=True,
                     suppress_outputs=True,
