@@ -61,7 +61,6 @@ class Machine(Component):
             associate_public_ip_address=plan.public,
             iam_instance_profile=profile,
             metadata_options={"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1},
-            maintenance_options={"auto_recovery": "default"},
             root_block_device={
                 "volume_type": "gp3",
                 "volume_size": plan.root_volume_gib,

@@ -15,7 +15,9 @@ import pytest
 from cloudwatch.clients import client_factory
 from host.plan.policies import SNAPSHOT_TAG
 from host.plan.user_data import user_data
-from tests.integration.conftest import Checkout, succeeded
+from tests.integration.conftest import Checkout, pulumi, succeeded
+from turnscope.deployment.existing import Existing
+from turnscope.deployment.existing_host import FINDERS
 
 NAME = "turnscope-local-host"
 HOST = """\
@@ -118,6 +120,16 @@ def test_around_it(checkout: Checkout, account: Account) -> None:
     assert [
         action for action in by_name["turnscope-local-host-instance-check"]["AlarmActions"] if "ec2:" in action
     ] == []
+
+
+def test_a_run_after_a_killed_one_would_find_everything(checkout: Checkout, account: Account) -> None:
+    """By the identifiers that the engine recorded, so that nothing is made twice."""
+    state = json.loads(pulumi(checkout, "stack export -s local"))["deployment"]["resources"]
+    existing = Existing("local", account.client)
+    wanted = {each["urn"]: each["id"] for each in state if each["type"] in FINDERS}
+    found = {each["urn"]: existing.find(each["type"], each["inputs"]) for each in state if each["type"] in FINDERS}
+    assert len({urn.split("::")[2] for urn in wanted}) > 10
+    assert found == wanted
 
 
 def test_nothing_is_left_to_change(checkout: Checkout) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudwatch.clients import ClientFactory
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan
+from turnscope.deployment.leftovers_host import host_leftovers
 from turnscope.plans import StackPlan
 
 
@@ -14,7 +15,10 @@ def leftovers(plan: StackPlan, client: ClientFactory) -> list[str]:
     """`kind name` of everything that this stack's plan names and the account still has; SigNoz alone has none there."""
     if plan.cloudwatch is None:
         return []
-    return [f"{kind} {name}" for kind, find in _FINDERS.items() for name in find(plan, client)]
+    found = [f"{kind} {name}" for kind, find in _FINDERS.items() for name in find(plan, client)]
+    if plan.host:
+        found += [f"{kind} {name}" for kind, name in host_leftovers(plan.host, client)]
+    return found
 
 
 def _pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
@@ -41,7 +45,7 @@ def _log_groups(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
         if agent.log_group.managed and any(group["logGroupName"] == agent.log_group.name for group in found):
             yield agent.log_group.name
     own = (plan.analytics.error_log_group, plan.analytics.validation_log_group) if plan.analytics else ()
-    for name in own:
+    for name in (*own, *((plan.host.log_group,) if plan.host else ())):
         found = _pages(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=name)
         yield from (name for group in found if group["logGroupName"] == name)
 

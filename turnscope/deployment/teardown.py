@@ -15,10 +15,12 @@ from signoz.stack import database_volume
 from turnscope.deployment.deployment import Deployment, Resource
 from turnscope.deployment.docker_stack import docker_leftovers
 from turnscope.deployment.leftovers import leftovers
+from turnscope.deployment.leftovers_host import snapshots
 from turnscope.deployment.progress import short_type
 from turnscope.plans import StackPlan
 
-BUCKET, KEY = "aws:s3:Bucket", "aws:kms:Key"
+BUCKET, KEY, VOLUME = "aws:s3:Bucket", "aws:kms:Key", "aws:ebs:Volume"
+KEPT_KINDS = {BUCKET: "bucket", VOLUME: "volume"}
 
 
 def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool) -> None:
@@ -51,14 +53,20 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
     _ask(deployment, confirmed, assume_yes)
     progress = deployment.destroy()
     console.print(f"Stack {stack}: {progress.summary()}")
-    kept = [resource.id for resource in resources if resource.kept and short_type(resource.type) == BUCKET]
-    left = [each for each in leftovers(plan, deployment.clients) if each.removeprefix("bucket ") not in kept]
+    kept = [
+        f"{kind} {resource.id}"
+        for resource in resources
+        if resource.kept and (kind := KEPT_KINDS.get(short_type(resource.type)))
+    ]
+    if plan.host:
+        kept += [f"snapshot {each}" for each in snapshots(plan.host, deployment.clients)]
+    left = [each for each in leftovers(plan, deployment.clients) if each not in kept]
     if plan.signoz and plan.host is None:
         left += docker_leftovers(deployment.docker_host, plan.signoz)
     if left:
         listed = "\n".join(f"  {each}" for each in left)
         raise UserError(f"Resources that still exist after the tear-down of {stack}:\n{listed}", exit_code=1)
-    besides = f" except the kept resources: {', '.join(f'bucket {name}' for name in kept)}" if kept else ""
+    besides = f" except the kept resources: {', '.join(kept)}" if kept else ""
     metrics = " (metrics stay until CloudWatch expires them)" if plan.cloudwatch else ""
     console.print(f"Checked: no resources of this stack are left{besides}{metrics}.")
     _stop_emulator(deployment)
@@ -86,9 +94,18 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
                 )
             else:
                 console.print(f"  including all objects in bucket [bold]{resource.id}[/bold]")
+        elif short_type(resource.type) == VOLUME:
+            if resource.kept:
+                console.print(
+                    f"  Kept: data volume {resource.id} with everything that SigNoz stores "
+                    "(turnscope:host.data_volume.keep)"
+                )
+            else:
+                console.print(f"  including everything that SigNoz stores, on data volume [bold]{resource.id}[/bold]")
         elif resource.kept and short_type(resource.type) == KEY:
-            console.print(f"  Kept: KMS key {resource.id}, which is required to read that bucket")
-    if not signoz:
+            held = "volume" if resource.name.startswith("host-") else "bucket"
+            console.print(f"  Kept: KMS key {resource.id}, which is required to read that {held}")
+    if not signoz or plan.host:
         return
     kept = [volume.name for volume in volumes(signoz.containers) if volume.keep]
     if database_volume(signoz) not in kept:
