@@ -34,6 +34,8 @@ POLL_SECONDS = 5
 SAID_SECONDS = 30
 ASK_SECONDS = 90
 LINES_SHOWN = 15
+WAITING = "waiting for"
+"""How a line about waiting begins; `turnscope.deployment.progress` shows such lines."""
 COMPARED = ("stack", "instance", "attachment", "set_up")
 
 Props = dict[str, Any]
@@ -68,7 +70,7 @@ def wait(plan: HostPlan, waiting: Waiting, limit_seconds: int = WAIT_SECONDS) ->
             raise UserError(_failure(plan, instance, problem, round(passed), waiting.client), exit_code=1)
         if waiting.now() - said >= SAID_SECONDS:
             said = waiting.now()
-            waiting.say(f"waiting for Docker on {plan.name} ({instance}), {passed:.0f} s: {problem}")
+            waiting.say(f"{WAITING} Docker on {plan.name} ({instance}), {passed:.0f} s: {problem}")
         waiting.sleep(POLL_SECONDS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -16,7 +17,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from pulumi.automation import EngineEvent
+from pulumi.automation.events import DiagnosticEvent
 from pulumi.output import Unknown
+from rich.console import Console
 
 from core.errors import UserError
 from host import proxy, ready
@@ -27,6 +31,7 @@ from host.plan.user_data import set_up_hash
 from host.reach import Files, prepare, provider_options
 from host.ready import DockerReadyProvider, Waiting, docker_problem, wait
 from tests.unit.conftest import HOST, ROOT, settings_with
+from turnscope.deployment.progress import EngineProgress
 
 INSTANCE = "i-0123456789abcdef0"
 needs_ssh = pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH client")
@@ -356,3 +361,22 @@ def test_a_failure_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ready, "_surroundings", fails)
     with pytest.raises(ready.HostError, match=r"^The machine does not exist\.$"):
         DockerReadyProvider().create(PROPS)
+
+
+def test_waiting_is_shown_and_what_else_plugins_write_is_not() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    progress = EngineProgress(console, "deploying")
+    for message in ("waiting for Docker on x (i-0), 30 s: no route", "a warning of some library"):
+        about = DiagnosticEvent(message=message, color="never", severity="info#err")
+        progress.on_event(EngineEvent(sequence=1, timestamp=0, diagnostic_event=about))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "  waiting for Docker on x (i-0), 30 s: no route\n"
+    assert progress.failures == []
+
+
+def test_a_failure_of_the_wait_is_told_without_a_traceback() -> None:
+    progress = EngineProgress(Console(file=io.StringIO()), "deploying")
+    traceback = "Traceback (most recent call last):\n  ...\nhost.ready.HostError: The machine does not exist."
+    about = DiagnosticEvent(message=traceback, color="never", severity="error", urn="urn:pulumi:a::b::c::ready")
+    progress.on_event(EngineEvent(sequence=1, timestamp=0, diagnostic_event=about))
+    assert progress.failures == [("ready", "The machine does not exist.")]

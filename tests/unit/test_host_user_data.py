@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import email
 import email.policy
+import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from host.plan.alarms import DISK, MEMORY, UNHEALTHY
 from host.plan.build import plan_host
@@ -212,3 +218,63 @@ def test_a_step_that_fails_is_named_and_the_others_run(run: Run, tmp_path: Path)
     assert ran.returncode == 1
     assert "not reached" not in ran.stdout
     assert ran.stdout.splitlines()[-2:] == ["reached", "turnscope: failed: a"]
+
+
+# --- Requests to AWS ---
+
+
+class Metadata(http.server.BaseHTTPRequestHandler):
+    """The metadata service, and AWS: what arrives there is kept."""
+
+    received: ClassVar[list[tuple[dict[str, str], bytes]]] = []
+
+    def do_PUT(self) -> None:
+        self._answer("token")
+
+    def do_GET(self) -> None:
+        assert self.headers["X-aws-ec2-metadata-token"] == "token"
+        keys = {"AccessKeyId": "AKID", "SecretAccessKey": "secret/+key", "Token": "the+session/token=="}
+        self._answer("role" if self.path.endswith("/security-credentials/") else json.dumps(keys, indent=1))
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self._answer("{}")
+
+    def _answer(self, text: str) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *_: Any) -> None: ...
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+def test_requests_are_signed_as_aws_asks(tmp_path: Path) -> None:
+    """docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html, as botocore does it."""
+    script = setup_script(plan(), VOLUME).partition("put /usr/local/sbin/turnscope-aws 755 << 'END' || true\n")[2]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        program = tmp_path / "turnscope-aws"
+        program.write_text(script.partition("\nEND\n")[0].replace("http://169.254.169.254", address))
+        command = ["bash", program, "ssm", "application/x-amz-json-1.1", "X-Amz-Target: AmazonSSM.PutParameter"]
+        variables = {**os.environ, "AWS_ENDPOINT_URL": address}
+        subprocess.run(command, input=b'{"Name": "x"}', env=variables, check=True, timeout=60)
+        server.shutdown()
+    [(headers, body)] = Metadata.received
+    assert body == b'{"Name": "x"}'
+    assert headers["x-amz-security-token"] == "the+session/token=="
+    found = re.fullmatch(
+        r"AWS4-HMAC-SHA256 Credential=AKID/\d{8}/us-west-1/ssm/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?"
+        r"Signature=([0-9a-f]{64})",
+        headers["authorization"],
+    )
+    assert found
+    signed = found[1].split(";")
+    assert {"host", "x-amz-date", "x-amz-security-token", "x-amz-target"} <= set(signed)
+    request = AWSRequest("POST", f"{address}/", {name: headers[name] for name in signed}, body)
+    request.context["timestamp"] = headers["x-amz-date"]
+    signer = SigV4Auth(Credentials("AKID", "secret/+key", "the+session/token=="), "ssm", "us-west-1")
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    assert signer.signature(text, request) == found[2]

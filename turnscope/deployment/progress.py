@@ -19,6 +19,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
+from host.ready import WAITING
+
 # A replacement is reported once, by its creation: its other steps are not here.
 PAST = {
     "create": "created",
@@ -30,6 +32,8 @@ PAST = {
     "refresh": "refreshed",
     "same": "unchanged",
 }
+FROM_A_PLUGIN = "info#err"
+"""Severity of what a plugin writes to its error stream (github.com/pulumi/pulumi, sdk/go/common/resource/plugin)."""
 COLOUR_CODES = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 
 
@@ -98,6 +102,10 @@ class EngineProgress:
             message = _said(COLOUR_CODES.sub("", event.diagnostic_event.message).strip())
             if message and not _is_repetition(message, self.failures):
                 self.failures.append((resource_name(urn) if urn else "", message))
+        elif event.diagnostic_event and event.diagnostic_event.severity == FROM_A_PLUGIN:
+            message = COLOUR_CODES.sub("", event.diagnostic_event.message).strip()
+            if message.startswith(WAITING):
+                self._console.print(f"  {escape(message)}", soft_wrap=True)
 
     def _begin(self, metadata: StepEventMetadata) -> None:
         if _counts(metadata) and _operation(metadata) != "same":
