@@ -17,6 +17,8 @@ LONGEST_FIRST = (
     "integration/test_interruption",
     "integration/test_analytics_end_to_end",
     "integration/test_options",
+    "integration/test_host_unreached",
+    "integration/test_host_deploy",
     "integration/test_signoz_docker",
     "integration/test_content_deploy",
     "integration/test_lab_machine",

@@ -96,7 +96,7 @@ def test_ssh_trusts_the_one_machine_and_nothing_of_the_users(files: Files) -> No
     name = plan().name
     command = ["ssh", "-G", "-F", str(files.configuration), name]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = dict(line.partition(" ")[::2] for line in shown.splitlines())
+    found: dict[str, str] = dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
     assert found["user"] == "admin"
     assert found["stricthostkeychecking"] == "true"
     assert found["userknownhostsfile"] == str(files.known_hosts)

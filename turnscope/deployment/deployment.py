@@ -295,7 +295,7 @@ class Deployment:
         host = self.plan.host
         if host is None or instance_of(self._state()) is None:
             return False
-        return not instances(host, client_factory(self.settings))
+        return not instances(host, self.clients)
 
     def _signoz_outputs(self) -> dict[str, Any]:
         """What is no output of the engine: it depends on this machine, or is for reading alone."""
@@ -467,10 +467,13 @@ class Deployment:
     @contextlib.contextmanager
     def _aws(self) -> Iterator[None]:
         """AWS is there for a stack that has anything in it, in an account that the settings allow; a local stack's
-        emulator runs, and the state holds nothing that it does not."""
+        emulator runs, and the state holds nothing that it does not. The engine finds what it takes to reach a machine
+        that the stack makes."""
         if not self._is_in_aws:
             yield
             return
+        if self.plan.host and self.settings.signoz:
+            _ = self.docker_host
         if self.settings.aws.account_ids:
             account_id(self.settings, self.clients)
         if self.is_local:
