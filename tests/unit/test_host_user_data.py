@@ -252,7 +252,7 @@ class Metadata(http.server.BaseHTTPRequestHandler):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
 def test_requests_are_signed_as_aws_asks(tmp_path: Path) -> None:
     """docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html, as botocore does it."""
-    script = setup_script(plan(), VOLUME).partition("put /usr/local/sbin/turnscope-aws 755 << 'END' || true\n")[2]
+    script = setup_script(plan(), VOLUME).partition("put /opt/turnscope/aws 755 << 'END' || true\n")[2]
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"

@@ -131,8 +131,8 @@ END
 
 ssh_access() {
   # Debian has no package for this. The metadata service is trusted with this whole script too, so a signature beside
-  # the key would add nothing.
-  put /usr/local/sbin/turnscope-authorized-keys 755 << 'END' || true
+  # the key would add nothing. sshd runs no program in a folder that a group may write to, as /usr/local is in Debian.
+  put /opt/turnscope/authorized-keys 755 << 'END' || true
 #!/bin/bash
 set -euo pipefail
 service=http://169.254.169.254/latest
@@ -141,7 +141,7 @@ curl -sf -m 2 -H "X-aws-ec2-metadata-token: $token" "$service/meta-data/managed-
   awk -v now="$(date +%s)" '/^#Timestamp=/ { until = substr($0, 12) } /^(ssh-|ecdsa-)/ && until + 0 > now { print }'
 END
   if put /etc/ssh/sshd_config.d/10-turnscope.conf << 'END'; then
-AuthorizedKeysCommand /usr/local/sbin/turnscope-authorized-keys %u
+AuthorizedKeysCommand /opt/turnscope/authorized-keys %u
 AuthorizedKeysCommandUser nobody
 PasswordAuthentication no
 KbdInteractiveAuthentication no
@@ -235,8 +235,8 @@ key_with() {
 # --- Requests to AWS, with the machine's role ---
 
 aws_requests() {
-  # turnscope-aws SERVICE CONTENT-TYPE [HEADER] < BODY
-  put /usr/local/sbin/turnscope-aws 755 << 'END' || true
+  # aws SERVICE CONTENT-TYPE [HEADER] < BODY
+  put /opt/turnscope/aws 755 << 'END' || true
 #!/bin/bash
 set -euo pipefail
 metadata=http://169.254.169.254/latest
@@ -259,7 +259,7 @@ host_key() {
   token=$(curl -sf -m 5 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" http://169.254.169.254/latest/api/token)
   instance=$(curl -sf -m 5 -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/instance-id)
   key=$(cut -d " " -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub)
-  /usr/local/sbin/turnscope-aws ssm application/x-amz-json-1.1 "X-Amz-Target: AmazonSSM.PutParameter" > /dev/null << END
+  /opt/turnscope/aws ssm application/x-amz-json-1.1 "X-Amz-Target: AmazonSSM.PutParameter" > /dev/null << END
 {"Name": "/turnscope/example/host-keys/$instance", "Type": "String", "Overwrite": true, "Value": "$key"}
 END
 }
@@ -267,7 +267,7 @@ END
 # --- Every minute: how many containers are unhealthy, and whether the volume has grown ---
 
 health_timer() {
-  put /usr/local/sbin/turnscope-minute 755 << END || true
+  put /opt/turnscope/minute 755 << END || true
 #!/bin/bash
 set -euo pipefail
 data=$data
@@ -276,7 +276,7 @@ $(declare -f grow)
 grow || true
 unhealthy=\$(docker ps -q --filter health=unhealthy | wc -l)
 restarting=\$(docker ps -q --filter status=restarting | wc -l)
-/usr/local/sbin/turnscope-aws monitoring application/x-www-form-urlencoded > /dev/null << BODY
+/opt/turnscope/aws monitoring application/x-www-form-urlencoded > /dev/null << BODY
 Action=PutMetricData&Version=2010-08-01&Namespace=Turnscope%2Fexample%2Fhost&MetricData.member.1.MetricName=unhealthy_containers&MetricData.member.1.Unit=Count&MetricData.member.1.Value=\$((unhealthy + restarting))
 BODY
 END
@@ -285,7 +285,7 @@ END
 After=docker.service
 [Service]
 Type=oneshot
-ExecStart=/usr/local/sbin/turnscope-minute
+ExecStart=/opt/turnscope/minute
 END
   put /etc/systemd/system/turnscope-minute.timer << 'END' || true
 [Timer]
