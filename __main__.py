@@ -38,13 +38,9 @@ if plan.cloudwatch:
     cloudwatch = make_cloudwatch(plan.cloudwatch, account_id=account_id, read_secret=read_secret, opts=within)
     exports |= cloudwatch.exports
     if plan.analytics:
+        logs = cloudwatch.log_groups
         made = Analytics(
-            "analytics",
-            plan.analytics,
-            account_id=account_id,
-            topics=cloudwatch.topics,
-            log_groups=cloudwatch.log_groups,
-            opts=within,
+            "analytics", plan.analytics, account_id=account_id, topics=cloudwatch.topics, log_groups=logs, opts=within
         )
         exports |= {"analytics_buckets": made.buckets, "athena_workgroup": made.workgroup}
     machine = make_host(plan.host, account_id, cloudwatch.topics, wait_for_docker=plan.signoz is not None, opts=within)

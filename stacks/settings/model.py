@@ -332,12 +332,13 @@ class Settings(Model):
                 )
         return value
 
-    @field_validator("budget", "analytics")
+    @field_validator("budget", "analytics", "host")
     @classmethod
-    def _with_cloudwatch(cls, value: Budget | Analytics | None, info: ValidationInfo) -> Budget | Analytics | None:
+    def _with_cloudwatch(
+        cls, value: Budget | Analytics | HostSettings | None, info: ValidationInfo
+    ) -> Budget | Analytics | HostSettings | None:
         if value and _without_cloudwatch(info):
-            why = "it reads the agents' log groups" if info.field_name == "analytics" else "it alerts a topic of AWS"
-            raise problem(f"allowed: null, because cloudwatch is null: {why}")
+            raise problem(f"allowed: null, because cloudwatch is null: {_WHY_CLOUDWATCH[info.field_name or '']}")
         return value
 
     @field_validator("signoz")
@@ -381,6 +382,13 @@ class Settings(Model):
 
     def log_group_name(self, agent: str) -> str:
         return self.agents[agent].log_group or default_log_group(agent)
+
+
+_WHY_CLOUDWATCH = {
+    "analytics": "it reads the agents' log groups",
+    "budget": "it alerts a topic of AWS",
+    "host": "its log and its alarms are CloudWatch's",
+}
 
 
 def _without_cloudwatch(info: ValidationInfo) -> bool:
