@@ -24,7 +24,7 @@ def settings() -> Settings:
 
 def test_the_plan_lists_the_machine(tmp_path: Path) -> None:
     planned = plan_stack("example", settings(), Project(tmp_path).root)
-    rows = as_data(planned)["resources"]
+    rows = as_data(planned, settings().agents)["resources"]
     found = {row["kind"]: summary(row) for row in rows}
     assert found["machine"] == "m7g.xlarge (arm64), Docker 28.5.2, reached by Session Manager"
     assert found["data volume"] == "200 GiB, 3000 IOPS, 125 MiB/s, 7 daily snapshots"
