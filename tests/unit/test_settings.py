@@ -277,6 +277,7 @@ def test_a_null_of_the_agents_own_is_not_taken_for_the_stacks(project: Path) -> 
     ]
 
 
+HOST = "{domain: signoz.example.com, allowed_networks: {ui: [10.0.0.0/8], otlp: [10.0.0.0/8]}}"
 PROD = "config:\n  turnscope:environment: prod\n"
 
 
@@ -301,9 +302,10 @@ PROD = "config:\n  turnscope:environment: prod\n"
             "6: notifications: a mapping: allowed: nothing, because cloudwatch is null; SigNoz' receivers: "
             "signoz.alertmanager",
         ]),
-        (dev("  turnscope:aws: {assume_role: {role_arn: 'arn:aws:iam::123456789012:role/deploy', external_id: {secure: v1}}}\n"
-             "  turnscope:host: {domain: signoz.example.com, allowed_networks: {ui: [10.0.0.0/8], otlp: [10.0.0.0/8]}}\n"), [
-            "4: host: a mapping: allowed: null with aws.assume_role.external_id, without which ssh cannot take the role",
+        (dev("  turnscope:aws:\n    assume_role:\n      role_arn: arn:aws:iam::123456789012:role/deploy\n"
+             "      external_id: {secure: v1}\n"
+             f"  turnscope:host: {HOST}\n"), [
+            "7: host: a mapping: allowed: null with aws.assume_role.external_id, without which ssh cannot take the role",
         ]),
         (dev("  turnscope:cloudwatch: {topics: {warning: 'arn:aws:sns:eu-west-1:123456789012:a'}}\n"), [
             "3: cloudwatch: a mapping: topics.warning: allowed: a topic in us-west-1, the only region that its alarms "
