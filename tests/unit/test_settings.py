@@ -305,7 +305,8 @@ PROD = "config:\n  turnscope:environment: prod\n"
         (dev("  turnscope:aws:\n    assume_role:\n      role_arn: arn:aws:iam::123456789012:role/deploy\n"
              "      external_id: {secure: v1}\n"
              f"  turnscope:host: {HOST}\n"), [
-            "7: host: a mapping: allowed: null with aws.assume_role.external_id, without which ssh cannot take the role",
+            "7: host: a mapping: allowed: null with aws.assume_role.external_id, without which ssh cannot take the "
+            "role",
         ]),
         (dev("  turnscope:cloudwatch: {topics: {warning: 'arn:aws:sns:eu-west-1:123456789012:a'}}\n"), [
             "3: cloudwatch: a mapping: topics.warning: allowed: a topic in us-west-1, the only region that its alarms "
