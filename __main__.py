@@ -43,7 +43,7 @@ if plan.cloudwatch:
             "analytics", plan.analytics, account_id=account_id, topics=cloudwatch.topics, log_groups=logs, opts=within
         )
         exports |= {"analytics_buckets": made.buckets, "athena_workgroup": made.workgroup}
-    machine = make_host(plan.host, account_id, cloudwatch.topics, wait_for_docker=plan.signoz is not None, opts=within)
+    machine = make_host(plan.host, account_id, cloudwatch.topics, opts=within)
     exports |= machine.exports if machine else {}
 if settings.signoz and plan.signoz:
     engine = docker_host(plan, settings.signoz, project)

@@ -36,8 +36,8 @@ class Host(Component):
     api_address: pulumi.Input[str]
     """Where SigNoz' API answers: the machine's public address, or the load balancer's domain."""
     exports: Mapping[str, Any]
-    docker: pulumi.Output[str] | None = None
-    """Docker's address, once Docker answers; None where nobody waits for it."""
+    docker: pulumi.Output[str]
+    """Docker's address, once Docker answers."""
 
     def __init__(
         self,
@@ -46,7 +46,6 @@ class Host(Component):
         *,
         account_id: pulumi.Input[str],
         topics: Mapping[Severity, pulumi.Input[str]],
-        wait_for_docker: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
@@ -83,19 +82,18 @@ class Host(Component):
         self.instance_id = machine.instance_id
         self.api_address = machine.address if plan.public else plan.domain
         self.exports = {"host": {"instance": machine.instance_id, "address": machine.address}}
-        if wait_for_docker:
-            ready = DockerReady(
-                f"{name}-docker-ready",
-                {
-                    "stack": plan.stack,
-                    "instance": machine.instance_id,
-                    "attachment": machine.attachment.id,
-                    "set_up": set_up_hash(plan),
-                },
-                # The machine reports, and is reached, by its role.
-                self.child(pulumi.ResourceOptions(depends_on=[*machine.made, identity.allowed])),
-            )
-            self.docker = ready.address
+        ready = DockerReady(
+            f"{name}-docker-ready",
+            {
+                "stack": plan.stack,
+                "instance": machine.instance_id,
+                "attachment": machine.attachment.id,
+                "set_up": set_up_hash(plan),
+            },
+            # The machine reports, and is reached, by its role.
+            self.child(pulumi.ResourceOptions(depends_on=[*machine.made, identity.allowed])),
+        )
+        self.docker = ready.address
         self.register_outputs({"instance_id": self.instance_id})
 
 
@@ -104,10 +102,9 @@ def make_host(
     account_id: pulumi.Input[str],
     topics: Mapping[Severity, pulumi.Input[str]],
     *,
-    wait_for_docker: bool,
     opts: pulumi.ResourceOptions,
 ) -> Host | None:
     """The machine of a plan; None without one."""
     if plan is None:
         return None
-    return Host("host", plan, account_id=account_id, topics=topics, wait_for_docker=wait_for_docker, opts=opts)
+    return Host("host", plan, account_id=account_id, topics=topics, opts=opts)

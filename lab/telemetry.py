@@ -41,21 +41,23 @@ def send(
     store: Store,
     *,
     trace_ids: Mapping[str, str],
+    address: str | None = None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> list[dict[str, Any]]:
     """Send the recorded calls of these names, each as a new call that has just ended, and report each as plain data.
 
-    `environment` is the agent's, as `turnscope env` prints it; `trace_ids` has what to send for the recorded ones.
-    Returns when the store has counted everything that was sent. Where less arrives (a stack may sample or filter),
-    `wait_seconds` pass first. Raises `UserError` (exit code 1) where the gateway does not accept a call, or the store
-    has no spans, no metric points or no log records of one.
+    `environment` is the agent's, as `turnscope env` prints it; `trace_ids` has what to send for the recorded ones;
+    `address` is the gateway's IP address where no DNS knows its name. Returns when the store has counted everything
+    that was sent. Where less arrives (a stack may sample or filter), `wait_seconds` pass first. Raises `UserError`
+    (exit code 1) where the gateway does not accept a call, or the store has no spans, no metric points or no log
+    records of one.
     """
     calls: dict[str, Call] = {}
     for name in names:
         calls[name] = telemetry.recorded(name).sent_again(
             end_ns=time.time_ns(), resource=resource_of(environment), trace_ids=trace_ids
         )
-        export(calls[name], environment)
+        export(calls[name], environment, address=address)
     deadline = time.monotonic() + wait_seconds
     return [_counted(name, call, store, deadline) for name, call in calls.items()]
 
@@ -64,16 +66,18 @@ def export(
     call: Call,
     environment: Mapping[str, str],
     *,
+    address: str | None = None,
     send_seconds: float = SEND_SECONDS,
     transport: httpx.BaseTransport | None = None,
 ) -> None:
     """Post each request of the call. Raises `UserError` (exit code 1) where one is not accepted."""
     endpoint = environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    named = httpx.URL(endpoint)
     certificate = environment.get("OTEL_EXPORTER_OTLP_CERTIFICATE")
     header, _, value = environment["OTEL_EXPORTER_OTLP_HEADERS"].partition("=")
     client = httpx.Client(
-        base_url=endpoint,
-        headers={header: urllib.parse.unquote(value)},
+        base_url=named.copy_with(host=address) if address else named,
+        headers={header: urllib.parse.unquote(value), "Host": named.netloc.decode()},
         verify=ssl.create_default_context(cafile=certificate),
         timeout=send_seconds,
         # A proxy of this machine's does not know the gateway.
@@ -84,15 +88,15 @@ def export(
     with client:
         for request in call.requests:
             try:
-                answer = _post(client, request, deadline)
+                answer = _post(client, request, named.host, deadline)
             except httpx.HTTPError as error:
                 raise UserError(f"The gateway at {endpoint} does not answer: {error}", exit_code=1) from None
             _refuse_rejected(endpoint, request.signal, answer)
 
 
-def _post(client: httpx.Client, request: telemetry.Request, deadline: float) -> httpx.Response:
+def _post(client: httpx.Client, request: telemetry.Request, server_name: str, deadline: float) -> httpx.Response:
     while True:
-        answer = client.post(f"/v1/{request.signal}", json=request.document)
+        answer = client.post(f"/v1/{request.signal}", json=request.document, extensions={"sni_hostname": server_name})
         if answer.status_code not in REPEATED or time.monotonic() > deadline:
             return answer
         time.sleep(POLL_SECONDS)

@@ -42,7 +42,8 @@ def send_recorded_calls(
     calls: list[dict[str, Any]] = []
     if names:
         store = telemetry_store(deployment, settings, plan)
-        calls = send(names, environment_of(deployment, agent, Protocol.HTTP), store, trace_ids=trace_ids)
+        environment, address = environment_of(deployment, agent, Protocol.HTTP), deployment.machine_address()
+        calls = send(names, environment, store, trace_ids=trace_ids, address=address)
     return {"calls": calls, **_sign_in(deployment)}
 
 

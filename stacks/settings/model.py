@@ -268,7 +268,8 @@ class Settings(Model):
     signoz: SigNozSettings | None = None
     """SigNoz on a Docker host; null for a stack without SigNoz. `turnscope init STACK` generates its secrets."""
     host: HostSettings | None = None
-    """A machine for SigNoz in AWS, which the stack makes; null where `signoz.docker_host` names one."""
+    """A machine for SigNoz in AWS, which the stack makes; null where `signoz.docker_host` names one, and without
+    SigNoz."""
     lab: Lab | None = None
     """The AWS emulator; only in environment local."""
 
@@ -364,6 +365,8 @@ class Settings(Model):
             return value
         text = host_problem(value, environment, info.data.get("region"))
         text = text or (gateway_problem(value, signoz, environment) if signoz else None)
+        if "signoz" in info.data and signoz is None:
+            text = "allowed: null, because the stack has no SigNoz (section signoz), which the machine is for"
         role = info.data["aws"].assume_role if "aws" in info.data else None
         if role and role.external_id:
             # The program between ssh and the machine runs without the engine, which decrypts it.

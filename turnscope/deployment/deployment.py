@@ -122,7 +122,9 @@ class Deployment:
             parts = tuple(part for part in parts if part not in AWS_PROVIDER)
         if self.settings.signoz:
             parts += ("docker-provider",)
-            if self.settings.host is None and self.settings.signoz.docker_host.startswith("unix:"):
+            # The lab's machines are containers of this machine's engine.
+            own = self.settings.signoz.docker_host.startswith("unix:")
+            if self.is_local if self.settings.host else own:
                 parts += ("docker-engine",)
         return parts
 

@@ -134,7 +134,7 @@ class EngineProgress:
 def _said(message: str) -> str:
     """What a dynamic provider raised, out of the traceback that the SDK sends in its place."""
     if "Traceback (most recent call last)" in message:
-        for raised in (".ContentError: ", ".HostError: "):
+        for raised in (".ContentError: ", ".HostError: ", ".LabError: "):
             _, found, sentence = message.rpartition(raised)
             if found:
                 return sentence
