@@ -16,7 +16,7 @@ class Package:
 
     name: str
     tokens: Mapping[str, str] = field(default_factory=dict)
-    """`module/resource:Resource` of the SDK -> `resource:Resource` of the bridge, where the rule fails."""
+    """`module/resource:Resource` of the SDK -> `resource:Resource` of the bridge, where no rule covers it."""
     properties: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """SDK token -> SDK property -> bridge property."""
     archives: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
@@ -91,6 +91,7 @@ PACKAGES = {
         # Terraform leaves the service out of the names of the oldest EC2 resources.
         tokens={f"ec2/{name}:{_capital(name)}": f"{name}:{_capital(name)}" for name in _EC2}
         | {
+            "ebs/getEbsVolumes:getEbsVolumes": "getEbsVolumes:getEbsVolumes",
             "s3/bucketReplicationConfig:BucketReplicationConfig": (
                 "s3BucketReplicationConfiguration:S3BucketReplicationConfiguration"
             ),

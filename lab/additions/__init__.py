@@ -43,7 +43,7 @@ _ADDITIONS = (
     query_definitions,
 )
 
-_OF_EC2 = ("elastic_addresses", "instance_connect", "instances", "public_images", "volumes")
+_OF_EC2 = ("elastic_addresses", "instance_connect", "instances", "public_images", "snapshots", "volumes")
 NEED_EC2 = frozenset({"ec2", "ec2instanceconnect", "ssm"})
 """moto's names of the services that `install_ec2` is for."""
 

@@ -6,6 +6,7 @@ shows as on AWS: as a state on the way to another.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from lab.machine import engine, leftovers, metadata_server
 from lab.machine.active_keys import SECONDS, ActiveKeys
 from lab.machine.addresses import Addresses
 from lab.machine.description import Description
-from lab.machine.disks import Disk
+from lab.machine.disks import Disk, copy
 from lab.machine.engine import EngineError
 from lab.machine.metadata import Metadata
 from lab.machine.owner import Owner
@@ -155,7 +156,16 @@ class Machine:
     def uses(self, volume: Volume) -> bool:
         """Whether a file system of an attached volume is mounted."""
         disk = self._machines.open_disk(volume.id)
-        return self.up and disk is not None and engine.has_mounted(self._container, disk.number)
+        return self.up and disk is not None and engine.mount_point(self._container, disk.number) is not None
+
+    @contextlib.contextmanager
+    def frozen(self, disk: Disk) -> Iterator[None]:
+        """The machine writes nothing to the disk meanwhile."""
+        if not self.up:
+            yield
+            return
+        with engine.frozen(self._container, disk.number):
+            yield
 
     def has(self) -> Mapping[str, Any]:
         """What the machine asks of itself: see `lab.images.machine.boot`."""
@@ -279,6 +289,19 @@ class Machines:
             if volume_id in self._made:
                 self._made.remove(volume_id)
                 engine.remove_volume(self.owner, volume_id)
+
+    def copy_disk(self, source_id: str, target_id: str) -> None:
+        """What a volume or a snapshot holds, of one moment, as that of another. Nothing for one that never had any."""
+        if source_id not in self._made:
+            return
+        disk = self.open_disk(source_id)
+        with contextlib.ExitStack() as frozen:
+            if disk is not None:
+                for machine in list(self.by_instance.values()):
+                    frozen.enter_context(machine.frozen(disk))
+            copy(self.owner, source_id, target_id, self.image())
+        with self._lock:
+            self._made.add(target_id)
 
     def open_disk(self, volume_id: str) -> Disk | None:
         return self._disks.get(volume_id)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lab.machine.owner import INSTANCE_LABEL, LABEL, Owner
@@ -99,10 +100,25 @@ def apply(name: str) -> None:
     docker("exec", name, "/usr/bin/python3", "-IS", f"{PROGRAMS}/boot.py", "apply")
 
 
-def has_mounted(name: str, loop_number: int) -> bool:
-    """Whether a machine that is up has a file system of this device mounted."""
-    mounts = docker("exec", name, "cat", "/proc/1/mountinfo")
-    return any(line.split()[2] == f"7:{loop_number}" for line in mounts.splitlines())
+def mount_point(name: str, loop_number: int) -> str | None:
+    """Where a machine that is up has a file system of this device mounted; None where it has not."""
+    mounts = (line.split() for line in docker("exec", name, "cat", "/proc/1/mountinfo").splitlines())
+    # proc(5): device number, root, mount point.
+    return next((mount[4] for mount in mounts if mount[2] == f"7:{loop_number}"), None)
+
+
+@contextlib.contextmanager
+def frozen(name: str, loop_number: int) -> Iterator[None]:
+    """A machine that is up writes nothing to this device meanwhile, and has written everything before."""
+    path = mount_point(name, loop_number)
+    if path is None:
+        yield
+        return
+    docker("exec", name, "fsfreeze", "--freeze", path)
+    try:
+        yield
+    finally:
+        docker("exec", name, "fsfreeze", "--unfreeze", path)
 
 
 def ensure_volume(owner: Owner, volume_id: str) -> str:

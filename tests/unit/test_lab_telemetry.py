@@ -119,7 +119,7 @@ SAMPLED = Stored(replace(ALL.counts, spans=7), 1, 1.0)
 
 
 def send(monkeypatch: pytest.MonkeyPatch, *answers: Stored, wait_seconds: float = 60) -> list[dict[str, Any]]:
-    monkeypatch.setattr(sending, "export", lambda call, environment: None)
+    monkeypatch.setattr(sending, "export", lambda call, environment, *, address: None)
     return sending.send(
         ["slow-llm"], ENVIRONMENT, FakeStore(list(answers)), trace_ids=TRACES, wait_seconds=wait_seconds
     )
@@ -154,7 +154,7 @@ def test_what_arrives_in_part_is_shown_as_a_part(monkeypatch: pytest.MonkeyPatch
 
 def test_a_call_is_sent_in_the_agents_name(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Call] = []
-    monkeypatch.setattr(sending, "export", lambda call, environment: sent.append(call))
+    monkeypatch.setattr(sending, "export", lambda call, environment, *, address: sent.append(call))
     store = FakeStore([ALL])
     sending.send(["slow-llm"], ENVIRONMENT, store, trace_ids=TRACES)
     assert store.asked == sent
