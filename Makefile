@@ -78,7 +78,7 @@ toolchain: setup
 
 prepare: setup toolchain $(LIVEKITS:%=%/.agent)
 
-faults: setup toolchain ## Kill deployments at random moments (long; not in make test)
+faults: setup toolchain ## Killed deployments, lost machines and zones (long; not in make test)
 	$(BIN)/python -m pytest tests/faults
 
 .venv-livekit-%/.installed: requirements-livekit-%.lock

@@ -14,6 +14,7 @@ from core.component import Component
 from host.data_volume import DataVolume
 from host.firewall import Firewall
 from host.identity import MachineIdentity
+from host.kept import kept_volume
 from host.machine import Machine
 from host.network import MachineNetwork
 from host.plan.alarms import INSTANCE_ID
@@ -51,13 +52,22 @@ class Host(Component):
         super().__init__(name, opts)
         inside = self.child()
         names = pulumi.Output.from_input(account_id).apply(lambda known: Names(plan, known))
-        network = MachineNetwork(f"{name}-network", plan.network, label=plan.name, opts=inside)
+        kept = kept_volume(plan, opts.provider if opts else None)
+        zone = kept.availability_zone if kept else plan.network.availability_zone
+        network = MachineNetwork(f"{name}-network", plan.network, label=plan.name, availability_zone=zone, opts=inside)
         firewall = Firewall(f"{name}-firewall", plan.rules, label=plan.name, vpc_id=network.vpc_id, opts=inside)
         identity = MachineIdentity(f"{name}-identity", plan, names=names, opts=inside)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs", name=plan.log_group, retention_in_days=plan.log_retention_days, opts=inside
         )
-        volume = DataVolume(f"{name}-data", plan, names=names, availability_zone=network.availability_zone, opts=inside)
+        volume = DataVolume(
+            f"{name}-data",
+            plan,
+            names=names,
+            availability_zone=network.availability_zone,
+            kept=kept,
+            opts=inside,
+        )
         machine = Machine(
             f"{name}-machine",
             plan,

@@ -9,16 +9,22 @@ import pulumi_aws as aws
 
 from cloudwatch.log_groups import KEY_DELETION_DAYS
 from core.component import Component
+from host.kept import KeptVolume
 from host.plan.model import HostPlan
 from host.plan.policies import SNAPSHOT_TAG, Names, key_policy, snapshot_policy, trust
+
+CHANGED_LATER = ("size", "iops", "throughput")
+"""What may differ from the settings in a volume that is adopted: the next deployment changes it."""
 
 
 class DataVolume(Component):
     """A gp3 volume in the machine's availability zone, encrypted: by the account's key, by a KMS key that is made here
     (alias `alias/turnscope-<stack>-host`), or by an existing one; and, by the plan, a DLM policy of daily snapshots.
 
-    Size (GiB), IOPS and throughput (MiB/s) change in place. Deletion: refused by the engine where the plan protects the
-    volume; left in AWS, with its key, where the plan keeps it; else the volume goes with its data. Snapshots stay.
+    Size (GiB), IOPS and throughput (MiB/s) change in place; another snapshot makes another volume. `kept` is what an
+    earlier tear-down left: the engine adopts that volume, with its key, instead of making one. Deletion: refused by the
+    engine where the plan protects the volume; left in AWS, with its key, where the plan keeps it; else the volume goes
+    with its data. Snapshots stay.
     """
 
     volume_id: pulumi.Output[str]
@@ -30,11 +36,16 @@ class DataVolume(Component):
         *,
         names: pulumi.Output[Names],
         availability_zone: pulumi.Input[str],
+        kept: KeptVolume | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
         volume = plan.volume
         stays = pulumi.ResourceOptions(protect=volume.protect, retain_on_delete=volume.keep)
+        as_it_is = [*CHANGED_LATER] if kept else []
+        if kept or volume.snapshot_id is None:
+            # What it was made from is past.
+            as_it_is.append("snapshot_id")
         made = aws.ebs.Volume(
             f"{name}-volume",
             availability_zone=availability_zone,
@@ -43,9 +54,15 @@ class DataVolume(Component):
             iops=volume.iops,
             throughput=volume.throughput_mib_per_second,
             encrypted=True,
-            kms_key_id=self._key(name, plan, names, stays),
+            kms_key_id=self._key(name, plan, names, stays, kept),
+            snapshot_id=volume.snapshot_id,
             tags={"Name": volume.name, SNAPSHOT_TAG: plan.stack},
-            opts=self.child(stays),
+            opts=self.child(
+                pulumi.ResourceOptions.merge(
+                    stays,
+                    pulumi.ResourceOptions(import_=kept.volume_id if kept else None, ignore_changes=as_it_is),
+                )
+            ),
         )
         self.volume_id = made.id
         if plan.snapshots:
@@ -53,7 +70,12 @@ class DataVolume(Component):
         self.register_outputs({"volume_id": self.volume_id})
 
     def _key(
-        self, name: str, plan: HostPlan, names: pulumi.Output[Names], stays: pulumi.ResourceOptions
+        self,
+        name: str,
+        plan: HostPlan,
+        names: pulumi.Output[Names],
+        stays: pulumi.ResourceOptions,
+        kept: KeptVolume | None,
     ) -> pulumi.Input[str] | None:
         match plan.volume.encrypt:
             case "aws":
@@ -66,7 +88,11 @@ class DataVolume(Component):
                     deletion_window_in_days=KEY_DELETION_DAYS,
                     policy=names.apply(lambda known: json.dumps(key_policy(known))),
                     # Without its key nobody reads a volume that is kept.
-                    opts=self.child(stays),
+                    opts=self.child(
+                        pulumi.ResourceOptions.merge(
+                            stays, pulumi.ResourceOptions(import_=kept.key_id if kept else None)
+                        )
+                    ),
                 )
                 aws.kms.Alias(f"{name}-alias", name=f"alias/{plan.name}", target_key_id=key.key_id, opts=self.child())
                 return key.arn

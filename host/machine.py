@@ -15,6 +15,7 @@ DEVICE = "/dev/sdf"
 """For AWS alone: on Nitro the machine sees an NVMe device, and finds it by the volume's identifier
 (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html)."""
 RECORD_SECONDS = 60
+DATA_VOLUME_TAG = "DataVolume"
 
 
 class Machine(Component):
@@ -24,7 +25,8 @@ class Machine(Component):
     image makes another instance. That one is there before the old one goes, so a zone without capacity costs nothing;
     the volume moves once the old instance has stopped, and the address stays. User data changes in place: AWS' provider
     stops and starts the instance for it, and as it runs at every boot, the change is in effect then. Metadata takes
-    version 2 alone, and one hop: containers do not reach the machine's credentials. There is no key pair.
+    version 2 alone, and one hop: containers do not reach the machine's credentials. There is no key pair. Another data
+    volume makes another instance.
 
     Deletion stops the instance before the volume is detached.
     """
@@ -70,9 +72,14 @@ class Machine(Component):
             },
             user_data=volume_id.apply(lambda known: user_data(plan, known)),
             user_data_replace_on_change=False,
-            tags={"Name": plan.name},
+            tags={"Name": plan.name, DATA_VOLUME_TAG: volume_id},
             opts=self.child(
-                pulumi.ResourceOptions(depends_on=list(after), ignore_changes=None if plan.image_id else ["ami"])
+                pulumi.ResourceOptions(
+                    depends_on=list(after),
+                    ignore_changes=None if plan.image_id else ["ami"],
+                    # It has the other volume mounted, and AWS' provider would leave it stopped.
+                    replace_on_changes=[f"tags.{DATA_VOLUME_TAG}"],
+                )
             ),
         )
         self.attachment = aws.ec2.VolumeAttachment(

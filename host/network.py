@@ -8,6 +8,8 @@ import pulumi_aws as aws
 from core.component import Component
 from host.plan.model import Network
 
+PLACE = ("availability_zone", "cidr_block")
+
 
 class MachineNetwork(Component):
     """A VPC with one public subnet and a route to the internet; or, where the plan names them, existing ones, which are
@@ -20,8 +22,16 @@ class MachineNetwork(Component):
     made: list[pulumi.Resource]
     """What the machine needs before it reaches the internet."""
 
-    def __init__(self, name: str, plan: Network, *, label: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        """`label` is the name that AWS' console shows."""
+    def __init__(
+        self,
+        name: str,
+        plan: Network,
+        *,
+        label: str,
+        availability_zone: str | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`label` is the name that AWS' console shows; `availability_zone` is a new subnet's, None for AWS' choice."""
         super().__init__(name, opts)
         self.made = []
         if plan.vpc_id and plan.subnet_id:
@@ -29,10 +39,10 @@ class MachineNetwork(Component):
             self.vpc_id, self.subnet_id = pulumi.Output.from_input(plan.vpc_id), found.id
             self.availability_zone = found.availability_zone
         else:
-            self._make(name, plan, {"Name": label})
+            self._make(name, plan, {"Name": label}, availability_zone)
         self.register_outputs({"subnet_id": self.subnet_id})
 
-    def _make(self, name: str, plan: Network, tags: dict[str, str]) -> None:
+    def _make(self, name: str, plan: Network, tags: dict[str, str], availability_zone: str | None) -> None:
         vpc = aws.ec2.Vpc(
             f"{name}-vpc",
             cidr_block=plan.cidr,
@@ -46,10 +56,11 @@ class MachineNetwork(Component):
         subnet = aws.ec2.Subnet(
             f"{name}-subnet",
             vpc_id=vpc.id,
-            cidr_block=plan.cidr,
-            availability_zone=plan.availability_zone,
+            cidr_block=plan.subnet_cidr(availability_zone),
+            availability_zone=availability_zone,
             tags=tags,
-            opts=self.child(),
+            # It stays where AWS, or a volume that was adopted, wanted it.
+            opts=self.child(pulumi.ResourceOptions(ignore_changes=[] if plan.availability_zone else [*PLACE])),
         )
         table = aws.ec2.RouteTable(f"{name}-routes", vpc_id=vpc.id, tags=tags, opts=self.child())
         route = aws.ec2.Route(

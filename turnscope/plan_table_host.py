@@ -32,6 +32,7 @@ def host_rows(plan: HostPlan) -> Iterator[Row]:
         "iops": plan.volume.iops,
         "throughput_mib_per_second": plan.volume.throughput_mib_per_second,
         "encryption": plan.volume.encrypt,
+        "from_snapshot": plan.volume.snapshot_id,
         "kept_at_teardown": plan.volume.keep,
         "daily_snapshots": plan.snapshots.keep if plan.snapshots else 0,
         "snapshots_from": plan.snapshots.daily_at if plan.snapshots else None,
@@ -64,8 +65,9 @@ def host_summary(row: Row) -> str | None:
         case "data volume":
             kept = ", kept at tear-down" if row["kept_at_teardown"] else ""
             snapshots = f", {row['daily_snapshots']} daily snapshots" if row["daily_snapshots"] else ", no snapshots"
+            made = f", from {row['from_snapshot']}" if row["from_snapshot"] else ""
             speed = f"{row['iops']} IOPS, {row['throughput_mib_per_second']} MiB/s"
-            return f"{row['size_gib']} GiB, {speed}{snapshots}{kept}"
+            return f"{row['size_gib']} GiB, {speed}{made}{snapshots}{kept}"
         case "VPC":
             return row["cidr"]
         case "VPC (existing)":

@@ -49,7 +49,9 @@ def plan_host(stack: str, settings: Settings) -> HostPlan | None:
             iops=volume.iops,
             throughput_mib_per_second=volume.throughput_mib_per_second,
             encrypt=volume.encryption,
-            protect=settings.protect,
+            snapshot_id=volume.snapshot_id,
+            # Whoever names a snapshot wants another volume; a kept one is not deleted for it.
+            protect=settings.protect and volume.snapshot_id is None,
             keep=volume.is_kept(settings.environment),
         ),
         snapshots=Snapshots(volume.snapshots.daily_at, volume.snapshots.keep_days) if volume.snapshots else None,

@@ -7,6 +7,7 @@ of `host.plan.policies` and `host.plan.user_data` are given it.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,13 @@ class Network:
     availability_zone: str | None
     vpc_id: str | None
     subnet_id: str | None
+
+    def subnet_cidr(self, availability_zone: str | None) -> str:
+        """Of a new subnet: an eighth of the VPC, another for each zone of a region and for AWS' choice, because the one
+        in the next zone is there before the one in the last zone goes."""
+        eighths = list(ipaddress.IPv4Network(self.cidr).subnets(prefixlen_diff=3))
+        number = 0 if availability_zone is None else 1 + (ord(availability_zone[-1]) - ord("a")) % (len(eighths) - 1)
+        return str(eighths[number])
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class DataVolume:
     iops: int
     throughput_mib_per_second: int
     encrypt: Literal["aws", "stack-key"] | str
+    snapshot_id: str | None
+    """The snapshot that it is made from."""
     protect: bool
     """The engine refuses to delete it."""
     keep: bool

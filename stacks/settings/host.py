@@ -54,7 +54,8 @@ InstanceType = Annotated[
 Time = Annotated[str, Matching("([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day from 00:00 to 23:59")]
 Percent = Annotated[int, Field(ge=1, le=99), NUMBER]
 
-SMALLEST_VPC, LARGEST_VPC = 28, 16
+SMALLEST_VPC, LARGEST_VPC = 25, 16
+"""Of a new VPC, of which a subnet is an eighth."""
 
 
 def _private_network(value: str) -> str:
@@ -79,7 +80,7 @@ class HostNetwork(Model):
         Matching("[0-9.]+/[0-9]{1,2}", "a private IPv4 network in CIDR notation, such as 10.87.0.0/24"),
         AfterValidator(_private_network),
     ] = "10.87.0.0/24"
-    """Addresses of a new network: of the VPC, and of its one public subnet. Not used with vpc_id."""
+    """Addresses of a new network; its one public subnet has an eighth of them. Not used with vpc_id."""
     availability_zone: (
         Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9][a-z]", "an availability zone such as us-west-1a")] | None
     ) = None
@@ -150,8 +151,12 @@ class DataVolume(Model):
     encryption: KmsKey = "aws"
     """`aws` (the account's key for EBS), `stack-key` (a KMS key that this stack creates), or the ARN of an existing
     key. Cannot be changed later, because a volume keeps its key."""
+    snapshot_id: Annotated[str, _id("snap")] | None = None
+    """Snapshot that the volume is made from: to move to another availability zone, or back in time. A snapshot that is
+    set later makes another volume; a kept one stays beside it."""
     keep: Flag | None = None
-    """Keep the volume, and its key, at tear-down; null for true in staging and prod. Must not be false in prod."""
+    """Keep the volume, and its key, at tear-down, for the next deployment, which adopts it; null for true in staging
+    and prod. Must not be false in prod."""
     snapshots: Snapshots | None = Snapshots()
     """Daily snapshots; null for none."""
 

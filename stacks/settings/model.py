@@ -365,12 +365,12 @@ class Settings(Model):
             return value
         text = host_problem(value, environment, info.data.get("region"))
         text = text or (gateway_problem(value, signoz, environment) if signoz else None)
-        if "signoz" in info.data and signoz is None:
-            text = "allowed: null, because the stack has no SigNoz (section signoz), which the machine is for"
         role = info.data["aws"].assume_role if "aws" in info.data else None
         if role and role.external_id:
             # The program between ssh and the machine runs without the engine, which decrypts it.
             text = text or "allowed: null with aws.assume_role.external_id, without which ssh cannot take the role"
+        if "signoz" in info.data and signoz is None:
+            text = text or "allowed: null, because the stack has no SigNoz (section signoz), which the machine is for"
         if text:
             raise problem(text)
         return value

@@ -47,7 +47,8 @@ MakePlan = Callable[..., CloudWatchPlan]
 
 def settings_with(**over: Any) -> Settings:
     """The least settings, and what is given over them."""
-    return validate({**MINIMAL, **over}, source=Path("test"))
+    for_the_machine = {"signoz": SIGNOZ} if "host" in over else {}
+    return validate({**MINIMAL, **for_the_machine, **over}, source=Path("test"))
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_the_architecture_follows_from_the_type(type_: str, architecture: str, d
         ({"ssh": {"allowed_networks": ["203.0.113.7"]}}, "with access: ssh, otherwise null"),
         ({"network": {"vpc_id": "vpc-01234567"}}, "set with vpc_id"),
         ({"network": {"cidr": "8.8.8.0/24"}}, "a private IPv4 network"),
-        ({"network": {"cidr": "10.0.0.0/8"}}, "from /16 to /28"),
+        ({"network": {"cidr": "10.0.0.0/8"}}, "from /16 to /25"),
         ({"network": {"availability_zone": "eu-west-1a"}}, "an availability zone of region us-west-1"),
         ({"load_balancer": {"security_group_id": "sg-01234567"}}, "set network.vpc_id"),
         ({**BEHIND, "acme_email": None}, "null with load_balancer, whose security group decides"),

@@ -76,10 +76,11 @@ def _deploy_beside_builds(deployment: Deployment, plan: SigNozPlan, report: Repo
     first = Deployment(
         deployment.project,
         deployment.stack,
-        deployment.settings.model_copy(update={"signoz": None}),
+        # Without SigNoz there is no machine for it.
+        deployment.settings.model_copy(update={"signoz": None, "host": None}),
         deployment.console,
         assume_yes=deployment.assume_yes,
-        overrides={f"{NAMESPACE}:signoz": None},
+        overrides={f"{NAMESPACE}:{section}": None for section in ("signoz", "host")},
         commands=commands,
     )
     # The scripts that Pulumi finds its plugins by depend on which plugins there are: Docker's comes after them.

@@ -21,8 +21,14 @@ def host_leftovers(plan: HostPlan, client: ClientFactory) -> Iterator[tuple[str,
         yield from ((kind, name) for name in find(plan, client))
 
 
-def snapshots(plan: HostPlan, client: ClientFactory) -> list[str]:
-    """The data volume's snapshots, which nobody deletes but DLM, by age, while it runs."""
+def kept_storage(plan: HostPlan, client: ClientFactory) -> list[str]:
+    """Kind and name of what has data and stays: kept volumes, also those before the last one, and snapshots."""
+    volumes = _FINDERS["volume"](plan, client) if plan.volume.keep else ()
+    return [*(f"volume {each}" for each in volumes), *(f"snapshot {each}" for each in _snapshots(plan, client))]
+
+
+def _snapshots(plan: HostPlan, client: ClientFactory) -> list[str]:
+    """Which nobody deletes but DLM, by age, while it runs."""
     filters = [{"Name": f"tag:{SNAPSHOT_TAG}", "Values": [plan.stack]}]
     pages = client("ec2").get_paginator("describe_snapshots").paginate(Filters=filters, OwnerIds=["self"])
     return [each["SnapshotId"] for page in pages for each in page["Snapshots"]]

@@ -15,7 +15,7 @@ from signoz.stack import database_volume
 from turnscope.deployment.deployment import Deployment, Resource
 from turnscope.deployment.docker_stack import docker_leftovers
 from turnscope.deployment.leftovers import leftovers
-from turnscope.deployment.leftovers_host import snapshots
+from turnscope.deployment.leftovers_host import kept_storage
 from turnscope.deployment.progress import short_type
 from turnscope.plans import StackPlan
 
@@ -59,7 +59,8 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
         if resource.kept and (kind := KEPT_KINDS.get(short_type(resource.type)))
     ]
     if plan.host:
-        kept += [f"snapshot {each}" for each in snapshots(plan.host, deployment.clients)]
+        kept += kept_storage(plan.host, deployment.clients)
+    kept = list(dict.fromkeys(kept))
     left = [each for each in leftovers(plan, deployment.clients) if each not in kept]
     if plan.signoz and plan.host is None:
         left += docker_leftovers(deployment.docker_host, plan.signoz)
@@ -98,7 +99,7 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
             if resource.kept:
                 console.print(
                     f"  Kept: data volume {resource.id} with everything that SigNoz stores "
-                    "(turnscope:host.data_volume.keep)"
+                    "(turnscope:host.data_volume.keep); the next up adopts it"
                 )
             else:
                 console.print(f"  including everything that SigNoz stores, on data volume [bold]{resource.id}[/bold]")
