@@ -50,11 +50,19 @@ def _encrypted(name: str) -> dict[str, str]:
     return {"secure": name}
 
 
+SECRETS: dict[str, Any] = {
+    "root_user": {"email": "admin@acme-voice.com", "password": _encrypted("root_user")},
+    "jwt_secret": _encrypted("jwt_secret"),
+    "clickhouse": {"password": _encrypted("clickhouse")},
+    "collector": {"tokens": {"agents": _encrypted("token")}},
+}
+"""Of SigNoz, and its administrator."""
+
 EVERYTHING: dict[str, Any] = {
     "aws": {
         "account_ids": [ACCOUNT],
         "profile": "voice",
-        "assume_role": {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/deploy", "external_id": _encrypted("external_id")},
+        "assume_role": {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/deploy"},
     },
     "tags": {"cost-center": "4711"},
     "protect": True,
@@ -87,16 +95,14 @@ EVERYTHING: dict[str, Any] = {
     },
     "host": {
         "instance_type": "t4g.large",
-        "allowed_networks": {"ui": ["203.0.113.0/24"], "otlp": ["0.0.0.0/0", "2001:db8::/32"]},
-        "domain": "signoz.example.com",
+        "allowed_networks": {"ui": ["198.18.0.0/24"], "otlp": ["0.0.0.0/0", "2a00::/32"]},
+        "domain": "signoz.acme-voice.com",
         "zone_id": "Z0123456789ABCDEFGHIJ",
-        "data_volume": {"encryption": "stack-key", "keep": True},
+        "data_volume": {"encryption": "stack-key", "keep": True, "snapshots": {}},
         "schedule": {"stop_at": "20:00", "start_at": "07:00", "timezone": "Europe/Berlin"},
     },
     "signoz": {
-        "root_user": {"email": "admin@example.com", "password": _encrypted("root_user")},
-        "jwt_secret": _encrypted("jwt_secret"),
-        "clickhouse": {"password": _encrypted("clickhouse")},
+        **SECRETS,
         "collector": {
             "tokens": {"agents": _encrypted("token")},
             "firehose": {"access_key": _encrypted("firehose")},
@@ -114,6 +120,22 @@ EVERYTHING: dict[str, Any] = {
 }
 """Over stack dev: everything that the shipped stacks leave out, with a secret in each place that takes one."""
 
+OF_SIGNOZ: dict[str, Any] = {
+    "host": {
+        "domain": "signoz.acme-voice.com",
+        "acme_email": "ops@acme-voice.com",
+        "allowed_networks": {"ui": ["198.18.0.0/24"]},
+    },
+    "signoz": {
+        **SECRETS,
+        "alertmanager": {
+            "receivers": {"team": {"slack_webhook_url": _encrypted("receiver")}},
+            "default_receiver": "team",
+        },
+    },
+}
+"""What each stack but the local one leaves to its owners."""
+
 OWNERS: dict[str, Any] = {
     "owner": "voice-platform",
     "runbook_base_url": "https://runbooks.acme-voice.com",
@@ -123,7 +145,7 @@ OWNERS: dict[str, Any] = {
         "warning": {"emails": ["voice@acme-voice.com"]},
     },
 }
-"""What staging and prod leave to their owners."""
+"""What staging and prod leave to their owners besides."""
 
 EXISTING_LOG_GROUP: dict[str, Any] = {"agents": {"voice-agent": {"log_group_exists": True}}}
 
@@ -207,7 +229,9 @@ def run(case: str, over: Mapping[str, Any] | None = None, *, preview: bool = Fal
     """
     config = yaml.safe_load(stack_file("dev" if case == "everything" else case, ROOT).read_text())["config"]
     owners = {**OWNERS, "budget": {"emails": ["voice@acme-voice.com"]}}
-    given = {"everything": EVERYTHING, "staging": owners, "prod": merge(owners, EXISTING_LOG_GROUP)}
+    dev = {**OF_SIGNOZ, "expires_on": "2099-12-31"}
+    staging = {**OF_SIGNOZ, **owners}
+    given = {"dev": dev, "everything": EVERYTHING, "staging": staging, "prod": merge(staging, EXISTING_LOG_GROUP)}
     for settings in (given.get(case, {}), over or {}):
         config = merge(config, {f"{NAMESPACE}:{key}": value for key, value in settings.items()})
     encrypted = {name: f"the-value-of-{name}-{'x' * 32}" for name in _names_of_secrets(config)}
@@ -319,6 +343,8 @@ class Answers(mocks.Mocks):
         match args.token:
             case "aws:index/getCallerIdentity:getCallerIdentity":
                 return {"accountId": ACCOUNT}, []
+            case "aws:ebs/getEbsVolumes:getEbsVolumes":
+                return {"ids": []}, []
             case "aws:s3/getBucket:getBucket":
                 return {}, [("bucket", "not found")]
             case "aws:cloudwatch/getLogGroup:getLogGroup":

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from core.errors import UserError
 from core.names import NAMESPACE, PRIVATE
-from core.secrets.reference import SecretRef, property_path
+from core.secrets.reference import SecretRef, location_of, property_path
 from stacks.settings.documents import Document, Location, Problem, read, shown
 from stacks.settings.host_gateway import with_host_defaults
 from stacks.settings.kinds import is_nullable, is_secret, is_text, kind_at
@@ -61,6 +61,28 @@ def load(stack: str, project: Path) -> Settings:
     """
     own = _own(stack, project)
     return validated(f"the settings of stack {stack}", own, _base(project), private=project / PRIVATE / stack)
+
+
+def load_with(stack: str, project: Path, values: Mapping[str, Any]) -> Settings:
+    """The same where the stack's own file also had these values, by property path. Raises `UserError` as `load`."""
+    own = _own(stack, project)
+    for path, value in values.items():
+        own.data = _placed(own.data, location_of(path), value)
+    return validated(f"the settings of stack {stack}", own, _base(project), private=project / PRIVATE / stack)
+
+
+def _placed(node: Any, location: Location, value: Any) -> Any:
+    """`node` with a value at a location; sections and lists on the way are made."""
+    if not location:
+        return value
+    key, *below = location
+    if isinstance(key, int):
+        items = list(node) if isinstance(node, list) else []
+        items += [None] * (key + 1 - len(items))
+        items[key] = _placed(items[key], tuple(below), value)
+        return items
+    section = dict(node) if isinstance(node, Mapping) else {}
+    return section | {key: _placed(section.get(key), tuple(below), value)}
 
 
 def raw_settings(stack: str, project: Path) -> dict[str, Any]:

@@ -1,10 +1,13 @@
-"""What only a stack's owner knows, and has not said yet: in staging and prod nothing is deployed without it.
+"""What only a stack's owner knows, and has not said yet: nothing is deployed without it, except on a laptop.
+
+In staging and prod that is everything that a placeholder could stand for, in dev what SigNoz and its machine take.
 
 Loading puts placeholders in the place of what no file has, so that such a stack can be planned and rendered.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,14 +30,23 @@ from stacks.settings.schema import node_at, resolved
 
 COMPLETE_IN = (Environment.STAGING, Environment.PROD)
 """Where a placeholder would be deployed in earnest."""
+ASKED_IN = (Environment.DEV, *COMPLETE_IN)
+"""Where SigNoz and its machine lack something without their owner."""
 TEAM, AGENT = "your-team", "your-agent"
 """Placeholders that are valid names."""
-EMAIL, RUNBOOKS = "you@example.com", "https://example.com/runbooks"
-DOMAIN, STACK = "YOUR-DOMAIN", "STACK"
+EMAIL, RUNBOOKS, SIGNOZ = "you@example.com", "https://example.com/runbooks", "signoz.example.com"
+OFFICE, EVERYONE = "203.0.113.0/24", "0.0.0.0/0"
+DOMAIN, NETWORK, STACK = "YOUR-DOMAIN", "YOUR-NETWORK", "STACK"
 """In examples, for the reader to replace; the stack's name is filled in."""
 
 _RESERVED = re.compile(r"(?:.*\.)?(?:example\.(?:com|net|org)|example|test|invalid)\.?", re.IGNORECASE)
 """Domains that nobody can own (https://www.rfc-editor.org/rfc/rfc2606, https://www.rfc-editor.org/rfc/rfc6761)."""
+
+_DOCUMENTATION = tuple(
+    ipaddress.ip_network(each)
+    for each in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+)
+"""Networks of nobody (https://www.rfc-editor.org/rfc/rfc5737, https://www.rfc-editor.org/rfc/rfc9637)."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +59,16 @@ class Missing:
 
 
 def with_placeholders(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Raw settings of staging and prod with placeholders where no file says anything; others as they are."""
-    if raw.get("environment") not in COMPLETE_IN:
+    """Raw settings with placeholders where no file says anything; a local stack's as they are."""
+    if raw.get("environment") not in ASKED_IN:
         return dict(raw)
-    filled = {"owner": TEAM, "runbook_base_url": RUNBOOKS, **raw}
-    if filled.get("agents", {}) == {}:
-        filled["agents"] = {AGENT: {}}
+    filled = dict(raw)
+    if raw.get("environment") in COMPLETE_IN:
+        filled = {"owner": TEAM, "runbook_base_url": RUNBOOKS, **filled}
+        if filled.get("agents", {}) == {}:
+            filled["agents"] = {AGENT: {}}
+    if isinstance(host := filled.get("host"), Mapping):
+        filled["host"] = _with_its_place(cast(Mapping[str, Any], host), filled.get("signoz"))
     if isinstance(signoz := filled.get("signoz"), Mapping):
         filled["signoz"] = _with_administrator(cast(Mapping[str, Any], signoz))
         for reference in generated.missing(filled):
@@ -66,15 +82,36 @@ def _with_administrator(signoz: Mapping[str, Any]) -> dict[str, Any]:
     return {**signoz, "root_user": {"email": EMAIL, **root_user}} if wanted else dict(signoz)
 
 
+def _with_its_place(host: Mapping[str, Any], signoz: Any) -> dict[str, Any]:
+    """The machine's domain, who reaches it, and who is told of its certificate."""
+    filled = {"domain": SIGNOZ, **host}
+    if host.get("load_balancer") is not None:
+        return filled
+    networks = host.get("allowed_networks", {})
+    if isinstance(networks, Mapping):
+        filled["allowed_networks"] = {"ui": [OFFICE], "otlp": [EVERYONE], **cast(Mapping[str, Any], networks)}
+    gateway = signoz.get("gateway") if isinstance(signoz, Mapping) else None
+    chosen = isinstance(gateway, Mapping) and "certificates" in gateway
+    return filled if chosen else {"acme_email": EMAIL, **filled}
+
+
 def missing_values(settings: Settings) -> list[Missing]:
-    """What a stack of staging or prod must have before it is deployed and has not, in the order of the settings: what
-    is absent, and what still has an example's domain. Pure."""
-    if settings.environment not in COMPLETE_IN:
+    """What a stack must have before it is deployed and has not, in the order of the settings: what is absent, and what
+    still has an example's domain or network. Pure."""
+    if settings.environment not in ASKED_IN:
         return []
-    found = [each for location, value in _leaves(settings, ()) if (each := _missing_leaf(location, value))]
+    complete = settings.environment in COMPLETE_IN
+    leaves = [(at, value) for at, value in _leaves(settings, ()) if complete or at[0] in ("host", "signoz")]
+    if settings.host:
+        # What the gateway has from there.
+        leaves = [(at, value) for at, value in leaves if at[:2] != ("signoz", "gateway")]
+    found = [each for at, value in leaves if (each := _missing_leaf(at, value, complete))]
     if AGENT in settings.agents:
         found.append(_entry(("agents",), f"{NAMESPACE}:agents: {{front-desk: {{}}}}"))
-    found += _missing_receivers(settings)
+    if complete:
+        found += _missing_receivers(settings)
+    elif settings.host and settings.expires_on is None:
+        found.append(_entry(("expires_on",), f'{NAMESPACE}:expires_on: "YYYY-MM-DD"'))
     order = list(Settings.model_fields)
     return sorted(found, key=lambda each: order.index(re.split(r"[.\[]", each.key)[0]))
 
@@ -94,19 +131,29 @@ def _leaves(value: Any, location: Location) -> Iterator[tuple[Location, Any]]:
             yield location, value
 
 
-def _missing_leaf(location: Location, value: Any) -> Missing | None:
+def _missing_leaf(location: Location, value: Any, complete: bool) -> Missing | None:
     if isinstance(value, SecretRef) and not value.given:
         return _entry(location, f"turnscope init {STACK}")
     if not isinstance(value, str):
         return None
     if location == ("owner",) and value == TEAM:
         return _entry(location, _yaml(location, "voice-platform"))
-    if location == ("signoz", "gateway", "hostname") and value == "localhost":
+    if location == ("signoz", "gateway", "hostname") and value == "localhost" and complete:
         return _entry(location, _yaml(location, f"signoz.{DOMAIN}"))
+    if _is_documentation(value):
+        return _entry(location, _yaml(location, NETWORK))
     host = _host(location, value)
     if host is None or not _RESERVED.fullmatch(host):
         return None
     return _entry(location, _yaml(location, value.replace(host, DOMAIN)))
+
+
+def _is_documentation(value: str) -> bool:
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError:
+        return False
+    return any(network.version == each.version and network.subnet_of(each) for each in _DOCUMENTATION)  # pyright: ignore[reportArgumentType]
 
 
 def _host(location: Location, value: str) -> str | None:

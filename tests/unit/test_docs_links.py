@@ -13,7 +13,7 @@ import typer.main
 import yaml
 
 from tests.stack_settings import validate
-from tests.unit.conftest import MINIMAL, SIGNOZ
+from tests.unit.conftest import HOST, MINIMAL, SIGNOZ
 from turnscope.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -151,5 +151,9 @@ def merged(below: Any, above: Any) -> Any:
 @pytest.mark.parametrize(("page", "settings"), [*examples_of_settings()])
 def test_an_example_of_settings_is_valid(page: str, settings: dict[str, Any]) -> None:
     """Whoever copies it into a stack's file gets no error; what `turnscope init` writes is added to SigNoz'."""
-    least = {**MINIMAL, "signoz": SIGNOZ} if "signoz" in settings else MINIMAL
+    least = dict(MINIMAL)
+    if "signoz" in settings or "host" in settings:
+        least["signoz"] = SIGNOZ
+    if "host" in settings:
+        least["host"] = HOST
     validate(merged(least, settings), source=Path(page))

@@ -89,6 +89,41 @@ def test_elsewhere_examples_are_fine(environment: str) -> None:
     assert keys(complete(environment, runbook_base_url="https://example.com/x", notifications={})) == []
 
 
+REAL_HOST: dict[str, Any] = {
+    "domain": "signoz.acme-voice.com",
+    "acme_email": "ops@acme-voice.com",
+    "allowed_networks": {"ui": ["198.18.0.0/15", "2a00::/12"], "otlp": ["0.0.0.0/0", "::/0"]},
+}
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        ({}, []),
+        ({"domain": "signoz.example.com"}, ["host.domain"]),
+        ({"acme_email": "a@b.invalid"}, ["host.acme_email"]),
+        ({"allowed_networks": {"ui": ["10.0.0.0/8", "203.0.113.7"], "otlp": ["::/0"]}}, ["host.allowed_networks.ui.1"]),
+        ({"allowed_networks": {"ui": ["::/0"], "otlp": ["2001:db8:1::/48"]}}, ["host.allowed_networks.otlp.0"]),
+    ],
+)
+def test_a_machine_needs_a_domain_and_networks_of_somebodys(
+    environment: str, over: dict[str, Any], expected: list[str]
+) -> None:
+    """Said once, not again for the gateway, which has both from there."""
+    signoz = {**REAL_SIGNOZ, "gateway": {}}
+    given = {"expires_on": "2099-12-31"} if environment == "dev" else {}
+    found = missing_values(complete(environment, host={**REAL_HOST, **over}, signoz=signoz, **given))
+    assert [each.key for each in found] == expected
+    assert not [each for each in found if "example" in each.example or "203.0.113" in each.example]
+
+
+def test_a_machine_of_dev_expires() -> None:
+    signoz = {**REAL_SIGNOZ, "gateway": {}}
+    assert keys(complete("dev", host=REAL_HOST, signoz=signoz)) == ["expires_on"]
+    assert keys(complete("staging", host=REAL_HOST, signoz=signoz)) == []
+
+
 def test_the_pager_is_named_for_prod_alone() -> None:
     def critical(environment: str) -> Missing:
         return missing_values(complete(environment, notifications={}))[0]
@@ -100,11 +135,24 @@ def test_the_pager_is_named_for_prod_alone() -> None:
 
 # --- Fresh files ---
 
+OWN = ["owner", "runbook_base_url", "agents", "notifications.critical", "notifications.warning"]
+OF_SIGNOZ = [
+    f"signoz.{key}"
+    for key in (
+        "root_user.email",
+        "root_user.password",
+        "jwt_secret",
+        "clickhouse.password",
+        "collector.tokens.default",
+    )
+]
+OF_THE_MACHINE = ["host.allowed_networks.ui.0", "host.domain", "host.acme_email"]
+RECEIVER = "signoz.alertmanager.default_receiver"
 FRESH = {
-    "staging": ["owner", "runbook_base_url", "agents", "notifications.critical", "notifications.warning"],
-    "prod": ["owner", "runbook_base_url", "agents", "notifications.critical", "notifications.warning"],
+    "dev": ["expires_on", *OF_SIGNOZ, *OF_THE_MACHINE],
+    "staging": [*OWN, *OF_SIGNOZ, RECEIVER, *OF_THE_MACHINE],
+    "prod": [*OWN, *OF_SIGNOZ, RECEIVER, *OF_THE_MACHINE],
 }
-OF_SIGNOZ = ["root_user.email", "root_user.password", "jwt_secret", "clickhouse.password", "collector.tokens.default"]
 
 
 @pytest.fixture
@@ -126,10 +174,11 @@ def with_signoz(project: Path, stack: str, **settings: Any) -> None:
     path = stack_file(stack, project)
     document = yaml.safe_load(path.read_text())
     document["config"]["turnscope:signoz"] = settings
+    del document["config"]["turnscope:host"]
     path.write_text(yaml.safe_dump(document))
 
 
-@pytest.mark.parametrize("stack", ["staging", "prod"])
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
 def test_a_fresh_stack_can_be_planned_and_says_what_is_missing(project: Path, stack: str) -> None:
     text = missing_text(stack, missing_values(load(stack, project)))
     assert [each.key for each in missing_values(load(stack, project))] == FRESH[stack]
@@ -144,7 +193,7 @@ def test_a_fresh_stack_can_be_planned_and_says_what_is_missing(project: Path, st
     assert text not in rendered.stdout
 
 
-@pytest.mark.parametrize("stack", ["staging", "prod"])
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
 @pytest.mark.parametrize("command", ["preview", "up"])
 def test_a_fresh_stack_is_not_deployed(project: Path, stack: str, command: str) -> None:
     """Refused with the same list, before the engine is even looked for."""
@@ -157,12 +206,7 @@ def test_a_fresh_stack_is_not_deployed(project: Path, stack: str, command: str) 
 def test_signoz_in_a_fresh_stack_lacks_its_domain_and_its_secrets(project: Path) -> None:
     with_signoz(project, "prod")
     found = {each.key: each.example for each in missing_values(load("prod", project))}
-    assert set(found) == {
-        *FRESH["prod"],
-        "signoz.gateway.hostname",
-        "signoz.alertmanager.default_receiver",
-        *(f"signoz.{key}" for key in OF_SIGNOZ),
-    }
+    assert set(found) == {*OWN, *OF_SIGNOZ, RECEIVER, "signoz.gateway.hostname"}
     assert {found[path] for path in GENERATED} == {"turnscope init STACK"}
     planned = turnscope("plan", "prod")
     assert planned.exit_code == 0, planned.output

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import UserError
+from core.secrets.generated import GENERATED
 from core.secrets.reference import SecretRef, value_at
 from stacks.settings import reference
 from stacks.settings.documents import Location, dotted
@@ -639,6 +640,9 @@ def test_the_editors_schema_refuses_the_values_that_loading_refuses(project: Pat
             at: nested({at: value}) if in_base else json.loads(stack_text({at: value})) for at, value in values.items()
         }
         by_schema = {at for at in values if not validator.is_valid(alone[at])}
+        if not in_base:
+            # One that is null is not wrong but missing, until `turnscope init` makes it.
+            by_schema -= {at for at, value in values.items() if value is None and ".".join(map(str, at)) in GENERATED}
         assert by_schema == refused_by_loading(project, values), index
 
 

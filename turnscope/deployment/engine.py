@@ -44,11 +44,13 @@ class Engine(PulumiCommand):
         additional_env: Mapping[str, str],
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
+        *,
+        given: str | None = None,
     ) -> CommandResult:
-        """As the parent class does: `CommandError` where the CLI fails."""
+        """As the parent class does: `CommandError` where the CLI fails. `given` is its standard input."""
         before = self._unchanged.read_bytes() if self._unchanged else b""
         try:
-            return self._run(args, cwd, additional_env, on_output, on_error)
+            return self._run(args, cwd, additional_env, on_output, on_error, given)
         finally:
             if self._unchanged and self._unchanged.read_bytes() != before:
                 self._unchanged.write_bytes(before)
@@ -60,6 +62,7 @@ class Engine(PulumiCommand):
         additional_env: Mapping[str, str],
         on_output: OnOutput | None,
         on_error: OnOutput | None,
+        given: str | None,
     ) -> CommandResult:
         environment = {**os.environ, **additional_env, **self.journaled, "PULUMI_AUTOMATION_API": "true"}
         if "PULUMI_CONFIG_PASSPHRASE_FILE" in additional_env:
@@ -67,7 +70,7 @@ class Engine(PulumiCommand):
             environment.pop("PULUMI_CONFIG_PASSPHRASE", None)
         process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
@@ -77,6 +80,9 @@ class Engine(PulumiCommand):
         )
         assert process.stdout  # noqa: S101 - a pipe
         assert process.stderr  # noqa: S101
+        if process.stdin:
+            process.stdin.write(given or "")
+            process.stdin.close()
         out, err = _Reader(process.stdout, on_output), _Reader(process.stderr, on_error)
         while True:
             try:
