@@ -16,7 +16,7 @@ from host.component import make_host
 from signoz.content.access import access_of
 from signoz.provider import provider_args as docker_args
 from signoz.roles.gateway import external_url
-from signoz.stack import SigNoz
+from signoz.stack import SigNoz, make_existing
 from stacks.settings.missing import refuse_missing
 from turnscope.deployment.docker_stack import root_certificate_reader
 from turnscope.docker_address import docker_host, provider_address
@@ -53,6 +53,7 @@ if settings.signoz and plan.signoz:
     access = access_of(settings.signoz, read_certificate, machine.api_address if machine else None)
     SigNoz("signoz", plan.signoz, read_secret=read_secret, make_ready=engine.make_ready, access=access, opts=on_host)
     exports |= {"signoz": external_url(settings.signoz.gateway)}
+exports |= make_existing(settings.existing_signoz, plan.content, read_secret)
 
 for name, value in exports.items():
     pulumi.export(name, value)

@@ -1,4 +1,5 @@
-"""SigNoz on a Docker host: network, volumes, a container for each role, and content through its API."""
+"""SigNoz on a Docker host: network, volumes, a container for each role, and content through its API; or content alone,
+in a SigNoz that is there already."""
 
 from __future__ import annotations
 
@@ -10,12 +11,14 @@ import pulumi_docker as docker
 from core.component import Component, ReadSecret
 from core.roles import Role
 from signoz.container import RoleContainer
-from signoz.content.access import Access
+from signoz.content.access import Access, existing_access
 from signoz.content.component import SigNozContent
+from signoz.content.model import ContentPlan
 from signoz.docker_host import MakeReady
 from signoz.plan.model import Container, SigNozPlan
 from signoz.plan.volumes import volumes
 from signoz.roles.server import DATA_PATH
+from stacks.settings.existing_signoz import ExistingSigNoz
 
 
 class SigNoz(Component):
@@ -87,6 +90,14 @@ class SigNoz(Component):
                 opts=self.child(),
             )
         self.register_outputs({})
+
+
+def make_existing(settings: ExistingSigNoz | None, plan: ContentPlan, read_secret: ReadSecret) -> dict[str, str]:
+    """The content of a SigNoz that the stack does not run; exports. Nothing without such a section of the settings."""
+    if settings is None:
+        return {}
+    SigNozContent("signoz-content", plan, existing_access(settings), read_secret=read_secret)
+    return {"signoz": settings.url}
 
 
 def database_volume(plan: SigNozPlan) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 from core.secrets.reference import SecretRef
 from signoz.roles.collector.config import CollectorContext, Generation
+from signoz.roles.collector.existing import render_existing_collector
+from stacks.settings.existing_signoz import ExistingCollector, Ingest
 from stacks.settings.model import Prices
 from stacks.settings.roles.collector import CollectorSettings
 
@@ -54,3 +56,18 @@ def collector_settings(**over: Any) -> CollectorSettings:
 
 def collector_context(environment: str = "dev", generation: Generation = Generation.CURRENT) -> CollectorContext:
     return CollectorContext(environment=environment, prices=PRICES, slow_turn_seconds=1.5, generation=generation)
+
+
+# --- A collector before a SigNoz that is there already ---
+
+INGEST = {"endpoint": "https://ingest.us.signoz.cloud:443", "key": SecretRef("existing_signoz.ingest.key")}
+EXISTING: dict[str, dict[str, Any]] = {
+    "least": {},
+    "everything": {"redact_content": True, "rename_tool_spans": False, **OPTIONS["scrape"]},
+}
+
+
+def existing_collector(case: str) -> str:
+    """The rendered configuration of a case of `EXISTING`."""
+    settings = ExistingCollector.model_validate({"endpoint": "http://localhost:4318", **EXISTING[case]})
+    return render_existing_collector(settings, Ingest.model_validate(INGEST), collector_context())

@@ -145,6 +145,13 @@ GOLDENS = (
         {case: base for case in COLLECTOR if case != (base := f"dev-{_parts(case)[1]}")},
     ),
     Golden(
+        "collector-existing",
+        ".yaml",
+        tuple(collector_cases.EXISTING),
+        collector_cases.existing_collector,
+        {"everything": "least"},
+    ),
+    Golden(
         "alertmanager/file", ".yml", tuple(ALERTMANAGER), lambda case: render_alertmanager(alertmanager_settings(case))
     ),
     Golden("alertmanager/environment", ".env", tuple(ALERTMANAGER), alertmanager_variables),
@@ -160,6 +167,6 @@ GOLDENS = (
         program.CASES,
         lambda case: program.program(case).text,
         # Production is staging and more; everything is what the local stack has, and more.
-        {"staging": "dev", "prod": "staging", "local": "dev", "everything": "local"},
+        {"staging": "dev", "prod": "staging", "local": "dev", "everything": "local", "existing-signoz": "dev"},
     ),
 )

@@ -147,9 +147,25 @@ OWNERS: dict[str, Any] = {
 }
 """What staging and prod leave to their owners besides."""
 
+EXISTING_SIGNOZ: dict[str, Any] = {
+    "existing_signoz": {
+        "url": "https://acme.us.signoz.cloud",
+        "api_key": _encrypted("signoz_api_key"),
+        "alertmanager": {
+            "receivers": {"team": {"slack_webhook_url": _encrypted("receiver")}},
+            "default_receiver": "team",
+            "routes": [{"labels": {"severity": "critical"}, "receiver": "team"}],
+        },
+        "content": {"downtimes": {"maintenance": {"start": "2026-01-01T02:00", "end": "2026-01-01T03:00"}}},
+    },
+    **dict.fromkeys(("signoz", "host", "cloudwatch", "analytics", "budget")),
+}
+"""Over stack dev: content for a SigNoz that the stack does not run, and nothing else."""
+
 EXISTING_LOG_GROUP: dict[str, Any] = {"agents": {"voice-agent": {"log_group_exists": True}}}
 
-CASES = ("dev", "staging", "prod", "local", "everything")
+CASES = ("dev", "staging", "prod", "local", "everything", "existing-signoz")
+OVER_DEV = {"everything": EVERYTHING, "existing-signoz": EXISTING_SIGNOZ}
 
 DOCKER = """#!/bin/sh
 # docker -H ADDRESS COMMAND ...: every container is healthy, and has succeeded.
@@ -227,11 +243,11 @@ def run(case: str, over: Mapping[str, Any] | None = None, *, preview: bool = Fal
 
     Raises what the program raises.
     """
-    config = yaml.safe_load(stack_file("dev" if case == "everything" else case, ROOT).read_text())["config"]
+    config = yaml.safe_load(stack_file("dev" if case in OVER_DEV else case, ROOT).read_text())["config"]
     owners = {**OWNERS, "budget": {"emails": ["voice@acme-voice.com"]}}
     dev = {**OF_SIGNOZ, "expires_on": "2099-12-31"}
     staging = {**OF_SIGNOZ, **owners}
-    given = {"dev": dev, "everything": EVERYTHING, "staging": staging, "prod": merge(staging, EXISTING_LOG_GROUP)}
+    given = {"dev": dev, **OVER_DEV, "staging": staging, "prod": merge(staging, EXISTING_LOG_GROUP)}
     for settings in (given.get(case, {}), over or {}):
         config = merge(config, {f"{NAMESPACE}:{key}": value for key, value in settings.items()})
     encrypted = {name: f"the-value-of-{name}-{'x' * 32}" for name in _names_of_secrets(config)}
@@ -239,7 +255,9 @@ def run(case: str, over: Mapping[str, Any] | None = None, *, preview: bool = Fal
     # A folder of its own: no lock file, content or private folder of this machine decides anything.
     with tempfile.TemporaryDirectory() as directory:
         project = Path(directory).resolve()
-        made = Program({**encrypted, **derived_here, "api_key": API_KEY}, project)
+        # The server makes a key where none is given.
+        made_there = {} if case == "existing-signoz" else {"api_key": API_KEY}
+        made = Program({**encrypted, **derived_here, **made_there}, project)
         (project / "stacks").mkdir()
         stack_file(STACK, project).write_text(yaml.safe_dump({"config": config}))
         shutil.copy(ROOT / "stacks" / "base.yaml", project / "stacks")
@@ -335,6 +353,8 @@ class Answers(mocks.Mocks):
             computed = {key: f"<{args.name}.{key}>" for key in COMPUTED}
         elif args.typ.endswith(":ApiKey"):
             computed = {"key": API_KEY, "service_account": f"<{args.name}.service_account>"}
+        elif args.typ.endswith(":ExistingServer"):
+            computed = {"organisation": f"<{args.name}.organisation>"}
         elif args.typ.endswith(":DockerReady"):
             computed = {"address": f"<{args.name}.address>"}
         return f"<{args.name}.id>", {**args.inputs, **computed}

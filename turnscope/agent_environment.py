@@ -36,6 +36,16 @@ class Gateway:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where an agent sends its telemetry: `url` for the protocol that it uses, and a `header` (name, value) that goes
+    with every request. `ca_file` as in `Gateway`."""
+
+    url: str
+    header: tuple[str, str] | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True)
 class Langfuse:
     """A Langfuse project that the agent itself sends spans to, where the stack's collector does not."""
 
@@ -45,7 +55,7 @@ class Langfuse:
 
 
 def agent_environment(
-    gateway: Gateway,
+    destination: Gateway | Endpoint,
     *,
     service_name: str,
     environment: str,
@@ -58,20 +68,19 @@ def agent_environment(
     allow_pii: whether content (what was said, tool arguments and results) leaves the agent.
     Raises `UserError` for an empty token or one with blanks, which the collector could not tell from none.
     """
-    if not gateway.token or re.search(r"\s", gateway.token):
-        raise UserError("The token for agents is empty or contains spaces: set another token in the stack's settings.")
-    port = gateway.http_port if protocol is Protocol.HTTP else gateway.grpc_port
-    host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
+    endpoint = _endpoint_of(destination, protocol) if isinstance(destination, Gateway) else destination
     attributes = {"deployment.environment": environment, "deployment.environment.name": environment}
     variables = {
         "OTEL_SERVICE_NAME": service_name,
         "OTEL_RESOURCE_ATTRIBUTES": ",".join(f"{key}={_encoded(value)}" for key, value in attributes.items()),
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"https://{host}:{port}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint.url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": str(protocol),
-        "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization={_encoded(f'Bearer {gateway.token}')}",
     }
-    if gateway.ca_file:
-        variables["OTEL_EXPORTER_OTLP_CERTIFICATE"] = gateway.ca_file
+    if endpoint.header:
+        name, value = endpoint.header
+        variables["OTEL_EXPORTER_OTLP_HEADERS"] = f"{name}={_encoded(value)}"
+    if endpoint.ca_file:
+        variables["OTEL_EXPORTER_OTLP_CERTIFICATE"] = endpoint.ca_file
     # A job process lives for one call: cumulative counters would start at 0 with each. SigNoz' collector drops
     # exponential histograms without a word unless told otherwise (enable_exp_hist of signozclickhousemetrics), so
     # buckets are asked for, whatever the SDK's default becomes.
@@ -84,6 +93,14 @@ def agent_environment(
         variables["LANGFUSE_PUBLIC_KEY"] = langfuse.public_key
         variables["LANGFUSE_SECRET_KEY"] = langfuse.secret_key
     return variables
+
+
+def _endpoint_of(gateway: Gateway, protocol: Protocol) -> Endpoint:
+    if not gateway.token or re.search(r"\s", gateway.token):
+        raise UserError("The token for agents is empty or contains spaces: set another token in the stack's settings.")
+    port = gateway.http_port if protocol is Protocol.HTTP else gateway.grpc_port
+    host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
+    return Endpoint(f"https://{host}:{port}", ("Authorization", f"Bearer {gateway.token}"), gateway.ca_file)
 
 
 def _encoded(value: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from cloudwatch.plan.model import AgentPlan, CloudWatchPlan, MathExpression, MetricAlarm
 from core.secrets.placeholders import HIDDEN
-from signoz.content.model import ContentPlan, Kind
+from signoz.content.model import ContentPlan, Kind, Omitted
 from signoz.content.placeholders import ids_in
 from signoz.plan.model import SigNozPlan
 from signoz.plan.volumes import volumes
@@ -16,7 +17,7 @@ from stacks.settings.model import Agent
 from stacks.settings.targets import EouDelay, LlmTtft, Targets, TotalLatency, TtsTtfb
 from turnscope.plan_table_analytics import analytics_rows, analytics_summary
 from turnscope.plan_table_host import host_rows, host_summary
-from turnscope.plans import StackPlan
+from turnscope.plans import ExistingPlan, StackPlan
 
 Row = dict[str, Any]
 
@@ -33,6 +34,7 @@ def as_data(plan: StackPlan, agents: Mapping[str, Agent]) -> dict[str, Any]:
         *(host_rows(plan.host) if plan.host else ()),
         *map(alarm_row, plan.host.alarms if plan.host else ()),
         *(signoz_rows(plan.signoz) if plan.signoz else ()),
+        *(existing_rows(plan.existing) if plan.existing else ()),
     ]
     return {
         "stack": plan.stack,
@@ -41,6 +43,7 @@ def as_data(plan: StackPlan, agents: Mapping[str, Agent]) -> dict[str, Any]:
         "targets": {name: agent.targets.model_dump() for name, agent in agents.items()},
         "counts": dict(Counter(row["kind"] for row in rows)),
         "resources": rows,
+        "omitted": [{**asdict(each), "kind": str(each.kind)} for each in plan.content.omitted],
     }
 
 
@@ -189,6 +192,31 @@ def signoz_rows(plan: SigNozPlan) -> Iterator[Row]:
     yield from content_rows(plan.content)
 
 
+def existing_rows(plan: ExistingPlan) -> Iterator[Row]:
+    yield {"kind": "SigNoz (existing)", "name": plan.url}
+    yield from content_rows(plan.content)
+
+
+def omitted_text(omitted: Sequence[Omitted]) -> str:
+    """What is omitted for lack of a collector; empty for nothing."""
+    if not omitted:
+        return ""
+    lines: list[str] = []
+    for kind in dict.fromkeys(each.kind for each in omitted):
+        if keys := [each.key for each in omitted if each.kind is kind and not each.panels]:
+            lines.append(f"  {counted({content_name(kind): len(keys)})}: {', '.join(keys)}")
+    for each in omitted:
+        if each.panels:
+            lines.append(f"  {counted({'panel': len(each.panels)})} of dashboard {each.key}: {', '.join(each.panels)}")
+    return "\n".join(
+        [
+            "Omitted, because they query what only a collector with the configuration of Turnscope adds, and there is "
+            "none (turnscope:existing_signoz.collector):",
+            *lines,
+        ]
+    )
+
+
 _NAMES = {Kind.LLM_PRICES: "LLM price", Kind.RETENTION: "retention period"}
 
 
@@ -246,6 +274,8 @@ def summary(row: Row) -> str:
         case "budget":
             alerts = ", ".join(f"{percent} %" for percent in row["alert_percents"])
             return f"{row['monthly_limit_usd']:g} US dollars per month, alerts at {alerts}"
+        case "SigNoz (existing)":
+            return "not changed, apart from its content"
         case content if content.startswith("SigNoz "):
             return f"{row['title']}; {row['source']}"
         case _:

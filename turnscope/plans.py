@@ -15,21 +15,37 @@ from core.roles import Role
 from host.plan.build import plan_host
 from host.plan.model import HostPlan
 from signoz.content.build import content_folder, plan_content
+from signoz.content.model import ContentPlan
 from signoz.plan.build import plan_signoz
 from signoz.plan.model import Image, SigNozPlan
+from signoz.roles.collector.config import CollectorContext
+from signoz.roles.collector.existing import render_existing_collector
 from stacks.settings.model import Settings
 from turnscope.deployment.image_lock import read_lock
 
 
 @dataclass(frozen=True)
+class ExistingPlan:
+    """A SigNoz that the stack does not run, and what it is to hold. `collector` is the configuration of the collector
+    before it; None for none."""
+
+    stack: str
+    environment: str
+    url: str
+    content: ContentPlan
+    collector: str | None = None
+
+
+@dataclass(frozen=True)
 class StackPlan:
     """Everything that a stack will hold; None for a part that its settings leave out, of which CloudWatch and SigNoz
-    are not both."""
+    are not both; `signoz` is the stack's own, `existing` one that it does not run."""
 
     cloudwatch: CloudWatchPlan | None
     analytics: AnalyticsPlan | None
     signoz: SigNozPlan | None
     host: HostPlan | None = None
+    existing: ExistingPlan | None = None
 
     @property
     def stack(self) -> str:
@@ -45,8 +61,14 @@ class StackPlan:
         return self.cloudwatch.region if self.cloudwatch else None
 
     @property
-    def _half(self) -> CloudWatchPlan | SigNozPlan:
-        half = self.cloudwatch or self.signoz
+    def content(self) -> ContentPlan:
+        """What SigNoz is to hold, the stack's own or an existing one."""
+        target = self.signoz or self.existing
+        return target.content if target else ContentPlan()
+
+    @property
+    def _half(self) -> CloudWatchPlan | SigNozPlan | ExistingPlan:
+        half = self.cloudwatch or self.signoz or self.existing
         assert half  # noqa: S101 - the settings see to it
         return half
 
@@ -63,6 +85,23 @@ def plan_stack(stack: str, settings: Settings, project: Path) -> StackPlan:
         analytics=plan_analytics(stack, settings, checked),
         signoz=_plan_signoz(stack, settings, project),
         host=plan_host(stack, settings),
+        existing=_plan_existing(stack, settings, project),
+    )
+
+
+def _plan_existing(stack: str, settings: Settings, project: Path) -> ExistingPlan | None:
+    existing = settings.existing_signoz
+    if existing is None:
+        return None
+    context = CollectorContext(str(settings.environment), settings.prices, settings.slow_turn_seconds)
+    return ExistingPlan(
+        stack,
+        str(settings.environment),
+        existing.url,
+        plan_content(stack, settings, folder=content_folder(stack, settings, project)),
+        render_existing_collector(existing.collector, existing.ingest, context)
+        if existing.collector and existing.ingest
+        else None,
     )
 
 

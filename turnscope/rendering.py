@@ -25,12 +25,14 @@ from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.files import content, masked
 from signoz.plan.model import Container, File, SigNozPlan
 from turnscope.options import What
+from turnscope.plans import ExistingPlan
 
 Texts = dict[str, str]
 """Path below the output folder -> text."""
 
 ALERTMANAGER_VARIABLES = "SIGNOZ_ALERTMANAGER_"
 ENVIRONMENT = "environment"
+EXISTING_COLLECTOR = "/collector.yaml"
 VOLUME = "vol-VOLUME"
 """In place of the data volume's identifier, which only the deployment knows."""
 
@@ -50,6 +52,7 @@ def render(
     cloudwatch: CloudWatchPlan | None,
     signoz: SigNozPlan | None,
     host: HostPlan | None = None,
+    existing: ExistingPlan | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> Texts:
     """The texts of `what`, byte for byte what would be deployed where `secrets` (path in the configuration -> value)
@@ -61,7 +64,9 @@ def render(
         raise UserError("The stack has no CloudWatch (turnscope:cloudwatch is null), so it has no insights.")
     if what is What.USER_DATA and host is None:
         raise UserError("The stack makes no machine (section host), so it has no user-data.")
-    if signoz is None and what not in (What.INSIGHTS, What.USER_DATA, What.ALL):
+    if existing is not None:
+        _refuse_what_others_run(what, existing)
+    elif signoz is None and what not in (What.INSIGHTS, What.USER_DATA, What.ALL):
         raise UserError(f"The stack has no SigNoz, so it has no {what}; allowed: insights, all.")
     texts: Texts = {}
     if host is not None and what in (What.USER_DATA, What.ALL):
@@ -72,11 +77,27 @@ def render(
         for container in signoz.containers:
             if container.role in _ROLES.get(what, ()):
                 texts |= _container(container, secrets)
-        if what in (What.CONTENT, What.ALL):
-            texts |= {f"content/{each.name}.json": _body(each, secrets) for each in signoz.content.objects}
+    if existing and existing.collector and what in (What.COLLECTOR, What.ALL):
+        texts[f"{Role.COLLECTOR}{EXISTING_COLLECTOR}"] = existing.collector
+    target = signoz or existing
+    if target and what in (What.CONTENT, What.ALL):
+        texts |= {f"content/{each.name}.json": _body(each, secrets) for each in target.content.objects}
     if cloudwatch and what in (What.INSIGHTS, What.ALL):
         texts |= {f"insights/{query.key}.insights": query.query for query in cloudwatch.saved_queries}
     return texts
+
+
+def _refuse_what_others_run(what: What, existing: ExistingPlan) -> None:
+    if what in (What.CLICKHOUSE, What.GATEWAY, What.ALERTMANAGER):
+        allowed = [str(each) for each in (What.CONTENT, What.COLLECTOR, What.INSIGHTS, What.ALL)]
+        raise UserError(
+            f"The stack does not run its SigNoz ({existing.url}), so it has no {what}; allowed: {', '.join(allowed)}."
+        )
+    if what is What.COLLECTOR and existing.collector is None:
+        raise UserError(
+            "The stack has no collector before its SigNoz: set turnscope:existing_signoz.ingest, and "
+            "turnscope:existing_signoz.collector.endpoint, where agents reach the collector."
+        )
 
 
 def as_one_text(texts: Mapping[str, str]) -> str:

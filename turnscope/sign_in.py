@@ -20,7 +20,12 @@ class Administrator:
 
 
 def administrator(stack: str, settings: Settings) -> Administrator:
-    """Raises `UserError` for a stack without SigNoz, and for a release whose first visitor administers it."""
+    """Raises `UserError` for a stack that does not run SigNoz, and for a release whose first visitor administers it."""
+    if settings.existing_signoz:
+        raise UserError(
+            f"Stack {stack} does not run its SigNoz and has no account there: sign in with your own at "
+            f"{settings.existing_signoz.url}."
+        )
     if settings.signoz is None:
         raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz).")
     url, root = external_url(settings.signoz.gateway), settings.signoz.root_user

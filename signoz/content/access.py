@@ -1,4 +1,4 @@
-"""How the deploying machine reaches SigNoz' API: through the gateway, as everyone does."""
+"""How the deploying machine reaches SigNoz' API: its own through the gateway, as everyone does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,28 @@ from urllib.parse import urlsplit
 import pulumi
 
 from core.secrets.reference import SecretRef
+from core.secrets.values import set_command
+from stacks.settings.existing_signoz import ExistingSigNoz
 from stacks.settings.roles.signoz import SigNozSettings
+
+SET_KEY = (
+    f"Set a key of a service account with the role admin: `{set_command('existing_signoz.api_key', 'STACK')}` (in "
+    "SigNoz: Settings, Service Accounts)."
+)
+"""What to do about a key that an existing SigNoz refuses."""
+
+
+@dataclass(frozen=True)
+class ExistingAccess:
+    """The API of a SigNoz that the stack does not run. `root_certificate` (PEM) is None for public certificates."""
+
+    address: str
+    root_certificate: str | None
+    api_key: SecretRef
+
+
+def existing_access(settings: ExistingSigNoz) -> ExistingAccess:
+    return ExistingAccess(settings.url, settings.root_certificate_pem, settings.api_key)
 
 
 @dataclass(frozen=True)

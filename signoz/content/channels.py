@@ -12,21 +12,21 @@ from core.secrets import placeholders
 from signoz.content.model import ContentObject, Kind
 from signoz.plan.model import Secrets
 from signoz.roles.alertmanager import TEXT
-from stacks.settings.roles.alertmanager import AlertmanagerSettings, Receiver
+from stacks.settings.roles.alertmanager import AlertRouting, Receiver
 
-SOURCE = "signoz.alertmanager.receivers"
 TITLE = "[{{ .Status | toUpper }}] {{ .CommonLabels.alertname }}{{ with .CommonLabels.severity }} ({{ . }}){{ end }}"
 """SigNoz groups by rule and not by `alertname`, which is therefore no group label."""
 # A group may hold alerts of two severities; PagerDuty takes one.
 PAGERDUTY_SEVERITY = "{{ with .CommonLabels.severity }}{{ . }}{{ else }}critical{{ end }}"
 
 
-def plan_channels(settings: AlertmanagerSettings) -> tuple[ContentObject, ...]:
-    """A channel for each receiver, by name."""
-    return tuple(_channel(name, receiver) for name, receiver in sorted(settings.receivers.items()))
+def plan_channels(settings: AlertRouting, section: str = "signoz") -> tuple[ContentObject, ...]:
+    """A channel for each receiver, by name; `section` of the settings is where they are, for messages."""
+    receivers = sorted(settings.receivers.items())
+    return tuple(_channel(name, receiver, f"{section}.alertmanager.receivers.{name}") for name, receiver in receivers)
 
 
-def _channel(name: str, receiver: Receiver) -> ContentObject:
+def _channel(name: str, receiver: Receiver, source: str) -> ContentObject:
     resolved = {"send_resolved": receiver.send_resolved}
     body: dict[str, Any] = {"name": name}
     if receiver.emails:
@@ -45,4 +45,4 @@ def _channel(name: str, receiver: Receiver) -> ContentObject:
         body["webhook_configs"] = [{**resolved, "url": placeholders.value_of(receiver.webhook_url)}]
     references = (receiver.slack_webhook_url, receiver.pagerduty_routing_key, receiver.webhook_url)
     secrets: Secrets = tuple((each.path, each) for each in references if each)
-    return ContentObject(Kind.CHANNEL, name, name, body, f"{SOURCE}.{name}", secrets)
+    return ContentObject(Kind.CHANNEL, name, name, body, source, secrets)

@@ -12,11 +12,11 @@ from pulumi import UNKNOWN
 from core.component import Component, ReadSecret
 from core.errors import UserError
 from core.secrets.placeholders import secrets_in
-from signoz.content.access import Access
+from signoz.content.access import Access, ExistingAccess
 from signoz.content.api.client import identity_of
 from signoz.content.model import ContentObject, ContentPlan, Kind
 from signoz.content.placeholders import as_text, ids_in
-from signoz.content.resources import RESOURCES, ApiKey, Content
+from signoz.content.resources import RESOURCES, ApiKey, Content, ExistingServer
 
 ACCOUNT = "turnscope"
 """The service account's name."""
@@ -31,7 +31,8 @@ NEEDS: Mapping[Kind, tuple[Kind, ...]] = {
 
 class SigNozContent(Component):
     """The content of a SigNoz that runs: a service account `turnscope` with its API key, and with that key a resource
-    for each object of the plan, named `<kind>/<key>` whatever its title.
+    for each object of the plan, named `<kind>/<key>` whatever its title. In one that the stack does not run
+    (`ExistingAccess`) no account is made: the key is given.
 
     An object that is there already under the same name is adopted, not made twice. `read_secret` gives the root user's
     password and the secrets in bodies; `after` must be ready before the API is asked. Deletion removes the objects and
@@ -42,7 +43,7 @@ class SigNozContent(Component):
         self,
         name: str,
         plan: ContentPlan,
-        access: Access,
+        access: Access | ExistingAccess,
         *,
         read_secret: ReadSecret,
         after: Sequence[pulumi.Input[pulumi.Resource]] = (),
@@ -52,19 +53,13 @@ class SigNozContent(Component):
         """`deleted_with` holds SigNoz' database: where it goes, content needs no deleting, and where it is kept,
         content stays in it and is adopted by the next deployment. Raises `UserError`, see `checked`."""
         super().__init__(name, opts)
-        connection = {
-            "address": access.address,
-            "server_name": access.server_name,
-            "root_certificate": pulumi.Output.all(*after).apply(lambda _: _read(access.read_root_certificate)),
-        }
-        credentials = {"email": access.email, "password": read_secret(access.password), "account": ACCOUNT}
         options = pulumi.ResourceOptions(deleted_with=deleted_with)
-        key = ApiKey(
-            f"{name}-api-key",
-            {**connection, **credentials},
-            self.child(pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=list(after)))),
-        )
-        connection |= {"api_key": key.key, "service_account": key.service_account}
+        if isinstance(access, ExistingAccess):
+            connection = self._of_existing(name, access, read_secret)
+        else:
+            ready = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=list(after)))
+            certificate = pulumi.Output.all(*after).apply(lambda _: _read(access.read_root_certificate))
+            connection = self._with_new_key(name, access, certificate, read_secret, ready)
         made: dict[str, Content] = {}
         by_kind: dict[Kind, list[Content]] = defaultdict(list)
         for each in checked(plan):
@@ -77,6 +72,29 @@ class SigNozContent(Component):
             made[each.name] = resource
             by_kind[each.kind].append(resource)
         self.register_outputs({})
+
+    def _of_existing(self, name: str, access: ExistingAccess, read_secret: ReadSecret) -> dict[str, Any]:
+        connection = {"address": access.address, "server_name": None, "root_certificate": access.root_certificate}
+        given = {**connection, "existing": True, "api_key": read_secret(access.api_key)}
+        server = ExistingServer(f"{name}-server", given, self.child())
+        return {**given, "service_account": server.organisation}
+
+    def _with_new_key(
+        self,
+        name: str,
+        access: Access,
+        root_certificate: pulumi.Output[Any],
+        read_secret: ReadSecret,
+        opts: pulumi.ResourceOptions,
+    ) -> dict[str, Any]:
+        connection = {
+            "address": access.address,
+            "server_name": access.server_name,
+            "root_certificate": root_certificate,
+        }
+        credentials = {"email": access.email, "password": read_secret(access.password), "account": ACCOUNT}
+        key = ApiKey(f"{name}-api-key", {**connection, **credentials}, self.child(opts))
+        return {**connection, "api_key": key.key, "service_account": key.service_account}
 
 
 def checked(plan: ContentPlan) -> tuple[ContentObject, ...]:

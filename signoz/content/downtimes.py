@@ -7,30 +7,39 @@ Rules are named by a condition on their alerts' labels (`scope`, in the language
 from __future__ import annotations
 
 import datetime
-import json
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import UserError
 from signoz.content.model import ContentObject, Kind
+from signoz.content.scope import Only, alerts_of, labelled
 from stacks.settings.roles.content import Downtime
 
-SOURCE = "signoz.content.downtimes"
+
+def plan_downtimes(
+    downtimes: Mapping[str, Downtime],
+    rules: Sequence[ContentObject],
+    *,
+    section: str = "signoz",
+    only: Only | None = None,
+) -> tuple[ContentObject, ...]:
+    """`rules` are those that the stack has. `only` and `section` are as in `plan_policies`. Raises `UserError` for a
+    downtime of another rule."""
+    return tuple(
+        _downtime(name, downtime, rules, f"{section}.content.downtimes.{name}", only)
+        for name, downtime in sorted(downtimes.items())
+    )
 
 
-def plan_downtimes(downtimes: Mapping[str, Downtime], rules: Sequence[ContentObject]) -> tuple[ContentObject, ...]:
-    """`rules` are those that the stack has. Raises `UserError` for a downtime of another."""
-    return tuple(_downtime(name, downtime, rules) for name, downtime in sorted(downtimes.items()))
-
-
-def _downtime(name: str, downtime: Downtime, rules: Sequence[ContentObject]) -> ContentObject:
-    source = f"{SOURCE}.{name}"
+def _downtime(
+    name: str, downtime: Downtime, rules: Sequence[ContentObject], source: str, only: Only | None
+) -> ContentObject:
     # A label also names the rules of agents with targets of their own.
     labels = {str(label) for rule in rules if (label := rule.body.get("labels", {}).get("rule"))}
     conditions = {
-        **{rule.key: _alerts_of(rule) for rule in rules},
-        **{label: _labelled(label) for label in labels},
+        **{rule.key: alerts_of(rule) for rule in rules},
+        **{label: labelled(label) for label in labels},
     }
     for key in downtime.rules:
         if key not in conditions:
@@ -47,25 +56,18 @@ def _downtime(name: str, downtime: Downtime, rules: Sequence[ContentObject]) -> 
             "duration": f"{downtime.duration_minutes}m",
             "repeatOn": list(downtime.weekdays),
         }
+    scope = " || ".join(conditions[key] for key in downtime.rules)
+    if only:
+        scope = f"{only.alerts} && ({scope})" if scope else only.alerts
+    title = only.title(name) if only else name
     body = {
-        "name": name,
+        "name": title,
         "description": f"From {source}.",
         "alertIds": [],
-        "scope": " || ".join(conditions[key] for key in downtime.rules),
+        "scope": scope,
         "schedule": schedule,
     }
-    return ContentObject(Kind.DOWNTIME, name, name, body, source)
-
-
-def _alerts_of(rule: ContentObject) -> str:
-    """True for the alerts of a rule. One that came as JSON has no label of ours, and for missing data another name."""
-    if rule.body.get("labels", {}).get("rule") == rule.key:
-        return _labelled(rule.key)
-    return f"alertname in {json.dumps([rule.title, f'[No data] {rule.title}'], ensure_ascii=False)}"
-
-
-def _labelled(label: str) -> str:
-    return f"rule == {json.dumps(label)}"
+    return ContentObject(Kind.DOWNTIME, name, title, body, source)
 
 
 def _instant(text: str, zone: zoneinfo.ZoneInfo) -> str:

@@ -78,6 +78,8 @@ class Written(Generic[DocumentT]):
 
     document: DocumentT
     source: str
+    shipped: bool = False
+    """Whether it is Turnscope's own."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,13 @@ def load(
     library: Path | None = LIBRARY,
     exclude: Mapping[Kind, Collection[str]] | None = None,
     kinds: Collection[Kind] = tuple(FOLDERS.values()),
+    section: str = "signoz",
 ) -> Documents:
     """The library without what `exclude` names, and the folder `own` over it; of `kinds` alone.
 
     An own object with the key of a shipped one takes its place. `numbers` is what templates may use; a file that they
-    leave empty is no object. Raises `UserError` naming every problem of every file, by file and line.
+    leave empty is no object. `section` of the settings is where `exclude` is. Raises `UserError` naming every problem
+    of every file, by file and line.
     """
     problems: list[Problem] = []
     shipped = _folder(library, numbers, problems, kinds) if library else []
@@ -125,7 +129,8 @@ def load(
         known = sorted({each.key for each in shipped if each.kind is kind} | _files(library, kind))
         for key in keys:
             if key not in known:
-                problems.append(Problem("signoz.content.exclude", None, f"{key}: no such {kind};{nearest(key, known)}"))
+                text = f"{key}: no such {kind};{nearest(key, known)}"
+                problems.append(Problem(f"{section}.content.exclude", None, text))
     mine = _folder(own, numbers, problems, kinds) if own else []
     problems += _unknown_folders(own) if own else []
     problems += _taken_twice(mine)
@@ -138,12 +143,18 @@ def load(
     problems += _same_titles(kept, mine)
     raise_if_any(problems, f"the content in {shown(own)}" if own else "the shipped content", GUIDE)
     everything = [*kept, *mine]
+
+    def written(schema: type[DocumentT]) -> tuple[Written[DocumentT], ...]:
+        return tuple(
+            Written(each.content, each.file, number < len(kept))
+            for number, each in enumerate(everything)
+            if isinstance(each.content, schema)
+        )
+
     return Documents(
-        dashboards=tuple(
-            Written(each.content, each.file) for each in everything if isinstance(each.content, Dashboard)
-        ),
-        rules=tuple(Written(each.content, each.file) for each in everything if isinstance(each.content, AlertRule)),
-        views=tuple(Written(each.content, each.file) for each in everything if isinstance(each.content, SavedView)),
+        dashboards=written(Dashboard),
+        rules=written(AlertRule),
+        views=written(SavedView),
         raw=tuple(
             ContentObject(each.kind, each.key, each.title, each.content, each.file)
             for each in everything

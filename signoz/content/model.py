@@ -51,7 +51,18 @@ class ContentObject:
 
 
 @dataclass(frozen=True)
+class Omitted:
+    """Shipped content that a stack does not have, because nothing sends what it queries: an object, or of a dashboard
+    only `panels`, by title."""
+
+    kind: Kind
+    key: str
+    panels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ContentPlan:
     """Everything that a stack's SigNoz is to hold, each after what it refers to."""
 
     objects: tuple[ContentObject, ...] = ()
+    omitted: tuple[Omitted, ...] = ()

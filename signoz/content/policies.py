@@ -11,31 +11,40 @@ import json
 from collections.abc import Collection, Mapping
 
 from signoz.content.model import ContentObject, Kind
-from stacks.settings.roles.alertmanager import AlertmanagerSettings
+from signoz.content.scope import Only
+from stacks.settings.existing_signoz import ExistingAlertRouting
+from stacks.settings.roles.alertmanager import AlertmanagerSettings, AlertRouting
 
-SOURCE = "signoz.alertmanager"
 TAG = "turnscope"
 
 
-def plan_policies(settings: AlertmanagerSettings, labels: Collection[str]) -> tuple[ContentObject, ...]:
+def plan_policies(
+    settings: AlertRouting, labels: Collection[str], *, section: str = "signoz", only: Only | None = None
+) -> tuple[ContentObject, ...]:
     """A policy for each route, in their order, and one for the default receiver.
 
-    `labels` are the names that alerts of the stack's rules have, with their dots (`alert_label`).
+    `labels` are the names that alerts of the stack's rules have, with their dots (`alert_label`). `only`: whose alerts
+    they are for, on a server that others use too. `section` of the settings is where they are, for messages.
     """
     policies: list[ContentObject] = []
     taken: list[str] = []
+    source = f"{section}.alertmanager"
+    scope = [only.alerts] if only else []
+
+    def add(key: str, title: str, conditions: list[str], receiver: str, place: str) -> None:
+        expression = " && ".join([*scope, *conditions]) or "true"
+        policies.append(_policy(key, only.title(title) if only else title, expression, receiver, f"{source}.{place}"))
+
     for number, route in enumerate(settings.routes, 1):
         condition = _condition(route.labels, labels)
         words = " and ".join(f"{name} is {value}" for name, value in sorted(route.labels.items()))
-        expression = " && ".join([condition, *(f"!({each})" for each in taken)])
-        title = f"{number}. {words}"
-        policies.append(_policy(f"route-{number}", title, expression, route.receiver, f"{SOURCE}.routes[{number - 1}]"))
+        others = [f"!({each})" for each in taken]
+        title, place = f"{number}. {words}", f"routes[{number - 1}]"
+        add(f"route-{number}", title, [condition, *others], route.receiver, place)
         taken.append(condition)
     if settings.default_receiver:
-        expression = " && ".join(f"!({each})" for each in taken) or "true"
         title = "Everything else" if taken else "Everything"
-        source = f"{SOURCE}.default_receiver"
-        policies.append(_policy("default", title, expression, settings.default_receiver, source))
+        add("default", title, [f"!({each})" for each in taken], settings.default_receiver, "default_receiver")
     return tuple(policies)
 
 
@@ -45,7 +54,7 @@ def alert_label(name: str, labels: Collection[str]) -> str:
     return next((each for each in sorted(labels) if each.replace(".", "_") == name), name)
 
 
-def repeat_seconds(settings: AlertmanagerSettings, alerts: Collection[Mapping[str, str]]) -> int:
+def repeat_seconds(settings: AlertmanagerSettings | ExistingAlertRouting, alerts: Collection[Mapping[str, str]]) -> int:
     """Seconds after which a rule tells its alerts again: a rule has one such time, so it is the shortest of the
     routes that its alerts take, as far as their labels are known beforehand."""
     found: list[int] = []

@@ -16,6 +16,7 @@ TYPES = {
 }
 """The last part of a resource's type token."""
 API_KEY_TYPE = "ApiKey"
+EXISTING_SERVER_TYPE = "ExistingServer"
 MODULE = "signoz"
 TYPE_PREFIX = f"pulumi-python:dynamic/{MODULE}:"
 

@@ -23,13 +23,14 @@ from pulumi import dynamic
 from pulumi.output import Unknown
 
 from core.secrets.placeholders import without_secrets
+from signoz.content.access import SET_KEY
 from signoz.content.api import bootstrap
 from signoz.content.api.client import SigNozClient
-from signoz.content.api.errors import ApiError, Conflict, NotFound, Unauthorized, Unreachable
+from signoz.content.api.errors import ApiError, Conflict, Forbidden, NotFound, Unauthorized, Unreachable
 from signoz.content.api.normalise import normalise
 from signoz.content.model import Kind
 from signoz.content.placeholders import as_text, filled, masked
-from signoz.content.resource_types import API_KEY_TYPE, MODULE, TYPES
+from signoz.content.resource_types import API_KEY_TYPE, EXISTING_SERVER_TYPE, MODULE, TYPES
 
 IMMUTABLE = {
     Kind.CHANNEL: ("name",),
@@ -59,8 +60,23 @@ class ContentError(Exception):
 
 
 @lru_cache(maxsize=8)
-def _connected(address: str, server_name: str | None, root_certificate: str | None, api_key: str) -> SigNozClient:
-    return SigNozClient(address, api_key=api_key, root_certificate=root_certificate, server_name=server_name)
+def _connected(
+    address: str, server_name: str | None, root_certificate: str | None, api_key: str, existing: bool
+) -> SigNozClient:
+    return SigNozClient(
+        address,
+        api_key=api_key,
+        root_certificate=root_certificate,
+        server_name=server_name,
+        # One that the stack does not run is reached as any other service on the internet.
+        use_proxy=existing,
+    )
+
+
+def _client(props: Props, api_key: str) -> SigNozClient:
+    names = ("address", "server_name", "root_certificate")
+    address, server_name, root_certificate = (props.get(name) for name in names)
+    return _connected(str(address), server_name, root_certificate, api_key, bool(props.get("existing")))
 
 
 class ContentProvider(dynamic.ResourceProvider):
@@ -73,10 +89,11 @@ class ContentProvider(dynamic.ResourceProvider):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()
 
+    newest_keys: dict[str, str] = {}  # noqa: RUF012 - as above
+    """Address -> the key that the settings have for it: what a deletion finds in the state may be revoked by now."""
+
     def connect(self, props: Props) -> Client:
-        return _connected(
-            props["address"], props.get("server_name"), props.get("root_certificate"), str(props["api_key"])
-        )
+        return _client(props, self.newest_keys.get(props["address"], str(props["api_key"])))
 
     def diff(self, _id: str, _olds: Props, _news: Props) -> dynamic.DiffResult:
         changed = _changed(_olds, _news, ("title", "body", "secrets", "ids", "api_key", "service_account"))
@@ -135,6 +152,59 @@ class ContentProvider(dynamic.ResourceProvider):
             return
         with _explained(_props):
             self.connect(_props).delete(kind, _id)
+
+
+class ExistingServerProvider(dynamic.ResourceProvider):
+    """A SigNoz that the stack does not run, asked with a given key before anything is deployed to it."""
+
+    serialize_as_secret_always = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+    def organisation(self, props: Props) -> str:
+        return _client(props, str(props["api_key"])).organisation()
+
+    def diff(self, _id: str, _olds: Props, _news: Props) -> dynamic.DiffResult:
+        return dynamic.DiffResult(changes=bool(_changed(_olds, _news, ("api_key",))))
+
+    def create(self, props: Props) -> dynamic.CreateResult:
+        found = self._asked(props)
+        return dynamic.CreateResult(found["organisation"], found)
+
+    def update(self, _id: str, _olds: Props, _news: Props) -> dynamic.UpdateResult:
+        return dynamic.UpdateResult(self._asked(_news))
+
+    def read(self, id_: str, props: Props) -> dynamic.ReadResult:
+        """As recorded: the settings may have another key, which the update that follows asks with."""
+        return dynamic.ReadResult(id_, dict(props))
+
+    def delete(self, _id: str, _props: Props) -> None:
+        """The key is its owner's."""
+
+    def _asked(self, props: Props) -> Props:
+        with _explained(props):
+            organisation = self.organisation(props)
+        ContentProvider.newest_keys[props["address"]] = str(props["api_key"])
+        return {**props, "organisation": organisation}
+
+
+class ExistingServer(dynamic.Resource, module=MODULE, name=EXISTING_SERVER_TYPE):
+    """A SigNoz that the stack does not run. Creating it asks with the given key and changes nothing there; a key that
+    is wrong or no administrator's fails it (`ContentError`), before any content. Deletion forgets it."""
+
+    organisation: pulumi.Output[str]
+    """Its identifier, which tells one server's database from another's."""
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        """`props`: the connection (`CONNECTION`), `existing`, and `api_key`."""
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["api_key"])
+        super().__init__(
+            ExistingServerProvider(),
+            name,
+            {**props, "organisation": None},
+            pulumi.ResourceOptions.merge(opts, secret),
+        )
 
 
 class ApiKeyProvider(dynamic.ResourceProvider):
@@ -216,8 +286,9 @@ class Content(dynamic.Resource):
     """
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        """`props`: the connection, `api_key`, `service_account`, `kind`, `key`, `title`, `body` (JSON, with
-        placeholders), `secrets` (path in placeholders -> value) and `ids` (`<kind>/<key>` -> identifier)."""
+        """`props`: the connection, `api_key`, `service_account` (of an existing SigNoz, whose service account nobody
+        knows, the organisation), `kind`, `key`, `title`, `body` (JSON, with placeholders), `secrets` (path in
+        placeholders -> value), `ids` (`<kind>/<key>` -> identifier), and for an existing SigNoz `existing`."""
         secret = pulumi.ResourceOptions(additional_secret_outputs=["api_key", "secrets"])
         super().__init__(ContentProvider(), name, {**props}, pulumi.ResourceOptions.merge(opts, secret))
 
@@ -257,7 +328,17 @@ def _explained(props: Props) -> Iterator[None]:
         yield
     except ApiError as error:
         said = without_secrets(str(error), hidden.values())
-        raise ContentError(said + _advice(error)) from None
+        raise ContentError(said + (_advice_of_existing if props.get("existing") else _advice)(error)) from None
+
+
+def _advice_of_existing(error: ApiError) -> str:
+    match error:
+        case Unauthorized() | Forbidden():
+            return f" {SET_KEY}"
+        case NotFound():
+            return " It was deleted in SigNoz: `turnscope up STACK --refresh` creates it again."
+        case _:
+            return ""
 
 
 def _advice(error: ApiError) -> str:

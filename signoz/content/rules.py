@@ -21,7 +21,8 @@ from signoz.content.compile import compile_queries, field_key
 from signoz.content.model import AGENT_LABEL, ContentObject, Kind
 from signoz.content.policies import alert_label, repeat_seconds
 from signoz.content.schema import AlertRule
-from stacks.settings.roles.alertmanager import AlertmanagerSettings
+from stacks.settings.existing_signoz import ExistingAlertRouting
+from stacks.settings.roles.alertmanager import AlertmanagerSettings, AlertRouting
 
 OWN_LABELS = (
     *("alertname", "ruleId", "ruleSource", "severity", "threshold.name", "nodata", "lastSeen"),
@@ -35,10 +36,12 @@ class RuleContext:
     """What a rule takes from its stack."""
 
     stack: str
-    alertmanager: AlertmanagerSettings
+    alertmanager: AlertmanagerSettings | ExistingAlertRouting
     channels: tuple[str, ...]
     """Names of the channels that there are."""
     runbook_base_url: str
+    section: str = "signoz"
+    """Where in the settings its receivers are, for messages."""
 
 
 def compile_rule(
@@ -51,7 +54,7 @@ def compile_rule(
 
     Raises `UserError` for a rule that the server would refuse, or take and never fire.
     """
-    _check(rule, source, context.channels)
+    _check(rule, source, context)
     labels = alert_labels(rule)
     key, agent = of_agent or (rule.key, None)
     own = {"rule": key, "stack": context.stack, **({AGENT_LABEL: agent} if agent else {}), **rule.labels}
@@ -102,7 +105,7 @@ def alert_labels(rule: AlertRule) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*keys, *rule.labels)))
 
 
-def _group_by(settings: AlertmanagerSettings, labels: Collection[str]) -> Iterable[str]:
+def _group_by(settings: AlertRouting, labels: Collection[str]) -> Iterable[str]:
     return (alert_label(name, labels) for name in settings.group_by)
 
 
@@ -160,7 +163,7 @@ def _alert_type(rule: AlertRule) -> str:
     return "METRIC_BASED_ALERT"
 
 
-def _check(rule: AlertRule, source: str, channels: Collection[str]) -> None:
+def _check(rule: AlertRule, source: str, context: RuleContext) -> None:
     def refuse(where: str, problem: str) -> None:
         raise UserError(f"{source}: {where}: {problem}")
 
@@ -168,9 +171,10 @@ def _check(rule: AlertRule, source: str, channels: Collection[str]) -> None:
         refuse("for_minutes", f"{rule.for_minutes}; allowed: twice step_minutes ({rule.step_minutes}) or more")
     for number, threshold in enumerate(rule.thresholds):
         for channel in threshold.channels:
-            if channel not in channels:
-                known = ", ".join(sorted(channels)) or "none, there are no receivers"
-                refuse(f"thresholds[{number}].channels", f"{channel}; allowed: signoz.alertmanager.receivers ({known})")
+            if channel not in context.channels:
+                known = ", ".join(sorted(context.channels)) or "none, there are no receivers"
+                receivers = f"{context.section}.alertmanager.receivers ({known})"
+                refuse(f"thresholds[{number}].channels", f"{channel}; allowed: {receivers}")
     if len({bool(threshold.channels) for threshold in rule.thresholds}) > 1:
         refuse("thresholds", "allowed: channels at all thresholds, or at none (then the routes apply)")
     for name in rule.labels:

@@ -35,6 +35,7 @@ ASKED_IN = (Environment.DEV, *COMPLETE_IN)
 TEAM, AGENT = "your-team", "your-agent"
 """Placeholders that are valid names."""
 EMAIL, RUNBOOKS, SIGNOZ = "you@example.com", "https://example.com/runbooks", "signoz.example.com"
+API_KEY = "existing_signoz.api_key"
 OFFICE, EVERYONE = "203.0.113.0/24", "0.0.0.0/0"
 DOMAIN, NETWORK, STACK = "YOUR-DOMAIN", "YOUR-NETWORK", "STACK"
 """In examples, for the reader to replace; the stack's name is filled in."""
@@ -73,6 +74,9 @@ def with_placeholders(raw: Mapping[str, Any]) -> dict[str, Any]:
         filled["signoz"] = _with_administrator(cast(Mapping[str, Any], signoz))
         for reference in generated.missing(filled):
             filled = generated.put(filled, SecretRef(reference.path, given=False))
+    existing = filled.get("existing_signoz")
+    if isinstance(existing, Mapping) and cast(Mapping[str, Any], existing).get("api_key") is None:
+        filled = generated.put(filled, SecretRef(API_KEY, given=False))
     return filled
 
 
@@ -133,7 +137,8 @@ def _leaves(value: Any, location: Location) -> Iterator[tuple[Location, Any]]:
 
 def _missing_leaf(location: Location, value: Any, complete: bool) -> Missing | None:
     if isinstance(value, SecretRef) and not value.given:
-        return _entry(location, f"turnscope init {STACK}")
+        made = value.path in generated.GENERATED
+        return _entry(location, f"turnscope init {STACK}" if made else set_command(value.path, STACK))
     if not isinstance(value, str):
         return None
     if location == ("owner",) and value == TEAM:
@@ -180,10 +185,10 @@ def _missing_receivers(settings: Settings) -> Iterator[Missing]:
             email = f"{NAMESPACE}:notifications: {{{severity}: {{emails: [oncall@{DOMAIN}]}}}}"
             what = f"{'The pager: the' if pager else 'The'} receivers of {severity} alarms: PagerDuty, Slack or e-mail."
             yield Missing(key, what, f"{command}   or   {email}")
-    signoz = settings.signoz
-    if signoz and signoz.content and not signoz.alertmanager.default_receiver:
-        location = ("signoz", "alertmanager", "default_receiver")
-        command = set_command("signoz.alertmanager.receivers.team.slack_webhook_url", STACK)
+    target = settings.content_target
+    if target and not target.alertmanager.default_receiver:
+        location = (target.section, "alertmanager", "default_receiver")
+        command = set_command(f"{target.section}.alertmanager.receivers.team.slack_webhook_url", STACK)
         yield _entry(location, f"{command}   and   {_yaml(location, 'team')}")
 
 

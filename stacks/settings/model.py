@@ -11,6 +11,7 @@ beside all other errors, so one run reports every problem.
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
@@ -19,6 +20,7 @@ from core.environments import Environment
 from stacks.settings.analytics import Analytics, environment_problem
 from stacks.settings.aws import Aws, Tags
 from stacks.settings.cloudwatch import CloudWatchSettings
+from stacks.settings.existing_signoz import ExistingAlertRouting, ExistingSigNoz, url_problem
 from stacks.settings.fields import (
     NUMBER,
     RETENTION_DAYS,
@@ -36,6 +38,8 @@ from stacks.settings.fields import (
 from stacks.settings.host import HostSettings
 from stacks.settings.host import environment_problem as host_problem
 from stacks.settings.host_gateway import gateway_problem
+from stacks.settings.roles.alertmanager import AlertmanagerSettings
+from stacks.settings.roles.content import ContentSettings
 from stacks.settings.roles.signoz import SigNozSettings
 from stacks.settings.targets import Targets
 
@@ -267,6 +271,8 @@ class Settings(Model):
     """Events in S3 as Parquet files, queried with Athena; null for a stack without analytics."""
     signoz: SigNozSettings | None = None
     """SigNoz on a Docker host; null for a stack without SigNoz. `turnscope init STACK` generates its secrets."""
+    existing_signoz: ExistingSigNoz | None = None
+    """A SigNoz that the stack does not run, such as SigNoz Cloud, to deploy content to; null with section `signoz`."""
     host: HostSettings | None = None
     """A machine for SigNoz in AWS, which the stack makes; null where `signoz.docker_host` names one, and without
     SigNoz."""
@@ -342,11 +348,20 @@ class Settings(Model):
             raise problem(f"allowed: null, because cloudwatch is null: {_WHY_CLOUDWATCH[info.field_name or '']}")
         return value
 
-    @field_validator("signoz")
+    @field_validator("existing_signoz")
     @classmethod
-    def _something(cls, value: SigNozSettings | None, info: ValidationInfo) -> SigNozSettings | None:
-        if value is None and _without_cloudwatch(info):
-            raise problem("allowed: a section, because cloudwatch is null: the stack would be empty")
+    def _one_signoz(cls, value: ExistingSigNoz | None, info: ValidationInfo) -> ExistingSigNoz | None:
+        if "signoz" not in info.data:
+            return value
+        if value and info.data["signoz"]:
+            raise problem("allowed: null, because the stack runs its own SigNoz (section signoz)")
+        if not value and not info.data["signoz"] and _without_cloudwatch(info):
+            raise problem(
+                "allowed: a section, or a section signoz, because cloudwatch is null: the stack would be empty"
+            )
+        environment = info.data.get("environment")
+        if value and environment and (text := url_problem(value, environment)):
+            raise problem(text)
         return value
 
     @field_validator("analytics")
@@ -387,8 +402,30 @@ class Settings(Model):
         """Total latency above which a turn counts as slow, for any of the agents: the strictest of their targets."""
         return min(each.targets.total_latency.warning_seconds for each in (self, *self.agents.values()))
 
+    @property
+    def content_target(self) -> ContentTarget | None:
+        """The SigNoz that content is deployed to; None for a stack without content."""
+        if self.existing_signoz:
+            existing = self.existing_signoz
+            return ContentTarget("existing_signoz", existing.content, existing.alertmanager)
+        if self.signoz and self.signoz.content:
+            return ContentTarget("signoz", self.signoz.content, self.signoz.alertmanager)
+        return None
+
     def log_group_name(self, agent: str) -> str:
         return self.agents[agent].log_group or default_log_group(agent)
+
+
+@dataclass(frozen=True)
+class ContentTarget:
+    """The settings that content is made from, of the stack's own SigNoz and of an existing one alike.
+
+    `section` is where they are in the settings, for messages.
+    """
+
+    section: str
+    content: ContentSettings
+    alertmanager: AlertmanagerSettings | ExistingAlertRouting
 
 
 _WHY_CLOUDWATCH = {

@@ -1,16 +1,13 @@
-"""SigNoz' content through the real engine, against the stand-in of the lab (or a real server).
+"""SigNoz' content through the real engine.
 
-The tests of this module build on each other, in order. With TURNSCOPE_SIGNOZ_URL, TURNSCOPE_SIGNOZ_EMAIL and
-TURNSCOPE_SIGNOZ_PASSWORD they run against that server instead; it should be one that nobody needs.
+The tests of this module build on each other, in order. The server is that of `tests.integration.signoz_server`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,13 +23,13 @@ import toolchain
 from core.secrets.reference import SecretRef
 from signoz.content.api.client import SigNozClient
 from signoz.content.model import ContentObject, Kind
-from tests.machine import LIMIT_SECONDS, free_port
+from tests.integration.signoz_server import signoz_server
+from tests.machine import free_port
 from turnscope.content.changes import ContentChanges
 from turnscope.deployment.engine import Engine
 from turnscope.deployment.progress import EngineProgress
 
 ROOT = Path(__file__).parents[2]
-URL, EMAIL, PASSWORD = "TURNSCOPE_SIGNOZ_URL", "TURNSCOPE_SIGNOZ_EMAIL", "TURNSCOPE_SIGNOZ_PASSWORD"
 HOOK = "https://hooks.example.com/services/T0/B0/vErYsEcReT"
 PROGRAM = """\
 import json
@@ -57,7 +54,6 @@ SigNozContent(
     read_secret=lambda reference: pulumi.Output.secret(os.environ["TEST_" + reference.path.upper()]),
 )
 """
-STAND_IN = "from lab.images.signoz import server; server.PORT = {port}; raise SystemExit(server.main())"
 
 
 def dashboard(key: str, title: str) -> ContentObject:
@@ -189,35 +185,8 @@ class World:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
     """Address, and e-mail address and password of the root user."""
-    if os.environ.get(URL):
-        yield os.environ[URL], os.environ[EMAIL], os.environ[PASSWORD]
-        return
-    port, email, password = free_port(), "admin@example.com", "Stand-in-1-password"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "SIGNOZ_SQLSTORE_SQLITE_PATH": str(tmp_path_factory.mktemp("signoz") / "signoz.db"),
-        "SIGNOZ_USER_ROOT_ENABLED": "true",
-        "SIGNOZ_USER_ROOT_EMAIL": email,
-        "SIGNOZ_USER_ROOT_PASSWORD": password,
-        "SIGNOZ_USER_ROOT_ORG_NAME": "default",
-    }
-    process = subprocess.Popen([sys.executable, "-c", STAND_IN.format(port=port)], env=environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + LIMIT_SECONDS
-        while True:
-            try:
-                if httpx.get(f"{address}/api/v2/healthz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            assert time.monotonic() < deadline, "the stand-in does not start"
-            time.sleep(0.1)
-        yield address, email, password
-    finally:
-        process.terminate()
-        process.wait(LIMIT_SECONDS)
+    with signoz_server(tmp_path_factory.mktemp("signoz")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,8 @@ SIGNOZ: dict[str, Any] = {
     "collector": {"tokens": {"agents": SECURE}},
 }
 """The least settings of SigNoz."""
+EXISTING: dict[str, Any] = {"url": "https://acme.us.signoz.cloud", "api_key": SECURE}
+"""The least settings of a SigNoz that is there already."""
 HOST: dict[str, Any] = {
     "domain": "signoz.example.com",
     "acme_email": "ops@example.com",

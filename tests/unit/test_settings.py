@@ -297,7 +297,8 @@ PROD = "config:\n  turnscope:environment: prod\n"
         ]),
         (dev("  turnscope:cloudwatch: null\n  turnscope:analytics: {}\n  turnscope:budget: {monthly_limit_usd: 5}\n"
              "  turnscope:notifications: {warning: {emails: [a@example.com]}}\n"), [
-            " signoz: null: allowed: a section, because cloudwatch is null: the stack would be empty",
+            " existing_signoz: null: allowed: a section, or a section signoz, because cloudwatch is null: the stack "
+            "would be empty",
             "4: analytics: {}: allowed: null, because cloudwatch is null: it reads the agents' log groups",
             "5: budget: a mapping: allowed: null, because cloudwatch is null: it alerts a topic of AWS",
             "6: notifications: a mapping: allowed: nothing, because cloudwatch is null; SigNoz' receivers: "
@@ -308,6 +309,15 @@ PROD = "config:\n  turnscope:environment: prod\n"
              f"  turnscope:host: {HOST}\n"), [
             "7: host: a mapping: allowed: null with aws.assume_role.external_id, without which ssh cannot take the "
             "role",
+        ]),
+        (dev("  turnscope:existing_signoz: {url: 'http://signoz.internal', api_key: {secure: v1}}\n"), [
+            "3: existing_signoz: a mapping: url: allowed: https, except in environment local, because requests carry "
+            "the key",
+        ]),
+        (dev("  turnscope:signoz: {root_user: {email: a@b.cc, password: {secure: v}}, jwt_secret: {secure: v}, "
+             "clickhouse: {password: {secure: v}}, collector: {tokens: {a: {secure: v}}}}\n"
+             "  turnscope:existing_signoz: {url: 'https://acme.us.signoz.cloud', api_key: {secure: v1}}\n"), [
+            "4: existing_signoz: a mapping: allowed: null, because the stack runs its own SigNoz (section signoz)",
         ]),
         (dev("  turnscope:cloudwatch: {topics: {warning: 'arn:aws:sns:eu-west-1:123456789012:a'}}\n"), [
             "3: cloudwatch: a mapping: topics.warning: allowed: a topic in us-west-1, the only region that its alarms "

@@ -82,13 +82,20 @@ def export(
 
 def _deployment(stack: str) -> Deployment:
     deployment = deployment_of(stack)
-    if deployment.settings.signoz is None:
-        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz), so it has no content.")
+    settings = deployment.settings
+    if settings.signoz is None and settings.existing_signoz is None:
+        raise UserError(
+            f"Stack {stack} has no SigNoz (turnscope:signoz or turnscope:existing_signoz), so it has no content."
+        )
     return deployment
 
 
 def _client(deployment: Deployment) -> SigNozClient:
-    """Raises `UserError` where the stack has no key: it is not up, or has no content."""
+    """Raises `UserError` where the stack has no key: it is not up, or has no content; or SigNoz does not take it."""
+    if existing := deployment.settings.existing_signoz:
+        from turnscope.deployment.existing_signoz import checked_client
+
+        return checked_client(deployment.stack, existing, deployment.secret(existing.api_key))
     from signoz.content.access import access_of
     from signoz.content.api.client import SigNozClient
     from turnscope.deployment.docker_stack import root_certificate_reader

@@ -18,7 +18,7 @@ def lock(stack: Stack) -> None:
 
     project, settings = project_and_settings(stack)
     if not settings.signoz:
-        raise UserError(f"Stack {stack} has no SigNoz (turnscope:signoz), so it has no images to pin.")
+        raise UserError(f"Stack {stack} does not run SigNoz (turnscope:signoz), so it has no images to pin.")
     own = settings.signoz
     images = registry_images(own.images, find_release(own.release), own.gateway.image, {})
     config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"

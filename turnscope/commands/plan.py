@@ -15,7 +15,7 @@ from turnscope.options import Json, Stack, project_and_settings
 def plan(stack: Stack, as_json: Json = False) -> None:
     """Print the resources that a stack would have, without engine or network."""
     from stacks.settings.missing import missing_text, missing_values
-    from turnscope.plan_table import as_data, counted, summary, targets_summary
+    from turnscope.plan_table import as_data, counted, omitted_text, summary, targets_summary
     from turnscope.plans import plan_stack
 
     project, settings = project_and_settings(stack)
@@ -38,5 +38,7 @@ def plan(stack: Stack, as_json: Json = False) -> None:
                 table.add_row("", escape(row["name"]), escape(summary(row)))
         console.print(table)
     console.print(f"\n{len(found['resources'])} in stack {stack}: {counted(found['counts'])}")
+    if text := omitted_text(planned.content.omitted):
+        console.print(f"\n{text}", markup=False)
     if missing:
         console.print(f"\n{missing_text(stack, missing)}", markup=False)

@@ -30,11 +30,13 @@ def render(
     project, settings = project_and_settings(stack)
     plan = plan_stack(stack, settings, project.root)
     secrets = None
-    if show_secrets and plan.signoz:
+    if show_secrets and (plan.signoz or plan.existing):
         from turnscope.deployment.secret_values import secret_values
 
-        secrets = secret_values(deployment_of(stack), plan.signoz)
-    texts = rendering.render(what, cloudwatch=plan.cloudwatch, signoz=plan.signoz, host=plan.host, secrets=secrets)
+        secrets = secret_values(deployment_of(stack), plan.signoz.containers if plan.signoz else (), plan.content)
+    texts = rendering.render(
+        what, cloudwatch=plan.cloudwatch, signoz=plan.signoz, host=plan.host, existing=plan.existing, secrets=secrets
+    )
     if check:
         rendering.check(texts, check)
         console.print(f"{len(texts)} files in {check} are up to date with stack {stack}.")

@@ -40,6 +40,7 @@ from turnscope.deployment.backend import engine_environment, saves_once
 from turnscope.deployment.docker_stack import choose_images, ensure_lab_images, export_root_certificate
 from turnscope.deployment.engine import Engine
 from turnscope.deployment.existing import Existing
+from turnscope.deployment.existing_signoz import checked_client, refuse_revoked_key
 from turnscope.deployment.failure import engine_words, failure_text
 from turnscope.deployment.host_guard import instance_of, on_the_machine, refuse_host_changes
 from turnscope.deployment.local_aws import LocalAws
@@ -171,9 +172,10 @@ class Deployment:
     @cached_property
     def clients(self) -> ClientFactory:
         """boto3 clients in the stack's account."""
-        return client_factory(self.settings, self._secret)
+        return client_factory(self.settings, self.secret)
 
-    def _secret(self, reference: SecretRef) -> str:
+    def secret(self, reference: SecretRef) -> str:
+        """The value of a setting. Raises `UserError` (exit code 1) where it cannot be decrypted."""
         try:
             return self._select(create=True).get_config(f"{NAMESPACE}:{reference.path}", path=True).value
         except CommandError as error:
@@ -223,6 +225,7 @@ class Deployment:
         looked at first, and what was edited by hand in SigNoz is printed."""
         refuse_missing(self.stack, self.settings)
         self._prepare()
+        self._check_existing_signoz()
         changes = ContentChanges()
         with self._aws():
             stack = self._select(create=True)
@@ -257,6 +260,7 @@ class Deployment:
         what was changed by hand since the last time is found and put back."""
         refuse_missing(self.stack, self.settings)
         self._prepare()
+        self._check_existing_signoz()
         changes = ContentChanges()
         with self._aws():
             stack = self._select(create=True)
@@ -281,6 +285,15 @@ class Deployment:
             self._print(line)
         return progress, _public(result.outputs) | self._signoz_outputs()
 
+    def _check_existing_signoz(self) -> None:
+        """Raises `UserError` where it does not take the key."""
+        if existing := self.settings.existing_signoz:
+            checked_client(self.stack, existing, self.secret(existing.api_key))
+
+    def refuse_revoked_key(self) -> None:
+        """Raises `UserError` where a deletion could not sign in to an existing SigNoz."""
+        refuse_revoked_key(self.stack, self._state())
+
     def _check_against_state(self) -> None:
         """Raises `UserError` for a change that what is deployed cannot take."""
         state = self._state()
@@ -302,12 +315,12 @@ class Deployment:
     def _signoz_outputs(self) -> dict[str, Any]:
         """What is no output of the engine: it depends on this machine, or is for reading alone."""
         settings, plan = self.settings.signoz, self.plan.signoz
-        if not settings or not plan:
-            return {}
-        certificate = export_root_certificate(settings, plan, self.docker_host, self.directory)
         found: dict[str, Any] = {}
-        if plan.content.objects:
-            found["content"] = content_counts(plan.content)
+        if self.plan.content.objects:
+            found["content"] = content_counts(self.plan.content)
+        if not settings or not plan:
+            return found
+        certificate = export_root_certificate(settings, plan, self.docker_host, self.directory)
         if certificate:
             found["root_certificate"] = str(certificate)
         return found
@@ -460,8 +473,7 @@ class Deployment:
 
     def _sources(self) -> dict[str, str]:
         """Where each object of SigNoz' content is written."""
-        signoz = self.plan.signoz
-        return {each.name: each.source for each in signoz.content.objects} if signoz else {}
+        return {each.name: each.source for each in self.plan.content.objects}
 
     def _print(self, line: str) -> None:
         self.console.print(escape(line), highlight=False, soft_wrap=True)

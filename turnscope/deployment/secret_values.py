@@ -10,16 +10,15 @@ from pulumi.automation.errors import CommandError
 from core.names import NAMESPACE
 from core.secrets.reference import SecretRef
 from core.secrets.values import PASSPHRASE_FILE, secret_value
-from signoz.plan.model import SigNozPlan
+from signoz.content.model import ContentPlan
+from signoz.plan.model import Container
 from turnscope.deployment.deployment import Deployment
 
 
-def secret_values(deployment: Deployment, plan: SigNozPlan) -> dict[str, str]:
-    """Every secret that the plan's files and content hold, by its path. Raises `UserError`."""
-    references = {
-        reference for container in plan.containers for file in container.files for _, reference in file.secrets
-    }
-    references |= {reference for each in plan.content.objects for _, reference in each.secrets}
+def secret_values(deployment: Deployment, containers: Iterable[Container], content: ContentPlan) -> dict[str, str]:
+    """Every secret that the containers' files and the content hold, by its path. Raises `UserError`."""
+    references = {reference for container in containers for file in container.files for _, reference in file.secrets}
+    references |= {reference for each in content.objects for _, reference in each.secrets}
     return values(deployment, references)
 
 

@@ -50,6 +50,7 @@ def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool
             f"{len(protected)} resources are protected: {', '.join(protected)}. Set turnscope:protect to false in "
             f"stacks/Pulumi.{stack}.yaml and run `turnscope up {stack}` first. No resource was deleted."
         )
+    deployment.refuse_revoked_key()
     _ask(deployment, confirmed, assume_yes)
     progress = deployment.destroy()
     console.print(f"Stack {stack}: {progress.summary()}")
@@ -106,6 +107,8 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
         elif resource.kept and short_type(resource.type) == KEY:
             held = "volume" if resource.name.startswith("host-") else "bucket"
             console.print(f"  Kept: KMS key {resource.id}, which is required to read that {held}")
+    if plan.existing:
+        console.print(f"  from SigNoz at {plan.existing.url}, where everything that the stack did not create stays")
     if not signoz or plan.host:
         return
     kept = [volume.name for volume in volumes(signoz.containers) if volume.keep]

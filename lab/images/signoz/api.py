@@ -112,6 +112,7 @@ class Api:
         self._add("POST", "/api/v1/register", OPEN, lambda r: accounts.register(r.body))
         self._add("GET", "/api/v2/sessions/context", OPEN, lambda r: accounts.context(r.query.get("email", "")))
         self._add("POST", "/api/v2/sessions/email_password", OPEN, lambda r: accounts.open_session(r.body))
+        self._add("GET", "/api/v2/orgs/me", ADMIN, lambda _: Answer(200, accounts.organisation))
         self._add("GET", "/api/v1/roles", ADMIN, lambda _: Answer(200, self._store.all("role")))
         one, keys = "/api/v1/service_accounts/{}", "/api/v1/service_accounts/{}/keys"
         self._add("GET", "/api/v1/service_accounts", ADMIN, lambda _: Answer(200, self._store.all("service_account")))

@@ -34,6 +34,7 @@ class SigNozClient:
         timeout_seconds: float = 30.0,
         retry_policy: RetryPolicy | None = None,
         transport: httpx.BaseTransport | None = None,
+        use_proxy: bool = False,
     ) -> None:
         self._retry_policy = retry_policy or RetryPolicy()
         self._http = Http(
@@ -44,6 +45,7 @@ class SigNozClient:
             timeout_seconds=timeout_seconds,
             retry_policy=self._retry_policy,
             transport=transport,
+            use_proxy=use_proxy,
         )
         self._supported = False
 
@@ -53,6 +55,16 @@ class SigNozClient:
         if not isinstance(answer, dict) or "version" not in answer:
             raise NotSigNoz(f"{self._http.address} returns no SigNoz version. Is this the address of SigNoz?")
         return str(answer["version"])
+
+    def organisation(self) -> str:
+        """The identifier of the organisation that the key is of, which only an administrator's key may ask for. Raises
+        `Unauthorized` for a key that the server does not know, `Forbidden` for another role, `Unsupported` for an older
+        release."""
+        self._refuse_old()
+        answer = self._http.ask("GET", "/api/v2/orgs/me")
+        if not isinstance(answer, dict) or "id" not in answer:
+            raise NotSigNoz(f"{self._http.address} returns no organisation. Is this the address of SigNoz?")
+        return str(answer["id"])
 
     def create(self, kind: Kind, body: Body) -> str:
         """Make an object; its identifier. Where the answer is lost, what was made is found instead of made twice."""

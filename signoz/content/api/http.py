@@ -56,7 +56,8 @@ class Http:
     """`address` as in `https://signoz.example.com`.
 
     `root_certificate` (PEM) is trusted alone where it is given; `server_name` is asked for, and expected in the
-    certificate, where it is not the address' own host. `headers` hold the credentials.
+    certificate, where it is not the address' own host. `headers` hold the credentials. `use_proxy`: as this machine's
+    environment says (`HTTPS_PROXY`, `NO_PROXY`).
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Http:
         timeout_seconds: float = 30.0,
         retry_policy: RetryPolicy | None = None,
         transport: httpx.BaseTransport | None = None,
+        use_proxy: bool = False,
     ) -> None:
         self.address = address.rstrip("/")
         self._retry_policy = retry_policy or RetryPolicy()
@@ -87,8 +89,8 @@ class Http:
                 headers={**(headers or {}), **({"Host": server_name} if server_name else {})},
                 verify=verify,
                 timeout=timeout_seconds,
-                # A proxy of this machine's does not know the Docker host.
-                trust_env=False,
+                # A proxy of this machine's does not know the stack's own Docker host.
+                trust_env=use_proxy,
                 transport=transport,
             )
         except (httpx.InvalidURL, ValueError):
@@ -144,8 +146,8 @@ class Http:
     def _transport_error(self, repeatable: bool, error: httpx.TransportError) -> Exception:
         if certificate := _certificate_problem(error):
             return Unreachable(
-                f"SigNoz at {self.address} has a certificate that is not trusted ({certificate}). Is it the stack's "
-                "own gateway, and is the root certificate up to date?"
+                f"SigNoz at {self.address} has a certificate that is not trusted ({certificate}). Is this the "
+                "address of SigNoz, and is the root certificate up to date?"
             )
         reason = str(error) or type(error).__name__
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):

@@ -15,7 +15,7 @@ from core.roles import Role
 from signoz.plan import templating
 from signoz.roles import clickhouse
 from stacks.settings.model import Prices
-from stacks.settings.roles.collector import CollectorSettings
+from stacks.settings.roles.collector import CollectorSettings, Transformations
 
 CONFIG_FILE = "/etc/turnscope/collector.yaml"
 MANAGER_FILE = "/etc/turnscope/opamp.yaml"
@@ -79,6 +79,9 @@ BUCKETS_SECONDS = (
 )  # fmt: skip
 """Fine where people notice the wait; the targets people set (0.6, 0.8, 1.5, 2 s) are bounds of buckets."""
 
+COST_ATTRIBUTE = "gen_ai.usage.cost"
+"""What a span's model cost in US dollars, computed by `transform/genai` where the sender did not say it."""
+
 _TURN = 'name == "agent_turn"'
 _TOOL = 'attributes["gen_ai.operation.name"] == "execute_tool"'
 _FAILED = "status.code == STATUS_CODE_ERROR"
@@ -118,10 +121,10 @@ DERIVED_METRICS = (
     DerivedMetric(
         "turnscope.cost",
         "What models cost, by the stack's price table.",
-        'attributes["gen_ai.usage.cost"] != nil',
+        f'attributes["{COST_ATTRIBUTE}"] != nil',
         ("gen_ai.request.model",),
         unit="{USD}",
-        sum_of="gen_ai.usage.cost",
+        sum_of=COST_ATTRIBUTE,
     ),
 )
 
@@ -163,17 +166,7 @@ def render_collector(settings: CollectorSettings, context: CollectorContext) -> 
     """The collector's configuration as YAML. Holds no secret, only the paths of secret files."""
     return templating.render(
         "collector.yaml.j2",
-        settings=settings,
-        context=context,
-        current=context.generation is Generation.CURRENT,
-        priced_llms=context.prices.llm,
-        priced_stt=context.prices.stt,
-        priced_tts=context.prices.tts,
-        derived_metrics=DERIVED_METRICS,
-        latency_buckets_seconds=list(BUCKETS_SECONDS),
-        content_keys="|".join(CONTENT_KEYS),
-        body_keys="|".join(BODY_KEYS),
-        content_events=CONTENT_EVENTS,
+        **transformations(settings, context),
         langfuse=settings.langfuse if settings.langfuse and settings.langfuse.enabled else None,
         clickhouse_user=clickhouse.DATABASE_USER,
         clickhouse_host=Role.CLICKHOUSE,
@@ -181,3 +174,20 @@ def render_collector(settings: CollectorSettings, context: CollectorContext) -> 
         secrets_folder=SECRETS_FOLDER,
         queue_folder=QUEUE_FOLDER,
     )
+
+
+def transformations(settings: Transformations, context: CollectorContext) -> dict[str, object]:
+    """What the templates in `templates/collector` use."""
+    return {
+        "settings": settings,
+        "context": context,
+        "current": context.generation is Generation.CURRENT,
+        "priced_llms": context.prices.llm,
+        "priced_stt": context.prices.stt,
+        "priced_tts": context.prices.tts,
+        "derived_metrics": DERIVED_METRICS,
+        "latency_buckets_seconds": list(BUCKETS_SECONDS),
+        "content_keys": "|".join(CONTENT_KEYS),
+        "body_keys": "|".join(BODY_KEYS),
+        "content_events": CONTENT_EVENTS,
+    }

@@ -32,7 +32,7 @@ class Receiver(Model):
     """Destinations of notifications; every alert routed to the receiver is sent to all of them."""
 
     emails: Annotated[tuple[Email, ...], Field(max_length=50)] = ()
-    """E-mail addresses; require `smtp`."""
+    """E-mail addresses; SigNoz needs a mail server for them (`signoz.alertmanager.smtp`)."""
     slack_webhook_url: Secret | None = None
     """URL of a Slack incoming webhook (secret)."""
     slack_channel: Annotated[str, Matching(r"[#@][^\s\"'#@]{1,80}", "a channel such as #voice-alerts")] | None = None
@@ -99,8 +99,8 @@ class Smtp(Model):
         return value
 
 
-class AlertmanagerSettings(Model):
-    """Notifications of SigNoz alerts."""
+class AlertRouting(Model):
+    """Who is notified of which SigNoz alerts."""
 
     receivers: dict[ReceiverName, Receiver] = Field(default={}, max_length=50)
     """Receivers of notifications, by name."""
@@ -110,16 +110,6 @@ class AlertmanagerSettings(Model):
     """Routes; the first route whose labels match an alert applies."""
     group_by: GroupLabels = ("alertname", "service_name")
     """Alerts with equal values of these labels form a group; the group notifies."""
-    group_wait_seconds: Seconds = 30
-    """Seconds that a new group waits for further alerts before its first notification."""
-    group_interval_seconds: Seconds = 300
-    """Deduplication window: a group notifies at most once in this time, however often its alerts fire and resolve."""
-    repeat_interval_seconds: Seconds = 14_400
-    """Seconds after which the notification for firing alerts is repeated; a multiple of group_interval_seconds."""
-    inhibit_equal_labels: Annotated[tuple[LabelName, ...], Field(max_length=20)] = ("alertname", "service_name")
-    """A firing critical alert suppresses warnings with equal values of these labels; empty to suppress none."""
-    smtp: Smtp | None = None
-    """The mail server."""
 
     @field_validator("default_receiver")
     @classmethod
@@ -138,6 +128,21 @@ class AlertmanagerSettings(Model):
                 known = ", ".join(receivers) or "there are none"
                 raise problem(f"allowed in [{number}].receiver: one of receivers ({known}), not {route.receiver}")
         return value
+
+
+class AlertmanagerSettings(AlertRouting):
+    """Notifications of SigNoz alerts."""
+
+    group_wait_seconds: Seconds = 30
+    """Seconds that a new group waits for further alerts before its first notification."""
+    group_interval_seconds: Seconds = 300
+    """Deduplication window: a group notifies at most once in this time, however often its alerts fire and resolve."""
+    repeat_interval_seconds: Seconds = 14_400
+    """Seconds after which the notification for firing alerts is repeated; a multiple of group_interval_seconds."""
+    inhibit_equal_labels: Annotated[tuple[LabelName, ...], Field(max_length=20)] = ("alertname", "service_name")
+    """A firing critical alert suppresses warnings with equal values of these labels; empty to suppress none."""
+    smtp: Smtp | None = None
+    """The mail server."""
 
     @field_validator("repeat_interval_seconds")
     @classmethod

@@ -123,11 +123,9 @@ class Firehose(Model):
         return value
 
 
-class CollectorSettings(Model):
-    """The OpenTelemetry collector."""
+class Transformations(Model):
+    """What a collector changes in telemetry before SigNoz stores it, and what it scrapes."""
 
-    tokens: Annotated[dict[TokenName, Token], Field(min_length=1, max_length=10)]
-    """Bearer tokens of senders, by name."""
     redact_content: Flag = False
     """Remove what callers and agents said, tool arguments and results, exception texts and personal identifiers
     before data is stored or forwarded (docs/how-to/collector.md lists what is removed and what is kept)."""
@@ -136,10 +134,17 @@ class CollectorSettings(Model):
     dropped_metric_attributes: Annotated[tuple[AttributeName, ...], Field(max_length=50)] = ("room_id", "job_id")
     """Attributes to remove from metric points, which are then summed. An attribute with a value per call would create a
     series per call."""
-    span_metrics: Flag = True
-    """Compute the metrics `turnscope.*` from spans, before sampling: turns, errors, interruptions, tool calls, cost."""
     scrape: Scrape = Scrape()
     """Prometheus endpoints that the collector scrapes."""
+
+
+class CollectorSettings(Transformations):
+    """The OpenTelemetry collector."""
+
+    tokens: Annotated[dict[TokenName, Token], Field(min_length=1, max_length=10)]
+    """Bearer tokens of senders, by name."""
+    span_metrics: Flag = True
+    """Compute the metrics `turnscope.*` from spans, before sampling: turns, errors, interruptions, tool calls, cost."""
     memory_mib: Annotated[int, Field(ge=256, le=65_536), NUMBER] = 1024
     """Memory limit of the container in MiB; at 80 percent of it, senders must retry later."""
     queue: Queue = Queue()

@@ -156,8 +156,8 @@ class ContentSettings(Model):
 
     thresholds: Thresholds = Thresholds()
     """Numbers in the shipped alert rules that are no `targets`."""
-    retention: Retention = Retention()
-    """Retention of telemetry."""
+    retention: Retention | None = Retention()
+    """Retention of telemetry; null leaves it as it is in SigNoz."""
     downtimes: dict[Key, Downtime] = Field(default={}, max_length=100)
     """Planned downtimes, by name."""
     exclude: Exclude = Exclude()

@@ -73,16 +73,19 @@ class Acme(Model):
         return value
 
 
+CertificatePem = Annotated[
+    str,
+    Matching(
+        r"\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s-]+-----END CERTIFICATE-----\s*",
+        "PEM text that starts with -----BEGIN CERTIFICATE-----",
+    ),
+]
+
+
 class OwnCertificate(Model):
     """A certificate that you renew yourself."""
 
-    certificate_pem: Annotated[
-        str,
-        Matching(
-            r"\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s-]+-----END CERTIFICATE-----\s*",
-            "PEM text that starts with -----BEGIN CERTIFICATE-----",
-        ),
-    ]
+    certificate_pem: CertificatePem
     """The certificate, followed by the intermediate certificates, in PEM; it must contain every host name."""
     private_key_pem: Secret
     """Private key of the certificate in PEM (secret)."""

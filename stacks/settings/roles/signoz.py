@@ -122,7 +122,7 @@ class SigNozSettings(Model):
         release, clickhouse = info.data.get("release"), info.data.get("clickhouse")
         if value and release in VERSIONS and find_release(release).api != CURRENT.api:
             raise problem(f"allowed: null, with release {release}: content requires the API of {CURRENT.version}")
-        if value and isinstance(clickhouse, ClickHouseSettings) and not clickhouse.cold_storage:
+        if value and value.retention and isinstance(clickhouse, ClickHouseSettings) and not clickhouse.cold_storage:
             for signal in ("traces", "metrics", "logs"):
                 if getattr(value.retention, signal).cold_after_days is not None:
                     raise problem(
