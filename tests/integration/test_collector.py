@@ -17,6 +17,7 @@ from typing import Any
 
 import grpc
 import pytest
+import yaml
 
 from signoz.roles.collector.config import (
     CLICKHOUSE_PASSWORD,
@@ -26,7 +27,14 @@ from signoz.roles.collector.config import (
     render_collector,
 )
 from signoz.roles.collector.credentials import credential, langfuse_credentials, token_file
-from tests.collector_cases import ENVIRONMENTS, OPTIONS, collector_context, collector_settings
+from tests.collector_cases import (
+    ENVIRONMENTS,
+    EXISTING,
+    OPTIONS,
+    collector_context,
+    collector_settings,
+    existing_collector,
+)
 from tests.integration.collector_process import (
     STORES,
     Collector,
@@ -142,6 +150,14 @@ def test_the_components_accept_the_configuration(program: Path, tmp_path: Path, 
     config = configured(tmp_path, case.partition("-")[0] if case not in OPTIONS else "dev", **CASES[case])
     assert "connect: connection refused" in validate(program, config, tmp_path)
     assert not validate(program, with_stores(config, "nop", lambda _: None), tmp_path)
+
+
+@pytest.mark.parametrize("case", EXISTING)
+def test_the_components_accept_that_of_a_collector_before_an_existing_signoz(
+    program: Path, tmp_path: Path, case: str
+) -> None:
+    """They are those of the OpenTelemetry Collector, built here into SigNoz' own."""
+    assert not validate(program, yaml.safe_load(existing_collector(case)), tmp_path)
 
 
 def _unknown_key(config: Config) -> str:

@@ -167,8 +167,10 @@ def test_an_edit_by_hand_is_shown_and_put_back(world: World) -> None:
     assert body
     edited = {**planned.body, "spec": {**planned.body["spec"], "display": {"name": "Mine now", "description": ""}}}
     world.watch.update(Kind.DASHBOARD, object_id, edited)
-    assert '-> "Mine now"' in world.run("preview", "local", "--refresh")
-    assert "1 updated" in world.run("up", "local", "--yes", "--refresh")
+    told = world.run("up", "local", "--yes", "--refresh")
+    assert '-> "Mine now"' in told
+    assert "reverted to the settings" in told
+    assert "1 updated" in told
     found = world.watch.read(Kind.DASHBOARD, object_id)
     assert found
     assert found["spec"] == body["spec"]
@@ -183,30 +185,27 @@ def test_what_people_made_is_exported_and_nothing_else(world: World) -> None:
     assert f"{world.address}/dashboard/{dashboards(world)['call-quality']}" in listed
 
 
-def test_a_new_key_replaces_nothing_and_is_the_one_that_deletes(world: World) -> None:
-    """The old one is in the state of what is to be deleted, and revoked."""
-    known = dashboards(world)
+def test_nothing_is_torn_down_with_a_revoked_key(world: World) -> None:
+    known = world.held()
     world.revoke("existing-test-1")
+    assert "no resource was deleted" in world.refused("teardown", "local", "--yes")
+    assert world.held() == known
+
+
+def test_a_new_key_replaces_nothing_and_is_the_one_that_deletes(world: World) -> None:
+    """The old one, which is revoked, is in the state of what is to be deleted."""
+    known = dashboards(world)
     world.give("api_key", world.new_key("existing-test-2"))
-    dashboards_too = [*EXCLUDE["dashboards"], "target-compliance"]
-    world.change(content={"exclude": {**EXCLUDE, "dashboards": dashboards_too}})
+    more = [*EXCLUDE["dashboards"], "target-compliance"]
+    world.change(content={"exclude": {**EXCLUDE, "dashboards": more}})
     told = world.run("up", "local", "--yes")
     assert "replaced" not in told
     assert "1 deleted" in told
     assert dashboards(world) == {name: each for name, each in known.items() if name != "target-compliance"}
 
 
-def test_nothing_is_torn_down_with_a_revoked_key(world: World) -> None:
-    known = world.held()
-    world.revoke("existing-test-2")
-    assert "no resource was deleted" in world.refused("teardown", "local", "--yes")
-    assert world.held() == known
-    world.give("api_key", world.new_key("existing-test-3"))
-    world.run("up", "local", "--yes")
-
-
 def test_teardown_leaves_what_was_there_before(world: World, before: Held) -> None:
     told = world.run("teardown", "local", "--yes")
     assert f"from SigNoz at {world.address}" in told
     assert world.held() == before
-    world.revoke("existing-test-3")
+    world.revoke("existing-test-2")
