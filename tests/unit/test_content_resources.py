@@ -19,6 +19,7 @@ from pulumi.output import Unknown
 from core.errors import UserError
 from core.secrets.placeholders import HIDDEN
 from core.secrets.reference import SecretRef
+from signoz.content import resources
 from signoz.content.access import Access, access_of
 from signoz.content.api.errors import Conflict, NotFound, Unauthorized, Unreachable
 from signoz.content.component import SigNozContent, checked
@@ -26,7 +27,13 @@ from signoz.content.differences import differences
 from signoz.content.model import ContentObject, ContentPlan, Kind
 from signoz.content.placeholders import filled, masked
 from signoz.content.resource_types import TYPE_PREFIX, kind_of
-from signoz.content.resources import RESOURCES, ApiKeyProvider, ContentError, ContentProvider
+from signoz.content.resources import (
+    RESOURCES,
+    ApiKeyProvider,
+    ContentError,
+    ContentProvider,
+    ExistingServerProvider,
+)
 from signoz.plan.model import SigNozPlan
 from tests.stack_settings import validate
 from turnscope.content import export
@@ -39,6 +46,7 @@ CHANNEL = {"name": "oncall", "slack_configs": [{"api_url": "{secret:hook}", "sen
 SERIALISED = {
     ContentProvider: "gASVMwAAAAAAAACMGHNpZ25vei5jb250ZW50LnJlc291cmNlc5SMD0NvbnRlbnRQcm92aWRlcpSTlClSlC4=",
     ApiKeyProvider: "gASVMgAAAAAAAACMGHNpZ25vei5jb250ZW50LnJlc291cmNlc5SMDkFwaUtleVByb3ZpZGVylJOUKVKULg==",
+    ExistingServerProvider: "gASVOgAAAAAAAACMGHNpZ25vei5jb250ZW50LnJlc291cmNlc5SMFkV4aXN0aW5nU2VydmVyUHJvdmlkZXKUk5QpUpQu",
 }
 """As they are in the state of stacks that were deployed."""
 
@@ -436,3 +444,71 @@ def test_a_file_that_somebody_changed_is_not_overwritten(tmp_path: Path) -> None
 def _no_client_is_kept() -> Iterator[None]:
     yield
     ContentProvider.adopted.clear()
+
+
+# --- A SigNoz that the stack does not run ---
+
+GIVEN = {"address": "https://acme.us.signoz.cloud", "root_certificate": None, "existing": True, "api_key": "g1ven-key"}
+
+
+class Existing(ExistingServerProvider):
+    """Of an organisation, or one that raises."""
+
+    def __init__(self, found: str | Exception) -> None:
+        super().__init__()
+        self.found = found
+
+    def organisation(self, props: dict[str, Any]) -> str:
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@pytest.fixture(autouse=True)
+def _no_newest_key() -> Iterator[None]:
+    """The provider's process lives for one run of the engine."""
+    yield
+    ContentProvider.newest_keys.clear()
+
+
+def test_an_existing_server_is_known_by_its_organisation() -> None:
+    made = Existing("org-1").create(GIVEN)
+    assert (made.id, made.outs) == ("org-1", {**GIVEN, "organisation": "org-1"})
+    rotated = {**GIVEN, "api_key": "n3w-key"}
+    changed = Existing("org-1").diff("org-1", made.outs or {}, rotated)
+    assert changed.changes
+    assert not changed.replaces
+    assert Existing("org-1").diff("org-1", made.outs or {}, GIVEN).changes is False
+    assert Existing("org-2").update("org-1", made.outs or {}, rotated).outs == {**rotated, "organisation": "org-2"}
+
+
+def test_a_given_key_that_is_wrong_says_how_to_set_another() -> None:
+    with pytest.raises(ContentError) as failed:
+        Existing(Unauthorized("SigNoz rejected the key g1ven-key.")).create(GIVEN)
+    assert "pulumi config set -s STACK --secret --path 'turnscope:existing_signoz.api_key'" in str(failed.value)
+    assert "--refresh" not in str(failed.value), "no refresh makes a key that was given"
+    assert "g1ven-key" not in str(failed.value)
+
+
+def test_content_is_deleted_with_the_key_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state of what is to be deleted has the one before, which may be revoked."""
+    used: list[str] = []
+
+    def connected(address: str, name: str | None, certificate: str | None, key: str, existing: bool) -> Server:
+        used.append(key)
+        return Server()
+
+    monkeypatch.setattr(resources, "_connected", connected)
+    deployed = props(address=GIVEN["address"], api_key="0ld-key")
+    ContentProvider().delete("x", deployed)
+    Existing("org-1").update("org-1", {**GIVEN, "api_key": "0ld-key"}, GIVEN)
+    ContentProvider().delete("x", deployed)
+    ContentProvider().delete("x", props(address="https://signoz.example.com", api_key="of-another"))
+    assert used == ["0ld-key", "g1ven-key", "of-another"]
+
+
+def test_an_existing_server_is_not_touched_when_the_stack_goes() -> None:
+    """Nor is it asked: its owner may have revoked the key."""
+    provider = Existing(Unauthorized("no"))
+    provider.delete("org-1", GIVEN)
+    assert provider.read("org-1", GIVEN).id == "org-1"
