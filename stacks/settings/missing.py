@@ -32,6 +32,8 @@ COMPLETE_IN = (Environment.STAGING, Environment.PROD)
 """Where a placeholder would be deployed in earnest."""
 ASKED_IN = (Environment.DEV, *COMPLETE_IN)
 """Where SigNoz and its machine lack something without their owner."""
+OF_SIGNOZ = ("host", "signoz", "existing_signoz")
+"""Sections of which that is so in dev too."""
 TEAM, AGENT = "your-team", "your-agent"
 """Placeholders that are valid names."""
 EMAIL, RUNBOOKS, SIGNOZ = "you@example.com", "https://example.com/runbooks", "signoz.example.com"
@@ -105,7 +107,7 @@ def missing_values(settings: Settings) -> list[Missing]:
     if settings.environment not in ASKED_IN:
         return []
     complete = settings.environment in COMPLETE_IN
-    leaves = [(at, value) for at, value in _leaves(settings, ()) if complete or at[0] in ("host", "signoz")]
+    leaves = [(at, value) for at, value in _leaves(settings, ()) if complete or at[0] in OF_SIGNOZ]
     if settings.host:
         # What the gateway has from there.
         leaves = [(at, value) for at, value in leaves if at[:2] != ("signoz", "gateway")]

@@ -46,7 +46,9 @@ CHANNEL = {"name": "oncall", "slack_configs": [{"api_url": "{secret:hook}", "sen
 SERIALISED = {
     ContentProvider: "gASVMwAAAAAAAACMGHNpZ25vei5jb250ZW50LnJlc291cmNlc5SMD0NvbnRlbnRQcm92aWRlcpSTlClSlC4=",
     ApiKeyProvider: "gASVMgAAAAAAAACMGHNpZ25vei5jb250ZW50LnJlc291cmNlc5SMDkFwaUtleVByb3ZpZGVylJOUKVKULg==",
-    ExistingServerProvider: "gASVOgAAAAAAAACMGHNpZ25vei5jb250ZW50LnJlc291cmNlc5SMFkV4aXN0aW5nU2VydmVyUHJvdmlkZXKUk5QpUpQu",
+    ExistingServerProvider: (
+        "gASVOgAAAAAAAACMGHNpZ25vei5jb250ZW50LnJlc291cmNlc5SMFkV4aXN0aW5nU2VydmVyUHJvdmlkZXKUk5QpUpQu"
+    ),
 }
 """As they are in the state of stacks that were deployed."""
 

@@ -31,6 +31,7 @@ from turnscope.deployment import existing_signoz
 from turnscope.deployment.cloudwatch_first import deploy_cloudwatch_first
 from turnscope.deployment.deployment import Deployment
 from turnscope.deployment.existing_signoz import checked_client, refuse_revoked_key
+from turnscope.deployment.questions import Value, questions
 
 URL = EXISTING["url"]
 INGEST = {"endpoint": "https://ingest.us.signoz.cloud:443", "key": SECURE}
@@ -100,6 +101,22 @@ def test_the_key_and_the_receiver_are_the_owners_to_give(environment: str) -> No
     ]
     assert "pulumi config set -s STACK --secret --path 'turnscope:existing_signoz.api_key'" in incomplete[0].example
     assert missing_values(settings_with(**raw, existing_signoz={**EXISTING, "alertmanager": ROUTED})) == []
+
+
+def test_init_asks_for_them_and_keeps_them_secret(tmp_path: Path) -> None:
+    raw: dict[str, Any] = {**OWNERS, "environment": "staging", "existing_signoz": {"url": URL}}
+    asked = {each.path: each for each in questions(settings_with(**raw), raw)}
+    assert list(asked) == ["existing_signoz.api_key", "existing_signoz.alertmanager.default_receiver"]
+    assert asked["existing_signoz.api_key"].values("k3y") == [Value("existing_signoz.api_key", "k3y", secret=True)]
+    hook, name = asked["existing_signoz.alertmanager.default_receiver"].values("https://hooks.slack.com/services/x")
+    assert (hook.path, hook.secret) == ("existing_signoz.alertmanager.receivers.team.slack_webhook_url", True)
+    assert name == Value("existing_signoz.alertmanager.default_receiver", "team")
+
+
+def test_the_key_is_missing_in_dev_too() -> None:
+    assert [each.key for each in missing_values(settings_with(existing_signoz={"url": URL}))] == [
+        "existing_signoz.api_key"
+    ]
 
 
 # --- Content ---
@@ -302,7 +319,7 @@ def test_it_takes_no_part_of_docker(deployment: Deployment, monkeypatch: pytest.
         _ = deployment.docker_host
 
 
-@pytest.mark.parametrize("command", ["login", "lock", "init"])
+@pytest.mark.parametrize("command", ["login", "lock"])
 def test_commands_for_ones_own_refuse_in_a_sentence(project: Path, command: str) -> None:
     refused = turnscope(command, "there").exception
     assert isinstance(refused, UserError)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stacks.settings.kinds import is_secret, kind_at
 from stacks.settings.missing import missing_values
 from stacks.settings.model import SEVERITIES, Settings
 from stacks.settings.problems import described
@@ -18,6 +19,8 @@ from stacks.settings.schema import node_at, resolved
 PAGERDUTY, SLACK = "https://events.pagerduty.com/", "https://hooks.slack.com/"
 NEWEST_EVENTS = "v2"
 TEAM = "team"
+SIGNOZ_RECEIVER = ".alertmanager.default_receiver"
+"""Below `signoz` or `existing_signoz`."""
 _INDEX = re.compile(r"(\.\d+|\[\d+\])$")
 
 
@@ -77,7 +80,7 @@ def _accepted(path: str) -> str:
         return "Names, separated by commas."
     if path.startswith("notifications."):
         return f"{PAGERDUTY}..., {SLACK}..., or e-mail addresses."
-    if path == "signoz.alertmanager.default_receiver":
+    if path.endswith(SIGNOZ_RECEIVER):
         return f"{SLACK}..., or a PagerDuty integration key."
     return ""
 
@@ -88,14 +91,15 @@ def _values_of(path: str, *, listed: bool) -> Set:
             return _agents
         case ["notifications", severity] if severity in SEVERITIES:
             return _receivers(path)
-        case ["signoz", "alertmanager", "default_receiver"]:
-            return _signoz_receiver
+        case [section, "alertmanager", "default_receiver"]:
+            return _signoz_receiver(section)
         case _:
             return _list(path) if listed else _text(path)
 
 
 def _text(path: str) -> Set:
-    return lambda answer: [Value(path, answer)]
+    secret = is_secret(kind_at(tuple(path.split("."))))
+    return lambda answer: [Value(path, answer, secret)]
 
 
 def _list(path: str) -> Set:
@@ -120,14 +124,18 @@ def _receivers(path: str) -> Set:
     return values
 
 
-def _signoz_receiver(answer: str) -> list[Value]:
-    where = f"signoz.alertmanager.receivers.{TEAM}"
-    name = Value("signoz.alertmanager.default_receiver", TEAM)
-    if answer.startswith(SLACK):
-        return [Value(f"{where}.slack_webhook_url", answer, secret=True), name]
-    if re.fullmatch("[0-9a-zA-Z]{32}", answer):
-        return [Value(f"{where}.pagerduty_routing_key", answer, secret=True), name]
-    raise ValueError(f"allowed: {SLACK}..., or a PagerDuty integration key (32 letters and digits)")
+def _signoz_receiver(section: str) -> Set:
+    where = f"{section}.alertmanager.receivers.{TEAM}"
+    name = Value(f"{section}{SIGNOZ_RECEIVER}", TEAM)
+
+    def values(answer: str) -> list[Value]:
+        if answer.startswith(SLACK):
+            return [Value(f"{where}.slack_webhook_url", answer, secret=True), name]
+        if re.fullmatch("[0-9a-zA-Z]{32}", answer):
+            return [Value(f"{where}.pagerduty_routing_key", answer, secret=True), name]
+        raise ValueError(f"allowed: {SLACK}..., or a PagerDuty integration key (32 letters and digits)")
+
+    return values
 
 
 def _vpc(answer: str) -> list[Value]:
