@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from analytics.plan.iam import bucket_policy
 from analytics.plan.model import Bucket
-from analytics.resolved import Known
+from analytics.resolved import InAccount
 from core.component import Component
 
 ABANDONED_UPLOAD_DAYS = 7
@@ -36,7 +37,7 @@ class PrivateBucket(Component):
         name: str,
         plan: Bucket,
         *,
-        known: Known,
+        known: InAccount[Any],
         existing: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:

@@ -6,9 +6,9 @@ takes a role may do so for this account only (docs.aws.amazon.com/IAM/latest/Use
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from analytics.plan.model import AnalyticsPlan, Bucket, Role
 from cloudwatch.plan.key_policy import administration
@@ -26,11 +26,21 @@ def allow(actions: Sequence[str], resources: str | Sequence[str], condition: Pol
     return statement | ({"Condition": condition} if condition else {})
 
 
-@dataclass(frozen=True)
-class Names:
-    """ARNs of what the plan names, in an account. `key_arn` encrypts both buckets; None for S3's own keys."""
+class Regional(Protocol):
+    """A plan of what is in one region."""
 
-    plan: AnalyticsPlan
+    @property
+    def region(self) -> str: ...
+
+
+P = TypeVar("P", bound=Regional)
+
+
+@dataclass(frozen=True)
+class Arns(Generic[P]):
+    """ARNs in an account and a plan's region. `key_arn` encrypts the plan's buckets; None for S3's own keys."""
+
+    plan: P
     account_id: str
     key_arn: str | None = None
 
@@ -44,6 +54,13 @@ class Names:
 
     def bucket(self, bucket: Bucket) -> str:
         return f"arn:{self.partition}:s3:::{bucket.name(self.account_id)}"
+
+    def log_streams(self, log_group: str) -> str:
+        return self.arn("logs", f"log-group:{log_group}:log-stream:*")
+
+
+class Names(Arns[AnalyticsPlan]):
+    """ARNs of what the analytics' plan names."""
 
     @property
     def data(self) -> str:
@@ -65,20 +82,36 @@ class Names:
         tables = [f"table/{database}/{table.event}" for table in self.plan.tables]
         return [self.arn("glue", rest) for rest in ("catalog", f"database/{database}", *tables)]
 
-    def log_streams(self, log_group: str) -> str:
-        return self.arn("logs", f"log-group:{log_group}:log-stream:*")
-
 
 def trust_policy(role: Role, names: Names) -> Policy:
     """Who may take a role."""
-    account = {"StringEquals": {"aws:SourceAccount": names.account_id}}
-    principal, condition = {
-        "delivery": ("firehose", account | {"ArnEquals": {"aws:SourceArn": names.streams}}),
-        # docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html knows this condition alone.
-        "subscription": ("logs", {"StringLike": {"aws:SourceArn": names.arn("logs", "*")}}),
-        "validation": ("lambda", account),
-        "replication": ("s3", account | {"ArnEquals": {"aws:SourceArn": names.data}}),
-    }[role.key]
+    match role.key:
+        case "delivery":
+            return firehose_trust(names, names.streams)
+        case "subscription":
+            return logs_trust(names)
+        case "validation":
+            return _trust("lambda", _of_account(names))
+        case "replication":
+            return _trust("s3", _of_account(names) | {"ArnEquals": {"aws:SourceArn": names.data}})
+
+
+def firehose_trust(names: Arns[Any], streams: Sequence[str]) -> Policy:
+    """Firehose, for these streams."""
+    return _trust("firehose", _of_account(names) | {"ArnEquals": {"aws:SourceArn": list(streams)}})
+
+
+def logs_trust(names: Arns[Any]) -> Policy:
+    """CloudWatch Logs. docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html knows this condition
+    alone."""
+    return _trust("logs", {"StringLike": {"aws:SourceArn": names.arn("logs", "*")}})
+
+
+def _of_account(names: Arns[Any]) -> Policy:
+    return {"StringEquals": {"aws:SourceAccount": names.account_id}}
+
+
+def _trust(principal: str, condition: Policy) -> Policy:
     return document(
         {
             "Effect": "Allow",
@@ -102,15 +135,8 @@ def role_policy(role: Role, names: Names) -> Policy:
 def _delivery(names: Names) -> Policy:
     """Firehose: docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3."""
     plan = names.plan
-    # Up to where Firehose's own expressions begin.
-    prefixes = [prefix.partition("!{")[0] for each in plan.streams for prefix in (each.prefix, each.error_prefix)]
-    written = [f"{names.data}/{prefix}*" for prefix in prefixes]
     return document(
-        allow(["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], names.data),
-        allow(
-            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-            written,
-        ),
+        *firehose_writes(names.data, (path for each in plan.streams for path in (each.prefix, each.error_prefix))),
         allow(["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"], names.glue),
         allow(["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"], names.check),
         allow(["logs:PutLogEvents"], names.log_streams(plan.error_log_group)),
@@ -118,9 +144,22 @@ def _delivery(names: Names) -> Policy:
     )
 
 
+def firehose_writes(bucket_arn: str, prefixes: Iterable[str]) -> tuple[Policy, Policy]:
+    """What Firehose needs to write objects into a bucket, below `prefixes` up to its own expressions in them."""
+    written = [f"{bucket_arn}/{prefix.partition('!{')[0]}*" for prefix in prefixes]
+    return (
+        allow(["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], bucket_arn),
+        allow(["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], written),
+    )
+
+
 def _subscription(names: Names) -> Policy:
+    return put_records(names.streams)
+
+
+def put_records(streams: Sequence[str]) -> Policy:
     """CloudWatch Logs: docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html."""
-    return document(allow(["firehose:PutRecord", "firehose:PutRecordBatch"], names.streams))
+    return document(allow(["firehose:PutRecord", "firehose:PutRecordBatch"], streams))
 
 
 def _validation(names: Names) -> Policy:
@@ -160,7 +199,7 @@ def _s3(names: Names) -> str:
     return f"s3.{names.plan.region}.amazonaws.com"
 
 
-def bucket_policy(bucket: Bucket, names: Names) -> Policy:
+def bucket_policy(bucket: Bucket, names: Arns[Any]) -> Policy:
     """Nobody reads or writes over plain HTTP. The one statement with every action: it takes away."""
     arn = names.bucket(bucket)
     return document(

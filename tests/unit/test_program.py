@@ -32,7 +32,7 @@ def components() -> set[str]:
         f"turnscope:{path.stem}:{found}"
         for room in ROOMS
         for path in (ROOT / room).rglob("*.py")
-        for found in re.findall(r"^class (\w+)\(Component\):", path.read_text(), re.MULTILINE)
+        for found in re.findall(r"^class (\w+)\((?:Component|ServiceRole)\):", path.read_text(), re.MULTILINE)
     }
 
 
