@@ -120,6 +120,7 @@ def serve(port: int, state: StateDir, *, project: Path | None, stack: str, plan_
             left.unlink(missing_ok=True)
         additions.install()
         os.environ["MOTO_PORT"] = str(port)
+        os.environ[emulated.DIRECTORY] = str(state.directory)
         url = f"http://{HOST}:{port}"
         health = {"url": url, "port": port, "pid": os.getpid(), "instance_id": uuid.uuid4().hex}
         owner = {"directory": str(state.directory), "project": project and str(project), "stack": stack}

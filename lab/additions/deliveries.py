@@ -9,31 +9,20 @@ machine, and no function is run; both are logged.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from moto.core.config import default_user_config
 from moto.sns.models import Subscription
+
+from lab.loopback import on_this_machine
 
 log = logging.getLogger(__name__)
 
 ENDPOINT_TIMEOUT_SECONDS = 5
 
 _publish = Subscription.publish
-
-
-def on_this_machine(url: str) -> bool:
-    """Whether `url`'s host is this machine by its loopback name or address."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def publish(self: Subscription, message: str, message_id: str, **kwargs: Any) -> None:

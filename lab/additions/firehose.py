@@ -32,7 +32,7 @@ def put_record_batch(self: FirehoseBackend, delivery_stream_name: str, records: 
     stream = self.delivery_streams.get(delivery_stream_name)
     if stream is None:
         raise ResourceNotFoundException(f"Firehose {delivery_stream_name} under account {self.account_id} not found.")
-    if "ExtendedS3" not in stream.destinations[0]:
+    if not {"ExtendedS3", "HttpEndpoint"} & stream.destinations[0].keys():
         return _put_record_batch(self, delivery_stream_name, records)
     emulated.stream(stream.delivery_stream_arn).put([record["Data"] for record in records])
     responses = [{"RecordId": uuid.uuid4().hex} for _ in records]

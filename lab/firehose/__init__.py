@@ -1,7 +1,7 @@
 """lab: Firehose inside the AWS emulator, from what is deployed there; and waiting for its deliveries from outside.
 
 It emulates what Turnscope's streams use: CloudWatch Logs' batches, Lambda, dynamic partitioning by the function's keys,
-Parquet. It delivers within a second or two, whatever the buffer.
+Parquet, HTTP endpoints. It delivers within a second or two, whatever the buffer.
 """
 
 from __future__ import annotations

@@ -9,25 +9,30 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.exceptions import JsonRESTError
-from moto.firehose.models import firehose_backends
+from moto.firehose.models import DeliveryStream, firehose_backends
 from moto.glue.models import glue_backends
 from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 from moto.utilities.utils import get_partition
 
+from core.names import ROOT_CERTIFICATE
 from lab.firehose import functions
+from lab.firehose.http_endpoint import HttpEndpoint
 from lab.firehose.output import Destination
 from lab.firehose.records import Failure
 from lab.firehose.stream import Stream
 from lab.state_dir import HOST
 
 STOP_SECONDS = 10.0
+DIRECTORY = "TURNSCOPE_LAB_DIRECTORY"
+"""The variable of the emulator's process with its directory."""
 
 
 class EmulatedAccount:
@@ -37,10 +42,22 @@ class EmulatedAccount:
         self._id, self._region = account_id, region
 
     def destination(self, stream: str) -> Destination | None:
-        found = firehose_backends[self._id][self._region].delivery_streams.get(stream)
+        found = self._stream(stream)
         if found is None:
             return None
-        return Destination(stream, found.version_id, found.destinations[0]["ExtendedS3"])
+        endpoint = found.destinations[0].get("HttpEndpoint")
+        configuration = endpoint["S3DestinationDescription"] if endpoint else found.destinations[0]["ExtendedS3"]
+        return Destination(stream, found.version_id, configuration)
+
+    def endpoint(self, stream: str) -> HttpEndpoint | None:
+        found = self._stream(stream)
+        configuration = found.destinations[0].get("HttpEndpoint") if found else None
+        if found is None or configuration is None:
+            return None
+        return HttpEndpoint(configuration, found.delivery_stream_arn, _directory() / ROOT_CERTIFICATE)
+
+    def _stream(self, name: str) -> DeliveryStream | None:
+        return firehose_backends[self._id][self._region].delivery_streams.get(name)
 
     def columns(self, schema: Mapping[str, Any], /) -> Mapping[str, str]:
         region = schema.get("Region") or self._region
@@ -93,11 +110,11 @@ class EmulatedAccount:
 
 
 def _message(failure: Failure, destination: Destination, stream_arn: str) -> str:
-    content = failure.content
+    content, endpoint = failure.content, destination.configuration.get("EndpointConfiguration")
     return json.dumps(
         {
             "deliveryStreamARN": stream_arn,
-            "destination": destination.configuration["BucketARN"],
+            "destination": endpoint["Url"] if endpoint else destination.configuration["BucketARN"],
             "deliveryStreamVersionId": int(destination.version),
             "message": content.get("errorMessage", content.get("lastErrorMessage")),
             "errorCode": content.get("errorCode", content.get("lastErrorCode")),
@@ -118,6 +135,11 @@ def _deployed(function: LambdaFunction) -> functions.Deployed:
 
 _streams: dict[str, Stream] = {}
 _lock = threading.Lock()
+
+
+def _directory() -> Path:
+    """The emulator's, which is the stack's own."""
+    return Path(os.environ[DIRECTORY])
 
 
 @functools.cache

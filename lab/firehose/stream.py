@@ -1,4 +1,4 @@
-"""A delivery stream at work: records in, objects in the bucket out, in a thread of its own.
+"""A delivery stream at work: records in, objects in the bucket or requests to an endpoint out, in a thread of its own.
 
 Everything is as the stream is deployed at that moment, with one exception: AWS buffers for a minute or more, this
 delivers `FLUSH_SECONDS` after a record came in.
@@ -10,9 +10,10 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from lab.firehose.http_endpoint import HttpEndpoint
 from lab.firehose.output import Destination, Object
 from lab.firehose.processing import Processors
 from lab.firehose.records import Failure, Record
@@ -29,7 +30,11 @@ class Account(Protocol):
     """What a stream uses of its account."""
 
     def destination(self, stream: str) -> Destination | None:
-        """As it is deployed; None where the stream is gone."""
+        """The bucket, as it is deployed, of an endpoint the backup; None where the stream is gone."""
+        ...
+
+    def endpoint(self, stream: str) -> HttpEndpoint | None:
+        """The HTTP endpoint, as it is deployed; None where the stream delivers into the bucket."""
         ...
 
     def columns(self, schema: Mapping[str, Any], /) -> Mapping[str, str]:
@@ -127,6 +132,12 @@ class Stream:
         if destination is None:
             log.info("lab: stream %s was deleted with %d undelivered records", self._name, len(batch))
             return
+        if endpoint := self._account.endpoint(self._name):
+            self._send(endpoint, destination, batch)
+        else:
+            self._write(destination, batch)
+
+    def _write(self, destination: Destination, batch: Sequence[Record]) -> None:
         processing = destination.configuration.get("ProcessingConfiguration") or {}
         processors = (processing.get("Processors") or ()) if processing.get("Enabled") else ()
         left, failed = Processors(processors, self._arn, self._account.call).run(batch)
@@ -152,6 +163,27 @@ class Stream:
         )
         self._account.log_failures(destination, self._arn, failed)
         log.info("lab: stream %s delivered %d records, %d failed", self._name, delivered, len(failed))
+
+    def _send(self, endpoint: HttpEndpoint, backup: Destination, batch: Sequence[Record]) -> None:
+        outcome = endpoint.deliver(batch, lambda: self._stopping)
+        for each in backup.failures(outcome.failed):
+            self._put(backup.bucket, each)
+        self.progress.delivered += outcome.delivered
+        self.progress.failed += len(batch) - outcome.delivered
+        # One value for each request, as AWS has it: of several in a moment, one that failed shows.
+        values = [0] * outcome.refused_requests + [1] * bool(outcome.delivered)
+        age_seconds = time.time() - min(each.arrived_ms for each in batch) / 1000
+        for value in values:
+            self._account.put_metrics(self._name, {"DeliveryToHttpEndpoint.Success": (value, "Count")})
+        self._account.put_metrics(
+            self._name,
+            {
+                "DeliveryToHttpEndpoint.Records": (outcome.delivered, "Count"),
+                "DeliveryToHttpEndpoint.DataFreshness": (age_seconds, "Seconds"),
+            },
+        )
+        self._account.log_failures(replace(backup, configuration=endpoint.configuration), self._arn, outcome.failed)
+        log.info("lab: stream %s sent %d records of %d", self._name, outcome.delivered, len(batch))
 
     def _put(self, bucket: str, each: Object) -> None:
         """As Firehose does, until it succeeds; but not for a stream that is gone."""

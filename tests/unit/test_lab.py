@@ -21,11 +21,11 @@ from core.errors import UserError
 from lab import alarm_message, cloudwatch_worker, deployed, notifications
 from lab.additions import metric_filters
 from lab.additions.athena_workgroups import updated
-from lab.additions.deliveries import on_this_machine
 from lab.alarm_actions import Actions, Change
 from lab.cloudwatch_worker import TickReport
 from lab.guard import refuse_outside_local
 from lab.log_reader import LogReader
+from lab.loopback import on_this_machine
 from lab.notifications import Notification
 from lab.state_dir import StateDir, read_json
 

@@ -29,10 +29,11 @@ from analytics.plan.schema import columns
 from core.errors import UserError
 from core.events import EVENTS, SESSION_ANALYTICS, VOICE_METRICS, Field
 from lab.emulator import Emulator
-from lab.firehose import PROGRESS_PATH, subscriptions, wait_delivered
+from lab.firehose import PROGRESS_PATH, http_endpoint, subscriptions, wait_delivered
 from lab.firehose import stream as stream_module
 from lab.firehose.conversion import Conversion, ConversionError
 from lab.firehose.functions import Deployed, FunctionError, Functions
+from lab.firehose.http_endpoint import HttpEndpoint
 from lab.firehose.output import Destination
 from lab.firehose.prefixes import PrefixError, evaluate
 from lab.firehose.processing import LAMBDA_ATTEMPTS, Processors
@@ -384,9 +385,13 @@ class FakeAccount:
         self.objects: dict[str, bytes] = {}
         self.metrics: dict[str, float] = {}
         self.broken = 0
+        self.to: HttpEndpoint | None = None
 
     def destination(self, stream: str) -> Destination | None:
         return self._destination()
+
+    def endpoint(self, stream: str) -> HttpEndpoint | None:
+        return self.to
 
     def columns(self, schema: Mapping[str, Any], /) -> Mapping[str, str]:
         return tables(schema)
@@ -448,6 +453,130 @@ def test_lists_of_objects_become_lists_of_structs() -> None:
     assert found["tool_calls"] == [{"tool": "a", "success": None, "duration_seconds": None}, None]
     with pytest.raises(ConversionError, match="tool_calls"):
         conversion.row('{"tool_calls": [1]}')
+
+
+# --- An HTTP endpoint -----------------------------------------------------------------------------------------
+
+KEY = "the key of the stream"
+
+
+class Endpoint(http.server.BaseHTTPRequestHandler):
+    """Answers with `codes`, the last for ever; keeps what came with the right key."""
+
+    codes: list[int]
+    accepted: list[bytes]
+    requests: int
+    body: Callable[[str], dict[str, Any]]
+
+    def do_POST(self) -> None:
+        found, kind = json.loads(self.rfile.read(int(self.headers["Content-Length"]))), type(self)
+        kind.requests += 1
+        code = kind.codes.pop(0) if len(kind.codes) > 1 else kind.codes[0]
+        if self.headers["X-Amz-Firehose-Access-Key"] != KEY:
+            code = 401
+        if code == 200:
+            assert self.headers["X-Amz-Firehose-Request-Id"] == found["requestId"]
+            kind.accepted += [base64.b64decode(each["data"]) for each in found["records"]]
+        text = json.dumps(kind.body(found["requestId"])).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def answered(request: str) -> dict[str, Any]:
+    return {"requestId": request, "timestamp": MOMENT_MS}
+
+
+@contextlib.contextmanager
+def endpoint(
+    *codes: int, key: str = KEY, body: Callable[[str], dict[str, Any]] = answered, retry_seconds: float = 60
+) -> Iterator[tuple[type[Endpoint], FakeAccount, Stream]]:
+    """A server that answers with `codes`, and a stream that sends to it."""
+    handler = type(
+        "Handler", (Endpoint,), {"codes": list(codes), "accepted": [], "requests": 0, "body": staticmethod(body)}
+    )
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        account = FakeAccount(destination)
+        configuration = {
+            "EndpointConfiguration": {"Url": f"http://127.0.0.1:{server.server_port}/x", "AccessKey": key},
+            "RetryOptions": {"DurationInSeconds": retry_seconds},
+        }
+        account.to = HttpEndpoint(configuration, ARN, Path("no-such-file"))
+        stream = Stream(ARN, account)
+        yield handler, account, stream
+        stream.stop(60)
+        server.shutdown()
+
+
+def delivered(stream: Stream, *data: bytes) -> dict[str, int]:
+    stream.put(data)
+    while stream.progress.pending:
+        time.sleep(0.01)
+    return vars(stream.progress)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(http_endpoint, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(http_endpoint, "RETRY_SECONDS", 0.5)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_request_that_fails_is_sent_again_until_it_is_accepted() -> None:
+    with endpoint(503, 401, 200) as (handler, account, stream):
+        assert delivered(stream, b"a", b"b") == {"pending": 0, "delivered": 2, "failed": 0}
+    assert handler.accepted == [b"a", b"b"]
+    assert handler.requests == 3
+    assert account.objects == {}
+    assert account.metrics["DeliveryToHttpEndpoint.Success"] == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_not_accepted_in_time_is_in_the_backup_as_it_came() -> None:
+    with endpoint(200, key="wrong") as (handler, account, stream):
+        assert delivered(stream, b"a", b"b") == {"pending": 0, "delivered": 0, "failed": 2}
+    assert handler.accepted == []
+    [(name, content)] = account.objects.items()
+    assert http_endpoint.FAILED in name
+    lines = [json.loads(line) for line in content.splitlines()]
+    assert [base64.b64decode(each["rawData"]) for each in lines] == [b"a", b"b"]
+    assert {each["errorCode"] for each in lines} == {"HttpEndpoint.DestinationException"}
+    assert all(each["attemptsMade"] > 1 and "401" in each["errorMessage"] for each in lines)
+    assert "wrong" not in content.decode()
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_too_large_is_neither_sent_again_nor_backed_up() -> None:
+    """So AWS documents it: a gateway that answers so loses log events."""
+    with endpoint(413) as (handler, account, stream):
+        assert delivered(stream, b"a")["failed"] == 1
+    assert handler.requests == 1
+    assert account.objects == {}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("body", [lambda _: {"requestId": "another", "timestamp": 1}, lambda request: {"id": request}])
+def test_an_answer_in_another_format_is_no_success(body: Callable[[str], dict[str, Any]]) -> None:
+    with endpoint(200, body=body, retry_seconds=0) as (_, account, stream):
+        assert delivered(stream, b"a")["failed"] == 1
+    assert len(account.objects) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_nothing_is_sent_outside_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("httpx.post", lambda *_, **__: pytest.fail("sent"))
+    account = FakeAccount(destination)
+    account.to = HttpEndpoint({"EndpointConfiguration": {"Url": "https://signoz.example.com/x"}}, ARN, Path("none"))
+    stream = Stream(ARN, account)
+    assert delivered(stream, b"a")["failed"] == 1
+    stream.stop(60)
 
 
 # --- Waiting from outside ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from rich.console import Console
 
 import toolchain
 from core.errors import UserError
+from core.names import ROOT_CERTIFICATE
 from core.roles import Role
 from signoz.docker_host import DockerHost
 from signoz.plan.model import STACK_LABEL, SigNozPlan
@@ -19,8 +20,6 @@ from signoz.plan.volumes import volumes
 from signoz.roles.gateway import ROOT_CERTIFICATE_PATH
 from stacks.settings.local import LAB_IMAGES_MARK
 from stacks.settings.roles.signoz import SigNozSettings
-
-ROOT_CERTIFICATE = "ca.crt"
 
 
 def choose_images(settings: SigNozSettings, directory: Path, console: Console) -> None:
