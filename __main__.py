@@ -12,6 +12,7 @@ from cloudwatch.stack import make_cloudwatch
 from core.errors import UserError
 from core.names import PRIVATE
 from core.secrets.program import read_secret
+from forwarding.component import make_forwarding
 from host.component import make_host
 from signoz.content.access import access_of
 from signoz.provider import provider_args as docker_args
@@ -34,16 +35,15 @@ except UserError as error:
 exports, machine = {}, None
 if plan.cloudwatch:
     within = pulumi.ResourceOptions(provider=aws.Provider("aws", **provider_args(stack, settings, read_secret)))
-    account_id = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=within.provider)).account_id
-    cloudwatch = make_cloudwatch(plan.cloudwatch, account_id=account_id, read_secret=read_secret, opts=within)
+    account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=within.provider)).account_id
+    cloudwatch = make_cloudwatch(plan.cloudwatch, account_id=account, read_secret=read_secret, opts=within)
     exports |= cloudwatch.exports
+    logs, topics = cloudwatch.log_groups, cloudwatch.topics
     if plan.analytics:
-        logs = cloudwatch.log_groups
-        made = Analytics(
-            "analytics", plan.analytics, account_id=account_id, topics=cloudwatch.topics, log_groups=logs, opts=within
-        )
+        made = Analytics("analytics", plan.analytics, account_id=account, topics=topics, log_groups=logs, opts=within)
         exports |= {"analytics_buckets": made.buckets, "athena_workgroup": made.workgroup}
-    machine = make_host(plan.host, account_id, cloudwatch.topics, opts=within)
+    exports |= make_forwarding(plan.forwarding, account, topics, logs, read_secret, opts=within)
+    machine = make_host(plan.host, account, topics, opts=within)
     exports |= machine.exports if machine else {}
 if settings.signoz and plan.signoz:
     engine = docker_host(plan, settings.signoz, project)

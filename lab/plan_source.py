@@ -15,7 +15,7 @@ PLAN_SOURCE = "lab.plan_source:load"
 
 @dataclass(frozen=True)
 class Watched:
-    """Log groups to read and alarms to evaluate, those on the analytics among them."""
+    """Log groups to read and alarms to evaluate, those on what Firehose delivers among them."""
 
     region: str
     agents: tuple[AgentPlan, ...]
@@ -36,13 +36,15 @@ def load(project: Path, stack: str) -> Watched:
         # Imported here: the server answers before settings and templates are loaded.
         from analytics.plan.build import plan_analytics
         from cloudwatch.plan.build import plan_cloudwatch
+        from forwarding.plan.build import plan_forwarding
         from stacks.settings.loading import load as load_settings
 
         settings = load_settings(stack, project)
         watched = Watched(settings.region, (), (), ())
         if settings.cloudwatch:
-            plan, analytics = plan_cloudwatch(stack, settings), plan_analytics(stack, settings)
-            alarms = (*plan.alarms, *(analytics.alarms if analytics else ()))
+            plan = plan_cloudwatch(stack, settings)
+            others = (plan_analytics(stack, settings), plan_forwarding(stack, settings))
+            alarms = (*plan.alarms, *(alarm for part in others if part for alarm in part.alarms))
             watched = Watched(plan.region, plan.agents, alarms, plan.composite_alarms)
         known = (files, watched)
         _plans[(project, stack)] = known

@@ -80,7 +80,7 @@ def send(
         raise UserError(f"The AWS emulator did not accept the log: {error}", exit_code=1) from None
     number = sum(map(len, shifted.values()))
     emulator.wait_processed(directory, agent.log_group.name, seen + number, WAIT_SECONDS)
-    if settings.analytics:
+    if settings.analytics or settings.log_delivery:
         firehose.wait_delivered(directory, DELIVERY_SECONDS)
     return {
         "agent": agent.name,

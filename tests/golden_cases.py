@@ -167,6 +167,6 @@ GOLDENS = (
         program.CASES,
         lambda case: program.program(case).text,
         # Production is staging and more; everything is what the local stack has, and more.
-        {"staging": "dev", "prod": "staging", "local": "dev", "everything": "local"},
+        {"staging": "dev", "prod": "staging", "local": "dev", "everything": "local", "forwarding": "local"},
     ),
 )

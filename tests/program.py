@@ -32,9 +32,8 @@ from pulumi.runtime.settings import Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
 from core.names import NAMESPACE
-from core.secrets.generated import GENERATED, derived
+from core.secrets.generated import derived, missing
 from core.secrets.program import PASSPHRASE_FILE
-from core.secrets.reference import SecretRef
 from stacks.settings.loading import merge, stack_file
 from tests.engine_configuration import engine
 from tests.readable import Json, readable
@@ -164,8 +163,19 @@ EXISTING_SIGNOZ: dict[str, Any] = {
 
 EXISTING_LOG_GROUP: dict[str, Any] = {"agents": {"voice-agent": {"log_group_exists": True}}}
 
-CASES = ("dev", "staging", "prod", "local", "everything", "existing-signoz")
-OVER_DEV = {"everything": EVERYTHING, "existing-signoz": EXISTING_SIGNOZ}
+FORWARDING: dict[str, Any] = {
+    "analytics": {"events": ["session_analytics"]},
+    "signoz": {"collector": {"firehose": {"log_groups": {}}}},
+}
+"""Over stack local: its log groups delivered to SigNoz, and one event to the analytics."""
+
+CASES = ("dev", "staging", "prod", "local", "everything", "existing-signoz", "forwarding")
+OVER: dict[str, tuple[str, dict[str, Any]]] = {
+    "everything": ("dev", EVERYTHING),
+    "existing-signoz": ("dev", EXISTING_SIGNOZ),
+    "forwarding": ("local", FORWARDING),
+}
+"""Case -> the stack that its settings lie over, and these."""
 
 DOCKER = """#!/bin/sh
 # docker -H ADDRESS COMMAND ...: every container is healthy, and has succeeded.
@@ -243,15 +253,21 @@ def run(case: str, over: Mapping[str, Any] | None = None, *, preview: bool = Fal
 
     Raises what the program raises.
     """
-    config = yaml.safe_load(stack_file("dev" if case in OVER_DEV else case, ROOT).read_text())["config"]
+    based_on = OVER[case][0] if case in OVER else case
+    config = yaml.safe_load(stack_file(based_on, ROOT).read_text())["config"]
     owners = {**OWNERS, "budget": {"emails": ["voice@acme-voice.com"]}}
-    dev = {**OF_SIGNOZ, "expires_on": "2099-12-31"}
     staging = {**OF_SIGNOZ, **owners}
-    given = {"dev": dev, **OVER_DEV, "staging": staging, "prod": merge(staging, EXISTING_LOG_GROUP)}
+    given = {
+        "dev": {**OF_SIGNOZ, "expires_on": "2099-12-31"},
+        "staging": staging,
+        "prod": merge(staging, EXISTING_LOG_GROUP),
+        **{name: settings for name, (_, settings) in OVER.items()},
+    }
     for settings in (given.get(case, {}), over or {}):
         config = merge(config, {f"{NAMESPACE}:{key}": value for key, value in settings.items()})
     encrypted = {name: f"the-value-of-{name}-{'x' * 32}" for name in _names_of_secrets(config)}
-    derived_here = {path: derived(PASSPHRASE, SecretRef(path)) for path in GENERATED if case == "local"}
+    wanted = missing({"signoz": config.get(f"{NAMESPACE}:signoz")}) if based_on == "local" else []
+    derived_here = {each.path: derived(PASSPHRASE, each) for each in wanted}
     # A folder of its own: no lock file, content or private folder of this machine decides anything.
     with tempfile.TemporaryDirectory() as directory:
         project = Path(directory).resolve()

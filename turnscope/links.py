@@ -29,6 +29,7 @@ def console_links(plan: StackPlan) -> dict[str, str]:
     links["saved queries"] = f"{base}#logsV2:logs-insights"
     if plan.analytics:
         links["Athena"] = f"{console}/athena/home?region={region}#/saved-queries"
-        links["Firehose"] = f"{console}/firehose/home?region={region}#/streams"
         links["analytics tables"] = f"{console}/glue/home?region={region}#/v2/data-catalog/tables"
+    if plan.analytics or plan.forwarding:
+        links["Firehose"] = f"{console}/firehose/home?region={region}#/streams"
     return links

@@ -16,6 +16,7 @@ from signoz.plan.volumes import volumes
 from stacks.settings.model import Agent
 from stacks.settings.targets import EouDelay, LlmTtft, Targets, TotalLatency, TtsTtfb
 from turnscope.plan_table_analytics import analytics_rows, analytics_summary
+from turnscope.plan_table_forwarding import forwarding_rows, forwarding_summary
 from turnscope.plan_table_host import host_rows, host_summary
 from turnscope.plans import ExistingPlan, StackPlan
 
@@ -31,6 +32,8 @@ def as_data(plan: StackPlan, agents: Mapping[str, Agent]) -> dict[str, Any]:
         *(cloudwatch_rows(plan.cloudwatch) if plan.cloudwatch else ()),
         *(analytics_rows(plan.analytics) if plan.analytics else ()),
         *map(alarm_row, plan.analytics.alarms if plan.analytics else ()),
+        *(forwarding_rows(plan.forwarding) if plan.forwarding else ()),
+        *map(alarm_row, plan.forwarding.alarms if plan.forwarding else ()),
         *(host_rows(plan.host) if plan.host else ()),
         *map(alarm_row, plan.host.alarms if plan.host else ()),
         *(signoz_rows(plan.signoz) if plan.signoz else ()),
@@ -242,7 +245,7 @@ def content_name(kind: Kind) -> str:
 
 def summary(row: Row) -> str:
     """What is worth knowing of a row besides its kind and name, in one line."""
-    for known in (analytics_summary, host_summary):
+    for known in (forwarding_summary, analytics_summary, host_summary):
         if (text := known(row)) is not None:
             return text
     match row["kind"]:

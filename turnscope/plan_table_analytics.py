@@ -13,7 +13,7 @@ Row = dict[str, Any]
 def analytics_rows(plan: AnalyticsPlan) -> Iterator[Row]:
     """Kind, name and numbers of everything; alarms are among the stack's alarms."""
     for bucket in plan.buckets:
-        yield _bucket(bucket)
+        yield bucket_row(bucket)
     for table in plan.tables:
         yield {
             "kind": "table",
@@ -48,7 +48,8 @@ def analytics_rows(plan: AnalyticsPlan) -> Iterator[Row]:
         yield {"kind": "Athena query", "name": query.name, "description": query.description}
 
 
-def _bucket(bucket: Bucket) -> Row:
+def bucket_row(bucket: Bucket) -> Row:
+    """A private bucket; its name as far as it is known without an account."""
     return {
         "kind": "bucket",
         "name": f"{bucket.name_prefix}-ACCOUNT",

@@ -12,6 +12,8 @@ from cloudwatch.plan.model import CloudWatchPlan
 from core.checked import Checked
 from core.names import PRIVATE
 from core.roles import Role
+from forwarding.plan.build import plan_forwarding
+from forwarding.plan.model import ForwardingPlan
 from host.plan.build import plan_host
 from host.plan.model import HostPlan
 from signoz.content.build import content_folder, plan_content
@@ -46,6 +48,7 @@ class StackPlan:
     signoz: SigNozPlan | None
     host: HostPlan | None = None
     existing: ExistingPlan | None = None
+    forwarding: ForwardingPlan | None = None
 
     @property
     def stack(self) -> str:
@@ -85,6 +88,7 @@ def plan_stack(stack: str, settings: Settings, project: Path) -> StackPlan:
         analytics=plan_analytics(stack, settings, checked),
         signoz=_plan_signoz(stack, settings, project),
         host=plan_host(stack, settings),
+        forwarding=plan_forwarding(stack, settings),
         existing=_plan_existing(stack, settings, project),
     )
 

@@ -112,8 +112,10 @@ _AFTER = """
 - **Alarms, custom metrics, dashboards**: AWS' [quotas of
   CloudWatch](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html) limit the number of
   none of them. They cost: see [monthly cost](../runbooks/monthly-cost.md).
-- **Subscription filters**: the analytics use both of a log group. A log group with a subscription of another program
-  cannot have analytics of both events; CloudWatch rejects the deployment with `LimitExceededException`.
+- **Subscription filters**: the analytics use one for each event, [log groups in
+  SigNoz](../how-to/livekit-cloud.md#log-groups-in-signoz) another: of the three, a stack can have two. A log group with
+  a subscription of another program has one less; CloudWatch rejects the deployment with `LimitExceededException`.
+- **Delivery streams**: log groups in SigNoz take one more, however many agents.
 - **Prices** make queries and dashboards longer: some 60 models in `prices.llm` are what a saved query can hold.
   `turnscope plan` says how many of yours.
 - **Partitions**: with `analytics.partition_by_agent`, a stack has at most {partitioned} agents: Firehose keeps

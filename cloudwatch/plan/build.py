@@ -56,7 +56,12 @@ def plan_cloudwatch(stack: str, settings: Settings, checked: Checked = EVERY_TIM
         agents=agents,
         saved_queries=saved_queries,
         dashboards=dashboards,
-        budget=plan_budget(stack, settings.budget, analytics=settings.analytics is not None),
+        budget=plan_budget(
+            stack,
+            settings.budget,
+            analytics=settings.analytics is not None,
+            forwarding=settings.log_delivery is not None,
+        ),
     )
     problems += [*quota_problems(plan), *dashboard_problems(plan)]
     if problems:

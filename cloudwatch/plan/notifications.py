@@ -14,8 +14,10 @@ BUDGETED_SERVICES = (
 )
 """Cost Explorer's names of the services that a stack uses; custom metrics carry no tag, so a budget by tag
 would miss most of the bill."""
-ANALYTICS_SERVICES = ("Amazon Kinesis Firehose", "Amazon Simple Storage Service", "AWS Glue", "Amazon Athena")
-"""And those that the analytics use."""
+DELIVERY_SERVICES = ("Amazon Kinesis Firehose", "Amazon Simple Storage Service")
+"""And those that deliver log events, to the analytics or to SigNoz."""
+ANALYTICS_SERVICES = ("AWS Glue", "Amazon Athena")
+"""And those that the analytics use besides."""
 
 
 def existing_topics(topics: Topics) -> tuple[tuple[Severity, str], ...]:
@@ -43,14 +45,22 @@ def _subscriptions(receivers: settings.Receivers) -> tuple[Subscription, ...]:
     return tuple(found)
 
 
-def plan_budget(stack: str, budget: settings.Budget | None, *, analytics: bool = False) -> Budget | None:
+def plan_budget(
+    stack: str, budget: settings.Budget | None, *, analytics: bool = False, forwarding: bool = False
+) -> Budget | None:
+    """`analytics` and `forwarding`: whether log events are delivered there, or to SigNoz."""
     if budget is None:
         return None
+    services = BUDGETED_SERVICES
+    if analytics or forwarding:
+        services += DELIVERY_SERVICES
+    if analytics:
+        services += ANALYTICS_SERVICES
     return Budget(
         "monthly-cost",
         f"turnscope-{stack}-monthly-cost",
         budget.monthly_limit_usd,
-        (*BUDGETED_SERVICES, *ANALYTICS_SERVICES) if analytics else BUDGETED_SERVICES,
+        services,
         tuple(sorted(set(budget.alert_percents))),
         budget.emails,
     )

@@ -20,8 +20,12 @@ GENERATED = (
     "signoz.root_user.password",
     "signoz.clickhouse.password",
     "signoz.collector.tokens.default",
+    "signoz.collector.firehose.access_key",
 )
 """Where they are in the configuration."""
+
+OPTIONAL = ("signoz.root_user", "signoz.collector.firehose")
+"""Sections whose secrets are wanted only where they are there."""
 
 _CLASSES = "aA1-"
 """SigNoz asks a password for lower and upper case, a digit and a special character; randomness may lack one."""
@@ -46,10 +50,12 @@ def missing(raw: Mapping[str, Any]) -> list[SecretRef]:
 
 
 def _wanted(raw: Mapping[str, Any], path: str) -> bool:
-    """The administrator is optional: classic releases have none. A stack with tokens of other names needs no other."""
+    """The administrator is optional: classic releases have none. So is Firehose. A stack with tokens of other names
+    needs no other."""
     if path.startswith("signoz.collector.tokens."):
         return not value_at(raw, "signoz.collector.tokens")
-    return not path.startswith("signoz.root_user.") or isinstance(value_at(raw, "signoz.root_user"), Mapping)
+    section = path.rpartition(".")[0]
+    return section not in OPTIONAL or isinstance(value_at(raw, section), Mapping)
 
 
 def put(raw: Mapping[str, Any], reference: SecretRef) -> dict[str, Any]:

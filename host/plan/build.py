@@ -39,7 +39,13 @@ def plan_host(stack: str, settings: Settings) -> HostPlan | None:
         docker_version=host.docker_version,
         network=Network(network.cidr, network.availability_zone, network.vpc_id, network.subnet_id),
         public=host.load_balancer is None,
-        rules=tuple(_rules(host, settings.signoz.gateway if settings.signoz else GatewaySettings())),
+        rules=tuple(
+            _rules(
+                host,
+                settings.signoz.gateway if settings.signoz else GatewaySettings(),
+                firehose=settings.log_delivery is not None and settings.log_delivery.url is None,
+            )
+        ),
         access=host.access,
         domain=host.domain,
         zone_id=host.zone_id,
@@ -69,7 +75,7 @@ def image_parameter(architecture: Architecture) -> str:
     return f"/aws/service/debian/release/13/latest/{_DEBIAN_ARCHITECTURE[architecture]}"
 
 
-def _rules(host: HostSettings, gateway: GatewaySettings) -> Iterator[Rule]:
+def _rules(host: HostSettings, gateway: GatewaySettings, *, firehose: bool) -> Iterator[Rule]:
     ui = [("ui", "SigNoz UI and API", gateway.ui_port)]
     otlp = [
         ("otlp-grpc", "OTLP over gRPC", gateway.otlp_grpc_port),
@@ -82,6 +88,11 @@ def _rules(host: HostSettings, gateway: GatewaySettings) -> Iterator[Rule]:
     assert host.allowed_networks  # noqa: S101 - the settings require it without a load balancer
     for network in host.allowed_networks.ui:
         yield from (_from_network(*each, network) for each in ui)
+    if firehose and EVERYONE not in host.allowed_networks.ui:
+        # AWS publishes addresses of Firehose for Redshift and Splunk; to an HTTP endpoint it sends from any of AWS'
+        # (https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html, "HTTP end point"), which are more
+        # than a security group holds. The gateway keeps everything but Firehose's path to its `ui_networks`.
+        yield _from_network("firehose", "Amazon Data Firehose and its path on the gateway", gateway.ui_port, EVERYONE)
     for network in host.allowed_networks.otlp:
         yield from (_from_network(*each, network) for each in otlp)
     if gateway.plain_http_port and gateway.acme and gateway.acme.challenge == "http":

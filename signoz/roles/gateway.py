@@ -5,6 +5,8 @@ caddyserver.com/docs/caddyfile, caddyserver.com/docs/automatic-https; tested wit
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from core.releases import Release
 from core.roles import Role
 from core.secrets import placeholders
@@ -41,6 +43,16 @@ FIREHOSE_METRICS_PATH = "/firehose/metrics"
 """Amazon Data Firehose delivers to port 443 alone, so its endpoints are paths of the pages' port."""
 
 
+@dataclass(frozen=True)
+class FirehoseReceiver:
+    """A path of the pages' port that leads to a receiver of the collector; `networks` that may send to it, or empty for
+    all."""
+
+    path: str
+    upstream: str
+    networks: tuple[str, ...]
+
+
 def container(context: RoleContext) -> Container:
     """The one container with published ports; its volume holds certificates, their keys and the internal authority."""
     settings = context.settings
@@ -72,11 +84,15 @@ def external_url(settings: GatewaySettings) -> str:
 def render_caddyfile(settings: GatewaySettings, release: Release, firehose: Firehose | None = None) -> str:
     """The Caddyfile. Behind the gateway are the release's pages and the collector's receivers, nothing else."""
     pages, pages_port = release.pages
-    receivers: list[tuple[str, int]] = []
+    receivers: list[FirehoseReceiver] = []
     if firehose and firehose.logs:
-        receivers.append((FIREHOSE_LOGS_PATH, collector.FIREHOSE_LOGS_PORT))
+        # Firehose has no addresses of its own that could be among the networks.
+        networks = () if firehose.log_groups else settings.ingest_networks
+        upstream = f"{Role.COLLECTOR}:{collector.FIREHOSE_LOGS_PORT}"
+        receivers.append(FirehoseReceiver(FIREHOSE_LOGS_PATH, upstream, networks))
     if firehose and firehose.metrics:
-        receivers.append((FIREHOSE_METRICS_PATH, collector.FIREHOSE_METRICS_PORT))
+        upstream = f"{Role.COLLECTOR}:{collector.FIREHOSE_METRICS_PORT}"
+        receivers.append(FirehoseReceiver(FIREHOSE_METRICS_PATH, upstream, settings.ingest_networks))
     hsts = settings.certificates != "internal" and settings.hsts_days > 0
     return templating.render(
         "Caddyfile.j2",
@@ -84,7 +100,8 @@ def render_caddyfile(settings: GatewaySettings, release: Release, firehose: Fire
         pages=f"{pages}:{pages_port}",
         otlp_grpc=f"{Role.COLLECTOR}:{collector.OTLP_GRPC_PORT}",
         otlp_http=f"{Role.COLLECTOR}:{collector.OTLP_HTTP_PORT}",
-        firehose=[(path, f"{Role.COLLECTOR}:{port}") for path, port in receivers],
+        firehose=receivers,
+        firehose_body_mib=collector.FIREHOSE_BODY_MIB,
         hsts_seconds=settings.hsts_days * 86_400 if hsts else None,
         redirect_port="" if settings.ui_port == 443 else f":{settings.ui_port}",
         dns_token=placeholders.value_of(settings.acme.dns_token) if settings.acme and settings.acme.dns_token else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import zoneinfo
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,9 +19,10 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
+    ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from core.secrets.placeholders import HIDDEN
@@ -30,6 +32,13 @@ from core.secrets.reference import SecretRef
 def problem(message: str) -> PydanticCustomError:
     """An error between fields, whose text says what is allowed; of a field alone, its JSON schema says so."""
     return PydanticCustomError("turnscope", "{message}", {"message": message})
+
+
+def problems_below(title: str, found: Iterable[tuple[tuple[str, ...], object, str]]) -> ValidationError | None:
+    """Errors of settings below the one that is validated, each with its location there, value and text; None for none.
+    pydantic puts them in the place of one error of the whole."""
+    errors = [InitErrorDetails(type=problem(message), loc=location, input=value) for location, value, message in found]
+    return ValidationError.from_exception_data(title, errors) if errors else None
 
 
 @dataclass(frozen=True)

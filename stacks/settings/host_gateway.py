@@ -7,6 +7,7 @@ from typing import Any
 
 from core.environments import Environment
 from stacks.settings.host import HostSettings
+from stacks.settings.log_delivery import log_delivery_of
 from stacks.settings.roles.signoz import SigNozSettings
 
 ACME_HTTP_PORT = 80
@@ -14,8 +15,8 @@ ACME_HTTP_PORT = 80
 
 
 def with_host_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Raw settings in which `signoz.gateway` has the machine's domain and, with `host.acme_email`, a certificate by
-    ACME, where it does not say otherwise itself."""
+    """Raw settings in which `signoz.gateway` has, where it does not say otherwise itself, the machine's domain, with
+    `host.acme_email` a certificate by ACME, and where Firehose sends to it the networks of the pages."""
     filled = dict(raw)
     host, signoz = filled.get("host"), filled.get("signoz")
     if not isinstance(host, Mapping) or not isinstance(signoz, Mapping):
@@ -26,6 +27,11 @@ def with_host_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
     defaults: dict[str, Any] = {}
     if host.get("domain") is not None:
         defaults["hostname"] = host["domain"]
+    networks = host.get("allowed_networks")
+    opened = filled.get("environment") != Environment.LOCAL and _delivers_logs(signoz)
+    if isinstance(networks, Mapping) and networks.get("ui") and opened:
+        # The port is open to everyone then, for Firehose.
+        defaults["ui_networks"] = networks["ui"]
     if host.get("acme_email") is not None and "certificates" not in gateway:
         defaults |= {
             "certificates": "acme",
@@ -33,6 +39,14 @@ def with_host_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
             "plain_http_port": ACME_HTTP_PORT,
         }
     return filled | {"signoz": {**signoz, "gateway": {**defaults, **gateway}}}
+
+
+def _delivers_logs(signoz: Mapping[str, Any]) -> bool:
+    """Whether Firehose sends log groups to the gateway itself, in raw settings."""
+    section: Any = signoz
+    for key in ("collector", "firehose", "log_groups"):
+        section = section.get(key) if isinstance(section, Mapping) else None
+    return isinstance(section, Mapping) and section.get("url") is None
 
 
 def gateway_problem(host: HostSettings, signoz: SigNozSettings, environment: Environment) -> str | None:
@@ -49,6 +63,18 @@ def gateway_problem(host: HostSettings, signoz: SigNozSettings, environment: Env
         return "acme_email: allowed: null with signoz.gateway.certificates, which decides"
     if host.acme_email and gateway.certificates != "acme":
         return "acme_email: allowed: null with signoz.gateway.certificates, which decides"
+    delivery = log_delivery_of(signoz)
+    opened = delivery and delivery.url is None and environment != Environment.LOCAL
+    if opened and host.load_balancer:
+        return (
+            "load_balancer: allowed with signoz.collector.firehose.log_groups.url, the load balancer's URL that "
+            "forwards to the gateway's /firehose/logs"
+        )
+    if opened and not gateway.ui_networks:
+        return (
+            "allowed_networks: allowed with signoz.gateway.ui_networks, because port 443 is open to everyone for "
+            "Firehose: remove that setting, or name the networks of the pages in it"
+        )
     chosen = "certificates" in gateway.model_fields_set or host.load_balancer or environment == Environment.LOCAL
     if not host.acme_email and not chosen:
         return (

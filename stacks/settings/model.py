@@ -34,11 +34,14 @@ from stacks.settings.fields import (
     Secret,
     Usd,
     problem,
+    problems_below,
 )
 from stacks.settings.host import HostSettings
 from stacks.settings.host import environment_problem as host_problem
 from stacks.settings.host_gateway import gateway_problem
+from stacks.settings.log_delivery import log_delivery_of, log_delivery_problems
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
+from stacks.settings.roles.collector import LogGroupDelivery
 from stacks.settings.roles.content import ContentSettings
 from stacks.settings.roles.signoz import SigNozSettings
 from stacks.settings.targets import Targets
@@ -364,6 +367,18 @@ class Settings(Model):
             raise problem(text)
         return value
 
+    @field_validator("signoz")
+    @classmethod
+    def _log_groups_reach_it(cls, value: SigNozSettings | None, info: ValidationInfo) -> SigNozSettings | None:
+        known = info.data
+        if value and all(each in known for each in ("environment", "cloudwatch", "analytics")):
+            found = log_delivery_problems(
+                value, known["environment"], cloudwatch=known["cloudwatch"], analytics=known["analytics"]
+            )
+            if error := problems_below("signoz", found):
+                raise error
+        return value
+
     @field_validator("analytics")
     @classmethod
     def _analytics_fit(cls, value: Analytics | None, info: ValidationInfo) -> Analytics | None:
@@ -411,6 +426,11 @@ class Settings(Model):
         if self.signoz and self.signoz.content:
             return ContentTarget("signoz", self.signoz.content, self.signoz.alertmanager)
         return None
+
+    @property
+    def log_delivery(self) -> LogGroupDelivery | None:
+        """How the agents' log groups are delivered to SigNoz; None where they are not."""
+        return log_delivery_of(self.signoz)
 
     def log_group_name(self, agent: str) -> str:
         return self.agents[agent].log_group or default_log_group(agent)

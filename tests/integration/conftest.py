@@ -25,8 +25,8 @@ from turnscope.plans import StackPlan, plan_stack
 
 ROOT = Path(__file__).parents[2]
 COPIED = (
-    "Pulumi.yaml", "__main__.py", "analytics", "cloudwatch", "core", "host", "lab", "signoz", "simulate", "stacks",
-    "templates", "toolchain", "turnscope",
+    "Pulumi.yaml", "__main__.py", "analytics", "cloudwatch", "core", "forwarding", "host", "lab", "signoz", "simulate",
+    "stacks", "templates", "toolchain", "turnscope",
 )  # fmt: skip
 STACK = """\
 config:

@@ -28,8 +28,14 @@ config:
   turnscope:agents: {voice-agent: {}}
   turnscope:signoz:
     root_user: {email: admin@example.com}
+    gateway:
+      hostname: signoz.example.com
+      certificates: acme
+      acme: {email: ops@example.com}
+      plain_http_port: 80
     collector:
       log_level: warn # and so does this
+      firehose: {log_groups: {}}
 """
 
 
@@ -78,6 +84,7 @@ def test_init_again_changes_nothing(fresh: Checkout) -> None:
 def test_the_stack_can_be_planned_and_rendered(fresh: Checkout) -> None:
     kinds = json.loads(succeeded(fresh.turnscope("plan", "dev", "--json")))["counts"]
     assert kinds["container"] > 4
+    assert kinds["delivery stream"] == 1
     token = pulumi(fresh, "config", "get", "--path", "turnscope:signoz.collector.tokens.default").strip()
     rendered = succeeded(fresh.turnscope("render", "dev", "collector", "--show-secrets"))
     assert token in rendered.splitlines()

@@ -6,6 +6,7 @@ images are the lab's where no registry answers. The tests build on each other.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -14,7 +15,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -23,12 +26,18 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from cloudwatch.clients import ClientFactory, client_factory
 from core.secrets.generated import derived
 from core.secrets.reference import SecretRef
+from forwarding.plan.model import ForwardingPlan
+from lab import firehose
 from signoz.content.api.bootstrap import make_api_key
 from signoz.content.api.errors import Unauthorized
+from stacks.settings.loading import load
+from stacks.settings.model import Settings
 from tests.integration.conftest import Checkout, make_checkout
 from tests.machine import LIMIT_SECONDS, RUN, free_port
+from turnscope.plans import plan_stack
 
 STACK_NAME = f"t-{RUN}"
 SETTINGS = """\
@@ -41,9 +50,11 @@ config:
     root_user: {{email: admin@example.com}}
     keep_volumes: false
     gateway: {{listen_address: 127.0.0.1, ui_port: {ui}, otlp_grpc_port: {grpc}, otlp_http_port: {http}}}
+    collector: {{firehose: {{log_groups: {{backup_days: null}}}}}}
     clickhouse: {{memory_mib: 2048}}
     limits: {{open_files: 16384}}
 """
+LOG_GROUP = "/aws/livekit/voice-agent"
 KILLED = ("collector", "clickhouse", "gateway")
 BATCH = 50
 BUILD_SECONDS = 3600.0
@@ -78,14 +89,59 @@ class Stack:
         target = f"https://localhost:{self.ports['grpc']}"
         return GrpcSpanExporter(endpoint=target, credentials=credentials, headers=headers, timeout=30)
 
+    @property
+    def plan(self) -> ForwardingPlan:
+        found = plan_stack(STACK_NAME, self.settings, self.checkout.root).forwarding
+        assert found
+        return found
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load(STACK_NAME, self.checkout.root)
+
+    @property
+    def client(self) -> ClientFactory:
+        return client_factory(self.settings)
+
+    def secret(self, path: str) -> str:
+        passphrase = (self.checkout.root / ".turnscope" / "passphrase").read_text()
+        return derived(passphrase, SecretRef(path))
+
+    def log(self, *lines: str) -> int:
+        """Put lines into the agent's log group, and wait until Firehose has done with them; their time in ms."""
+        logs, name, at_ms = self.client("logs"), f"tests-{time.time_ns()}", time.time_ns() // 10**6
+        logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=name)
+        events = [{"timestamp": at_ms, "message": line} for line in lines]
+        logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=name, logEvents=events)
+        firehose.wait_delivered(self.checkout.root / ".turnscope" / STACK_NAME, LIMIT_SECONDS)
+        return at_ms
+
+    def backup(self) -> list[dict[str, Any]]:
+        """What SigNoz did not accept."""
+        s3, bucket = self.client("s3"), self.plan.bucket.name("123456789012")
+        keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
+        assert all(key.startswith("undelivered/http-endpoint-failed/") for key in keys)
+        bodies = [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
+        return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+    def change_access_key(self, key: str) -> None:
+        client, name = self.client("firehose"), self.plan.stream.name
+        about = client.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+        endpoint = {"Url": self.plan.stream.url, "Name": "SigNoz", "AccessKey": key}
+        client.update_destination(
+            DeliveryStreamName=name,
+            CurrentDeliveryStreamVersionId=about["VersionId"],
+            DestinationId=about["Destinations"][0]["DestinationId"],
+            HttpEndpointDestinationUpdate={"EndpointConfiguration": endpoint},
+        )
+
     def stored(self, name: str) -> int:
         """Spans of this name in SigNoz' own table."""
         return int(self.asked(f"SELECT count() FROM signoz_traces.signoz_index_v3 WHERE name = '{name}'") or 0)  # noqa: S608
 
     def asked(self, query: str) -> str:
         """ClickHouse's answer."""
-        passphrase = (self.checkout.root / ".turnscope" / "passphrase").read_text()
-        password = derived(passphrase, SecretRef("signoz.clickhouse.password"))
+        password = self.secret("signoz.clickhouse.password")
         command = ["clickhouse-client", "--user=turnscope", f"--password={password}", f"--query={query}"]
         return self.docker("exec", f"turnscope-{STACK_NAME}-clickhouse", *command)
 
@@ -203,6 +259,47 @@ def test_a_recorded_call_is_stored_whole_and_sent_twice_counts_twice(stack: Stac
     assert reports[0]["signoz"]["url"] == f"https://localhost:{stack.ports['ui']}"
 
 
+def test_a_log_event_of_cloudwatch_is_a_log_record_in_signoz(stack: Stack) -> None:
+    """Log group, subscription filter, Firehose, gateway with TLS, collector with the key, store: once each, with its
+    time, text and log group."""
+    lines = [f'{{"message": "forwarded {RUN}", "number": {number}}}' for number in range(200)]
+    at_ms = stack.log(*lines)
+    wanted = f"FROM signoz_logs.logs_v2 WHERE body LIKE '%forwarded {RUN}%'"
+    assert eventually(lambda: int(stack.asked(f"SELECT count() {wanted}") or 0), 200) == 200
+    found = stack.asked(
+        f"SELECT DISTINCT intDiv(timestamp, 1000000), resources_string['aws.cloudwatch.log_group_name'] {wanted}"
+    )
+    assert found.split() == [str(at_ms), LOG_GROUP]
+    assert int(stack.asked(f"SELECT uniqExact(body) {wanted}")) == 200
+    assert stack.backup() == []
+
+
+def test_what_signoz_refuses_goes_to_the_backup_bucket(stack: Stack) -> None:
+    """With another key nothing is stored, and with the right one again the same record is taken from the backup."""
+    stack.change_access_key("not-the-key-of-this-stack")
+    try:
+        stack.log(f"refused {RUN}")
+    finally:
+        stack.change_access_key(stack.secret("signoz.collector.firehose.access_key"))
+    [failure] = stack.backup()
+    assert failure["errorCode"] == "HttpEndpoint.DestinationException"
+    assert "401" in failure["errorMessage"]
+    stored = f"SELECT count() FROM signoz_logs.logs_v2 WHERE body = 'refused {RUN}'"  # noqa: S608
+    assert int(stack.asked(stored)) == 0
+    stack.client("firehose").put_record(
+        DeliveryStreamName=stack.plan.stream.name, Record={"Data": base64.b64decode(failure["rawData"])}
+    )
+    assert eventually(lambda: int(stack.asked(stored) or 0), 1) == 1
+
+
+def test_the_access_key_is_in_clear_in_no_file_of_the_stack(stack: Stack) -> None:
+    """Neither in the engine's state nor in a log."""
+    key = stack.secret("signoz.collector.firehose.access_key").encode()
+    files = [path for path in (stack.checkout.root / ".turnscope").rglob("*") if path.is_file()]
+    assert any(path.name == f"{STACK_NAME}.json" for path in files)
+    assert [path for path in files if key in path.read_bytes()] == []
+
+
 def test_the_stacks_outputs_name_signoz_address(stack: Stack) -> None:
     outputs = json.loads(succeeded(stack.checkout.turnscope("outputs", STACK_NAME, "--json")))
     assert outputs["signoz"] == f"https://localhost:{stack.ports['ui']}"
@@ -248,9 +345,7 @@ def test_a_stack_of_this_name_in_another_checkout_is_refused_and_nothing_touched
 def test_a_changed_setting_replaces_only_the_containers_that_use_it(stack: Stack) -> None:
     before = stack.started_at()
     file = stack.checkout.root / "stacks" / f"Pulumi.{STACK_NAME}.yaml"
-    file.write_text(
-        file.read_text().replace("keep_volumes: false", "keep_volumes: false\n    collector: {log_level: warn}")
-    )
+    file.write_text(file.read_text().replace("{firehose:", "{log_level: warn, firehose:"))
     run = stack.checkout.turnscope("up", STACK_NAME, "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
     after = stack.started_at()

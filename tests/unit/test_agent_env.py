@@ -14,7 +14,7 @@ from rich.console import Console
 
 from core.errors import UserError
 from core.project import Project
-from tests.unit.conftest import SECURE, SIGNOZ, settings_with
+from tests.unit.conftest import HOST, SECURE, SIGNOZ, settings_with
 from turnscope import agent_gateway
 from turnscope.agent_environment import FORMATS, Gateway, Langfuse, Protocol, agent_environment, as_dotenv, as_shell
 from turnscope.deployment.deployment import Deployment
@@ -121,3 +121,13 @@ def test_a_token_is_chosen_by_name(deployment: Deployment, chosen: str | None, s
 def test_a_token_that_there_is_not_names_those_that_there_are(deployment: Deployment) -> None:
     with pytest.raises(UserError, match=r"collector token 'third' in this stack; allowed: first, second\."):
         agent_gateway.environment_of(deployment, None, Protocol.HTTP, token="third")
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_a_stack_with_a_machine_is_reached_by_the_machines_domain(environment: str, deployment: Deployment) -> None:
+    """Its certificate is a public one, so an agent needs no file."""
+    settings = settings_with(signoz=SIGNOZ, host=HOST, environment=environment, protect=environment == "prod")
+    stack = Deployment(deployment.project, environment, settings, Console(quiet=True))
+    found = agent_gateway.environment_of(stack, None, Protocol.HTTP)
+    assert found["OTEL_EXPORTER_OTLP_ENDPOINT"] == "https://signoz.example.com:4318"
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE" not in found

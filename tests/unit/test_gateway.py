@@ -14,12 +14,15 @@ from signoz.roles.collector import config as collector
 from signoz.roles.gateway import (
     CERTIFICATE_PATH,
     CONFIG_PATH,
+    FIREHOSE_LOGS_PATH,
     HEALTH_PORT,
     PRIVATE_KEY_PATH,
+    UI_PORT,
     gateway_files,
     gateway_ports,
     render_caddyfile,
 )
+from stacks.settings.roles.collector import Firehose
 from stacks.settings.roles.gateway import GatewaySettings
 from tests.role_cases import ACME, FIREHOSE, GATEWAY, RELEASES, gateway_settings
 
@@ -78,6 +81,25 @@ def test_ingest_needs_a_token_before_anything_is_read(case: str) -> None:
     assert len(ingest) == 2
     for block in ingest:
         assert block.index("respond @no_token") < block.index("request_body") < block.index("reverse_proxy")
+
+
+@pytest.mark.parametrize(("log_groups", "limited"), [(None, True), ({}, False)])
+def test_log_groups_come_from_addresses_that_nobody_knows(log_groups: dict[str, Any] | None, limited: bool) -> None:
+    """A stream of your own may have known addresses; that of the stack is let in by its key. Pages stay closed."""
+    firehose = Firehose.model_validate({"access_key": SecretRef("key"), "log_groups": log_groups})
+    text = render_caddyfile(gateway_settings("networks"), RELEASES["current"], firehose)
+    [pages] = [block for address, block in sites(text).items() if f":{UI_PORT}" in address and "handle" in block]
+    path, rest = re.split(r"\n\t\t}\n", pages.partition(f"handle {FIREHOSE_LOGS_PATH}")[2], maxsplit=1)
+    assert ("respond @not_sender 403" in path) is limited
+    assert rest.index("respond @outside 403") < rest.index("reverse_proxy")
+
+
+@pytest.mark.parametrize("case", FIREHOSE)
+def test_firehose_never_meets_a_limit_of_size(case: str) -> None:
+    """It deletes a batch that is answered with 413, and sends up to 64 MiB before base64."""
+    sizes = re.findall(r"handle /firehose/\w+ \{.*?max_size (\d+)MiB", caddyfile(case), re.DOTALL)
+    assert len(sizes) == 2
+    assert all(int(size) > 64 * 4 / 3 for size in sizes)
 
 
 def test_health_is_told_inside_the_container_only() -> None:

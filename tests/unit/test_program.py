@@ -17,10 +17,10 @@ from signoz.roles.collector.credentials import langfuse_credentials
 from stacks.settings.loading import stack_file, stacks
 from stacks.settings.missing import TEAM
 from stacks.settings.model import Settings
-from tests.program import ACCOUNT, CASES, EVERYTHING, OVER_DEV, ROOT, Program, Resource, is_secret, program, run
+from tests.program import ACCOUNT, CASES, EVERYTHING, OVER, ROOT, Program, Resource, is_secret, program, run
 from turnscope.deployment.existing import FINDERS, MADE_AGAIN
 
-ROOMS = ("core", "cloudwatch", "analytics", "signoz", "host")
+ROOMS = ("core", "cloudwatch", "analytics", "forwarding", "signoz", "host")
 every_case = pytest.mark.parametrize("case", CASES)
 PROVIDERS = {"aws": "aws", "docker": "docker", "pulumi-python": ""}
 """By a type's package. What is in SigNoz has none: a dynamic resource carries its provider in itself."""
@@ -37,7 +37,7 @@ def components() -> set[str]:
 
 
 def test_every_stack_has_a_snapshot() -> None:
-    assert set(CASES) == {*stacks(ROOT), *OVER_DEV}
+    assert set(CASES) == {*stacks(ROOT), *OVER}
 
 
 def test_two_runs_give_the_same_text() -> None:
@@ -146,7 +146,7 @@ def forms(made: Program) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("case", ["local", "everything", "existing-signoz"])
+@pytest.mark.parametrize("case", ["local", "everything", "existing-signoz", "forwarding"])
 def test_secrets_are_marked_as_such(case: str) -> None:
     """The engine encrypts and hides what is marked, alone. Every secret is in the registrations, and in no text of
     them that is not marked; nor is it in the snapshot."""
@@ -243,5 +243,5 @@ def test_everything_names_each_section() -> None:
     """A section of the settings that no snapshot has would be deployed unseen."""
     shipped = [yaml.safe_load(stack_file(stack, ROOT).read_text())["config"] for stack in stacks(ROOT)]
     named = {key.partition(":")[2] for config in shipped for key in config}
-    named = named.union(*OVER_DEV.values())
+    named = named.union(*(over for _, over in OVER.values()))
     assert set(Settings.model_fields) - named - {*yaml.safe_load((ROOT / "stacks/base.yaml").read_text())} == set()

@@ -45,7 +45,8 @@ def _log_groups(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
         if agent.log_group.managed and any(group["logGroupName"] == agent.log_group.name for group in found):
             yield agent.log_group.name
     own = (plan.analytics.error_log_group, plan.analytics.validation_log_group) if plan.analytics else ()
-    for name in (*own, *((plan.host.log_group,) if plan.host else ())):
+    others = (plan.host and plan.host.log_group, plan.forwarding and plan.forwarding.error_log_group)
+    for name in (*own, *filter(None, others)):
         found = _pages(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=name)
         yield from (name for group in found if group["logGroupName"] == name)
 
@@ -62,7 +63,7 @@ def _metric_filters(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
 
 def _subscription_filters(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
     """On log groups that were not ours to delete."""
-    planned = {each.name for each in plan.analytics.subscriptions} if plan.analytics else set[str]()
+    planned = {each.name for part in (plan.analytics, plan.forwarding) if part for each in part.subscriptions}
     for agent in _agents(plan):
         if planned and not agent.log_group.managed:
             listed = _pages(
@@ -75,14 +76,22 @@ def _subscription_filters(plan: StackPlan, client: ClientFactory) -> Iterator[st
 
 
 def _buckets(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
-    if plan.analytics:
+    buckets = (
+        *(plan.analytics.buckets if plan.analytics else ()),
+        *((plan.forwarding.bucket,) if plan.forwarding else ()),
+    )
+    if buckets:
         account = client("sts").get_caller_identity()["Account"]
-        planned = {bucket.name(account) for bucket in plan.analytics.buckets}
+        planned = {bucket.name(account) for bucket in buckets}
         yield from (each["Name"] for each in client("s3").list_buckets()["Buckets"] if each["Name"] in planned)
 
 
 def _delivery_streams(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
-    for stream in plan.analytics.streams if plan.analytics else ():
+    streams = (
+        *(plan.analytics.streams if plan.analytics else ()),
+        *((plan.forwarding.stream,) if plan.forwarding else ()),
+    )
+    for stream in streams:
         # No pages, no filter by name: ask for what comes after the last name before this one.
         firehose, name = client("firehose"), stream.name
         if name in firehose.list_delivery_streams(ExclusiveStartDeliveryStreamName=name[:-1])["DeliveryStreamNames"]:
@@ -106,8 +115,10 @@ def _workgroups(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
 
 
 def _roles(plan: StackPlan, client: ClientFactory) -> Iterator[str]:
-    if plan.analytics:
-        planned = {role.name for role in plan.analytics.roles}
+    planned = {role.name for role in plan.analytics.roles} if plan.analytics else set[str]()
+    if plan.forwarding:
+        planned |= {plan.forwarding.delivery_role, plan.forwarding.subscription_role}
+    if planned:
         listed = _pages(client("iam"), "list_roles", "Roles")
         yield from (each["RoleName"] for each in listed if each["RoleName"] in planned)
 

@@ -90,10 +90,13 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
     for resource in resources:
         if short_type(resource.type) == BUCKET:
             if resource.kept:
-                console.print(
-                    f"  Kept: bucket {resource.id} with its events (turnscope:analytics.keep_data); the "
-                    "next up adopts it"
+                held = (
+                    "the log events that SigNoz did not accept "
+                    "(turnscope:signoz.collector.firehose.log_groups.keep_backup)"
+                    if resource.name.startswith("forwarding-")
+                    else "its events (turnscope:analytics.keep_data)"
                 )
+                console.print(f"  Kept: bucket {resource.id} with {held}; the next up adopts it")
             else:
                 console.print(f"  including all objects in bucket [bold]{resource.id}[/bold]")
         elif short_type(resource.type) == VOLUME:

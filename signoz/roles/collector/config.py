@@ -31,6 +31,11 @@ FIREHOSE_LOGS_PORT = 4433
 FIREHOSE_METRICS_PORT = 4434
 HEALTH_PORT = 13133
 
+FIREHOSE_BODY_MIB = 128
+"""More than Firehose ever sends: up to 64 MiB of records, here taken as before they are base64. It throws a batch away
+that is answered with 413, instead of backing it up
+(https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html)."""
+
 TOKENS = "otlp_tokens"
 CLICKHOUSE_PASSWORD = "clickhouse_password"  # noqa: S105 (a file's name)
 FIREHOSE_ACCESS_KEY = "firehose_access_key"
@@ -173,6 +178,7 @@ def render_collector(settings: CollectorSettings, context: CollectorContext) -> 
         clickhouse_port=clickhouse.NATIVE_PORT,
         secrets_folder=SECRETS_FOLDER,
         queue_folder=QUEUE_FOLDER,
+        firehose_body_bytes=FIREHOSE_BODY_MIB * 1024 * 1024,
     )
 
 

@@ -9,7 +9,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings.fields import NUMBER, Described, Flag, Matching, Model, Secret, problem
+from core.environments import Environment
+from stacks.settings.fields import (
+    NUMBER,
+    RETENTION_DAYS,
+    Described,
+    Flag,
+    Matching,
+    Model,
+    OneOf,
+    Secret,
+    problem,
+)
 
 AttributeName = Annotated[
     str, Matching("[A-Za-z][A-Za-z0-9_.-]{0,99}", "1 to 100 letters, digits and _ . -, starting with a letter")
@@ -105,6 +116,51 @@ class Langfuse(Model):
         return value
 
 
+class LogGroupDelivery(Model):
+    """Delivery of the agents' CloudWatch log groups to SigNoz: a Firehose stream, a backup bucket and alarms.
+
+    Ranges are AWS': https://docs.aws.amazon.com/firehose/latest/APIReference/API_HttpEndpointBufferingHints.html,
+    https://docs.aws.amazon.com/firehose/latest/APIReference/API_HttpEndpointRetryOptions.html.
+    """
+
+    url: (
+        Annotated[
+            str,
+            Matching(r"https://[A-Za-z0-9.-]+(:443)?/[A-Za-z0-9._~/-]{0,900}", "an https URL with a path, on port 443"),
+        ]
+        | None
+    ) = None
+    """URL to send to, where a load balancer or another proxy in front of the gateway has port 443 and the public
+    certificate; it must forward to the gateway's path /firehose/logs. null for the gateway itself."""
+    buffer_seconds: Annotated[int, Field(ge=1, le=900), NUMBER] = 60
+    """Seconds after which Firehose sends a buffer; it sends sooner at 4 MiB."""
+    retry_minutes: Annotated[int, Field(ge=1, le=120), NUMBER] = 120
+    """Minutes for which Firehose retries a request that SigNoz does not accept. Then its log events go to the backup
+    bucket."""
+    delay_minutes: Annotated[int, Field(ge=5, le=1440), NUMBER] = 15
+    """Maximum age of the oldest undelivered log event, in minutes, before the warning alarm fires; at least three times
+    buffer_seconds."""
+    backup_days: Annotated[int, Field(ge=1, le=3650), NUMBER] | None = 30
+    """Days that undelivered log events are kept in the backup bucket; null for unlimited."""
+    keep_backup: Flag | None = None
+    """Keep the backup bucket with its content at tear-down; null for true in staging and prod. Must not be false in
+    prod."""
+    error_log_retention_days: Annotated[int, OneOf(RETENTION_DAYS), NUMBER] = 14
+    """Days that Firehose's log of errors is kept."""
+
+    @field_validator("delay_minutes")
+    @classmethod
+    def _longer_than_a_buffer(cls, value: int, info: ValidationInfo) -> int:
+        seconds = info.data.get("buffer_seconds")
+        if seconds and value * 60 < 3 * seconds:
+            raise problem(f"allowed: at least {-(-3 * seconds // 60)}, three times buffer_seconds")
+        return value
+
+    def keeps_backup(self, environment: Environment) -> bool:
+        kept = environment in (Environment.STAGING, Environment.PROD)
+        return kept if self.keep_backup is None else self.keep_backup
+
+
 class Firehose(Model):
     """HTTP endpoints for Amazon Data Firehose, behind the gateway."""
 
@@ -114,12 +170,22 @@ class Firehose(Model):
     """Accept CloudWatch Logs subscriptions (port 4433)."""
     metrics: Literal["json", "opentelemetry1.0"] | None = None
     """Output format of CloudWatch metric streams (port 4434); null for none."""
+    log_groups: LogGroupDelivery | None = None
+    """Deliver the agents' CloudWatch log groups to SigNoz; `{}` for the defaults, null for a Firehose stream that you
+    make yourself (docs/how-to/livekit-cloud.md)."""
 
     @field_validator("metrics")
     @classmethod
     def _something(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("logs") is False:
             raise problem("allowed: a format, because logs is false (for neither, omit firehose)")
+        return value
+
+    @field_validator("log_groups")
+    @classmethod
+    def _logs_are_accepted(cls, value: LogGroupDelivery | None, info: ValidationInfo) -> LogGroupDelivery | None:
+        if value and info.data.get("logs") is False:
+            raise problem("allowed: null, because logs is false")
         return value
 
 
