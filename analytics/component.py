@@ -10,7 +10,6 @@ from analytics.athena import Athena
 from analytics.bucket import PrivateBucket
 from analytics.catalogue import Catalogue
 from analytics.delivery import Delivery
-from analytics.kept import kept_bucket
 from analytics.key import AnalyticsKey
 from analytics.plan.model import AnalyticsPlan
 from analytics.replication import BucketCopy
@@ -19,6 +18,7 @@ from analytics.role import AnalyticsRole
 from analytics.validation_function import RecordValidation
 from cloudwatch.alarms import Alarms
 from cloudwatch.plan.model import Severity
+from cloudwatch.private_bucket import kept_bucket
 from core.component import Component
 
 
@@ -57,7 +57,7 @@ class Analytics(Component):
                 f"{name}-{bucket.key}",
                 bucket,
                 known=known,
-                existing=kept_bucket(bucket, opts.provider if opts else None),
+                existing=kept_bucket(bucket.name, keep=bucket.keep, provider=opts.provider if opts else None),
                 opts=inside,
             )
             for bucket in plan.buckets

@@ -8,12 +8,12 @@ import pulumi
 import pulumi_aws as aws
 
 from analytics.bucket import PrivateBucket
-from analytics.kept import kept_bucket
 from analytics.plan.iam import firehose_trust, logs_trust
 from analytics.resolved import InAccount
 from analytics.role import ServiceRole
 from cloudwatch.alarms import Alarms
 from cloudwatch.plan.model import Severity
+from cloudwatch.private_bucket import kept_bucket
 from core.component import Component, ReadSecret
 from forwarding.plan.iam import ForwardingNames, delivery_policy, subscription_policy
 from forwarding.plan.model import ForwardingPlan
@@ -54,7 +54,7 @@ class LogForwarding(Component):
             f"{name}-backup",
             plan.bucket,
             known=InAccount(account, None, names),
-            existing=kept_bucket(plan.bucket, opts.provider if opts else None),
+            existing=kept_bucket(plan.bucket.name, keep=plan.bucket.keep, provider=opts.provider if opts else None),
             opts=inside,
         )
         delivery = ServiceRole(

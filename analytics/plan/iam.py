@@ -1,4 +1,4 @@
-"""Who may do what: the policies of the analytics' roles, buckets and key, as data. Pure.
+"""Who may do what: the policies of the analytics' roles and key, as data. Pure.
 
 Every statement of a role names its actions and, of each service, the resources of this stack alone. A service that
 takes a role may do so for this account only (docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html).
@@ -197,21 +197,6 @@ def _use_key(names: Names, actions: list[str]) -> list[Policy]:
 
 def _s3(names: Names) -> str:
     return f"s3.{names.plan.region}.amazonaws.com"
-
-
-def bucket_policy(bucket: Bucket, names: Arns[Any]) -> Policy:
-    """Nobody reads or writes over plain HTTP. The one statement with every action: it takes away."""
-    arn = names.bucket(bucket)
-    return document(
-        {
-            "Sid": "DenyPlainHttp",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [arn, f"{arn}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    )
 
 
 def key_policy(names: Names) -> Policy:

@@ -297,7 +297,7 @@ def test_the_key_is_generated_where_firehose_is_and_has_none(firehose: dict[str,
 
 def test_the_plan_lists_everything_with_what_it_does() -> None:
     found = settings()
-    plan = StackPlan(plan_cloudwatch("dev", found), None, None, None, plan_forwarding("dev", found))
+    plan = StackPlan(plan_cloudwatch("dev", found), None, None, None, forwarding=plan_forwarding("dev", found))
     data = as_data(plan, {})
     rows = {(row["kind"], row["name"]): row for row in data["resources"]}
     stream = rows["delivery stream", "turnscope-dev-logs"]

@@ -14,6 +14,7 @@ from analytics.plan import iam
 from analytics.plan.build import plan_analytics
 from cloudwatch.log_groups import key_policy
 from cloudwatch.notifications import lambda_trust_policy, notifier_policy, topic_policy
+from cloudwatch.plan.bucket_policy import tls_only_policy
 from tests.stack_settings import validate
 from tests.unit.conftest import MINIMAL
 
@@ -43,7 +44,7 @@ NAMES = iam.Names(PLAN, ACCOUNT, KEY)
 ROLES = {role.key: role for role in PLAN.roles}
 ROLE_POLICIES = {key: iam.role_policy(role, NAMES) for key, role in ROLES.items()}
 TRUST = {key: iam.trust_policy(role, NAMES) for key, role in ROLES.items()}
-BUCKET_POLICIES = {bucket.key: iam.bucket_policy(bucket, NAMES) for bucket in PLAN.buckets}
+BUCKET_POLICIES = {bucket.key: tls_only_policy(NAMES.bucket(bucket)) for bucket in PLAN.buckets}
 POLICIES: dict[str, dict[str, Any]] = {
     **{f"analytics {key}": policy for key, policy in ROLE_POLICIES.items()},
     **{f"analytics {key} trust": policy for key, policy in TRUST.items()},
