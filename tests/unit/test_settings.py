@@ -27,6 +27,7 @@ from stacks.settings.missing import API_KEY
 from stacks.settings.model import Agent, Settings
 from stacks.settings.schema import Node, allowed, is_secret, nullable, resolved, settings_schema
 from tests.engine_configuration import engine
+from tests.unit.conftest import SIGNOZ
 from turnscope import generated
 from turnscope.program import load_from_engine
 
@@ -279,6 +280,7 @@ def test_a_null_of_the_agents_own_is_not_taken_for_the_stacks(project: Path) -> 
     ]
 
 
+GATEWAY = {"gateway": {"certificates": "internal"}}
 HOST = "{domain: signoz.example.com, allowed_networks: {ui: [10.0.0.0/8], otlp: [10.0.0.0/8]}}"
 PROD = "config:\n  turnscope:environment: prod\n"
 
@@ -307,7 +309,7 @@ PROD = "config:\n  turnscope:environment: prod\n"
         ]),
         (dev("  turnscope:aws:\n    assume_role:\n      role_arn: arn:aws:iam::123456789012:role/deploy\n"
              "      external_id: {secure: v1}\n"
-             f"  turnscope:host: {HOST}\n"), [
+             f"  turnscope:host: {HOST}\n  turnscope:signoz: {json.dumps(SIGNOZ | GATEWAY)}\n"), [
             "7: host: a mapping: allowed: null with aws.assume_role.external_id, without which ssh cannot take the "
             "role",
         ]),
