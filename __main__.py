@@ -11,7 +11,7 @@ from cloudwatch.provider import provider_args
 from cloudwatch.stack import make_cloudwatch
 from core.errors import UserError
 from core.names import PRIVATE
-from core.secrets.program import read_secret
+from core.secrets.program import read_secret, with_account
 from forwarding.component import make_forwarding
 from host.component import make_host
 from signoz.content.access import access_of
@@ -44,6 +44,7 @@ if plan.cloudwatch:
         exports |= {"analytics_buckets": made.buckets, "athena_workgroup": made.workgroup}
     exports |= make_forwarding(plan.forwarding, account, topics, logs, read_secret, opts=within)
     machine = make_host(plan.host, account, topics, opts=within)
+    read_secret = with_account(read_secret, account)
     exports |= machine.exports if machine else {}
 if settings.signoz and plan.signoz:
     engine = docker_host(plan, settings.signoz, project)

@@ -18,3 +18,8 @@ class Role(StrEnum):
     ALERTMANAGER = "alertmanager"
     COLLECTOR = "collector"
     GATEWAY = "gateway"
+
+
+CLICKHOUSE_USER = "101:101"
+"""UID:GID that ClickHouse and Keeper run as: their images' own (github.com/ClickHouse/ClickHouse,
+docker/server/Dockerfile.ubuntu)."""

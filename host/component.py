@@ -10,7 +10,9 @@ import pulumi_aws as aws
 
 from cloudwatch.alarms import Alarms
 from cloudwatch.plan.model import Severity
+from cloudwatch.private_bucket import kept_bucket
 from core.component import Component
+from host.cold_bucket import ColdStorage
 from host.data_volume import DataVolume
 from host.firewall import Firewall
 from host.identity import MachineIdentity
@@ -26,11 +28,12 @@ from host.schedule import MachineSchedule
 
 
 class Host(Component):
-    """A machine in AWS: network, security group, role, data volume with snapshots, instance with its address, schedule,
-    log group of its set-up, and alarms, which notify `topics` (severity -> ARN of an SNS topic).
+    """A machine in AWS: network, security group, role, data volume with snapshots, S3 bucket of ClickHouse's old data,
+    instance with its address, schedule, log group of its set-up, and alarms, which notify `topics` (severity -> ARN of
+    an SNS topic).
 
-    Raises `KeyError` for a severity without a topic. Deletion is each part's; the data volume and its key are what may
-    be kept or protected (`DataVolume`).
+    Raises `KeyError` for a severity without a topic. Deletion is each part's; the data volume, its key and the bucket
+    are what may be kept or protected (`DataVolume`, `ColdStorage`).
     """
 
     instance_id: pulumi.Output[str]
@@ -52,9 +55,15 @@ class Host(Component):
         super().__init__(name, opts)
         inside = self.child()
         names = pulumi.Output.from_input(account_id).apply(lambda known: Names(plan, known))
-        kept = kept_volume(plan, opts.provider if opts else None)
-        zone = kept.availability_zone if kept else plan.network.availability_zone
-        network = MachineNetwork(f"{name}-network", plan.network, label=plan.name, availability_zone=zone, opts=inside)
+        kept, cold = kept_volume(plan, opts.provider if opts else None), plan.cold_bucket
+        network = MachineNetwork(
+            f"{name}-network",
+            plan.network,
+            label=plan.name,
+            availability_zone=kept.availability_zone if kept else plan.network.availability_zone,
+            s3_of=plan.region if cold and cold.existing is None else None,
+            opts=inside,
+        )
         firewall = Firewall(f"{name}-firewall", plan.rules, label=plan.name, vpc_id=network.vpc_id, opts=inside)
         identity = MachineIdentity(f"{name}-identity", plan, names=names, opts=inside)
         logs = aws.cloudwatch.LogGroup(
@@ -68,6 +77,7 @@ class Host(Component):
             kept=kept,
             opts=inside,
         )
+        storage = self._cold_storage(name, plan, names, identity, volume, opts.provider if opts else None)
         machine = Machine(
             f"{name}-machine",
             plan,
@@ -75,7 +85,8 @@ class Host(Component):
             security_group_id=firewall.id,
             profile=identity.profile,
             volume_id=volume.volume_id,
-            after=[*network.made, identity.allowed, logs],
+            names=names,
+            after=[*network.made, identity.allowed, logs, *storage],
             opts=inside,
         )
         if plan.schedule:
@@ -105,6 +116,30 @@ class Host(Component):
         )
         self.docker = ready.address
         self.register_outputs({"instance_id": self.instance_id})
+
+    def _cold_storage(
+        self,
+        name: str,
+        plan: HostPlan,
+        names: pulumi.Output[Names],
+        identity: MachineIdentity,
+        volume: DataVolume,
+        provider: pulumi.ProviderResource | None,
+    ) -> list[pulumi.Resource]:
+        """What ClickHouse's cold storage needs; nothing where the plan has none."""
+        cold = plan.cold_bucket
+        if cold is None:
+            return []
+        keep = cold.keep and cold.existing is None
+        return ColdStorage(
+            f"{name}-cold",
+            cold,
+            names=names,
+            machine_role_arn=identity.role_arn,
+            key_arn=volume.key_arn,
+            existing=kept_bucket(cold.name, keep=keep, provider=provider),
+            opts=self.child(),
+        ).made
 
 
 def make_host(

@@ -28,6 +28,8 @@ class DataVolume(Component):
     """
 
     volume_id: pulumi.Output[str]
+    key_arn: pulumi.Input[str] | None
+    """Of its KMS key; None for the account's key for EBS."""
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class DataVolume(Component):
         if kept or volume.snapshot_id is None:
             # What it was made from is past.
             as_it_is.append("snapshot_id")
+        self.key_arn = self._key(name, plan, names, stays, kept)
         made = aws.ebs.Volume(
             f"{name}-volume",
             availability_zone=availability_zone,
@@ -54,7 +57,7 @@ class DataVolume(Component):
             iops=volume.iops,
             throughput=volume.throughput_mib_per_second,
             encrypted=True,
-            kms_key_id=self._key(name, plan, names, stays, kept),
+            kms_key_id=self.key_arn,
             snapshot_id=volume.snapshot_id,
             tags={"Name": volume.name, SNAPSHOT_TAG: plan.stack},
             opts=self.child(

@@ -18,6 +18,7 @@ class MachineIdentity(Component):
 
     profile: pulumi.Output[str]
     """Name of the instance profile."""
+    role_arn: pulumi.Output[str]
     allowed: pulumi.Resource
     """The policy: who uses the role waits for it."""
 
@@ -40,6 +41,7 @@ class MachineIdentity(Component):
             policy=names.apply(lambda known: json.dumps(instance_policy(known))),
             opts=self.child(),
         )
+        self.role_arn = role.arn
         self.profile = aws.iam.InstanceProfile(
             f"{name}-profile", name=plan.name, role=role.name, opts=self.child()
         ).name

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from core.component import Component
 from host.plan.model import HostPlan
+from host.plan.policies import Names
 from host.plan.user_data import user_data
 
 DEVICE = "/dev/sdf"
@@ -47,6 +48,7 @@ class Machine(Component):
         security_group_id: pulumi.Input[str],
         profile: pulumi.Input[str],
         volume_id: pulumi.Output[str],
+        names: pulumi.Output[Names],
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -70,7 +72,7 @@ class Machine(Component):
                 "delete_on_termination": True,
                 "tags": {"Name": plan.name},
             },
-            user_data=volume_id.apply(lambda known: user_data(plan, known)),
+            user_data=pulumi.Output.all(volume_id, names).apply(lambda known: user_data(plan, known[0], known[1])),
             user_data_replace_on_change=False,
             tags={"Name": plan.name, DATA_VOLUME_TAG: volume_id},
             opts=self.child(

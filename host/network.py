@@ -12,8 +12,9 @@ PLACE = ("availability_zone", "cidr_block")
 
 
 class MachineNetwork(Component):
-    """A VPC with one public subnet and a route to the internet; or, where the plan names them, existing ones, which are
-    only read. The deployment fails where an existing subnet does not exist. Deletion removes what was made here."""
+    """A VPC with one public subnet and a route to the internet, on request with one to S3; or, where the plan names
+    them, existing ones, which are only read. The deployment fails where an existing subnet does not exist. Deletion
+    removes what was made here."""
 
     vpc_id: pulumi.Output[str]
     subnet_id: pulumi.Output[str]
@@ -29,9 +30,12 @@ class MachineNetwork(Component):
         *,
         label: str,
         availability_zone: str | None,
+        s3_of: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`label` is the name that AWS' console shows; `availability_zone` is a new subnet's, None for AWS' choice."""
+        """`label` is the name that AWS' console shows; `availability_zone` is a new subnet's, None for AWS' choice;
+        `s3_of` a region whose S3 the machine uses: a new network then has a gateway endpoint for it, which is free of
+        charge and keeps that traffic within AWS."""
         super().__init__(name, opts)
         self.made = []
         if plan.vpc_id and plan.subnet_id:
@@ -39,10 +43,12 @@ class MachineNetwork(Component):
             self.vpc_id, self.subnet_id = pulumi.Output.from_input(plan.vpc_id), found.id
             self.availability_zone = found.availability_zone
         else:
-            self._make(name, plan, {"Name": label}, availability_zone)
+            self._make(name, plan, {"Name": label}, availability_zone, s3_of)
         self.register_outputs({"subnet_id": self.subnet_id})
 
-    def _make(self, name: str, plan: Network, tags: dict[str, str], availability_zone: str | None) -> None:
+    def _make(
+        self, name: str, plan: Network, tags: dict[str, str], availability_zone: str | None, s3_of: str | None
+    ) -> None:
         vpc = aws.ec2.Vpc(
             f"{name}-vpc",
             cidr_block=plan.cidr,
@@ -73,5 +79,16 @@ class MachineNetwork(Component):
         association = aws.ec2.RouteTableAssociation(
             f"{name}-association", subnet_id=subnet.id, route_table_id=table.id, opts=self.child()
         )
+        if s3_of:
+            # docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-s3.html
+            aws.ec2.VpcEndpoint(
+                f"{name}-s3",
+                vpc_id=vpc.id,
+                service_name=f"com.amazonaws.{s3_of}.s3",
+                vpc_endpoint_type="Gateway",
+                route_table_ids=[table.id],
+                tags=tags,
+                opts=self.child(),
+            )
         self.vpc_id, self.subnet_id, self.availability_zone = vpc.id, subnet.id, subnet.availability_zone
         self.made = [route, association]

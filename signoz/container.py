@@ -59,7 +59,13 @@ class RoleContainer(Component):
                 docker.ContainerUploadArgs(file=file.path, content=_filled(file, read_secret), permissions=file.mode)
                 for file in plan.uploads
             ],
-            volumes=[_mounted(mount, volumes) for mount in plan.volumes],
+            volumes=[
+                *(_mounted(mount, volumes) for mount in plan.volumes),
+                *(
+                    docker.ContainerVolumeArgs(host_path=each.source, container_path=each.path, read_only=True)
+                    for each in plan.host_folders
+                ),
+            ],
             tmpfs=dict.fromkeys(plan.tmpfs, TMPFS_OPTIONS) or None,
             network_mode=None if plan.networked else "none",
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=[str(plan.role)])]

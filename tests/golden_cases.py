@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from host.plan.build import plan_host
+from host.plan.policies import Names
 from host.plan.user_data import setup_script
 from signoz.content.build import plan_content
 from signoz.content.channels import plan_channels
@@ -70,7 +71,7 @@ def _caddyfile(case: str) -> str:
 
 def _clickhouse(path: str) -> Golden:
     cases = tuple(case for case in _of_releases(CLICKHOUSE) if path in clickhouse_texts(*_parts(case)))
-    bases = _bases(cases, "dev", {"cold-storage-keys": "cold-storage"})
+    bases = _bases(cases, "dev", dict.fromkeys(("cold-storage-keys", "cold-storage-role"), "cold-storage"))
     return Golden(
         f"clickhouse/{Path(path).stem}", ".xml", cases, lambda case: clickhouse_texts(*_parts(case))[path], bases
     )
@@ -90,8 +91,11 @@ COLLECTOR = _of_releases((*collector_cases.ENVIRONMENTS, *collector_cases.OPTION
 
 HOST_CASES: dict[str, dict[str, Any]] = {
     "session-manager": {},
+    "cold-storage": {},
     "ssh-x86": {"instance_type": "m7i.large", "access": "ssh", "ssh": {"allowed_networks": ["203.0.113.7"]}},
 }
+
+COLD: dict[str, Any] = {**SIGNOZ, "clickhouse": {**SIGNOZ["clickhouse"], "cold_storage": {}}}
 
 # --- Content ---
 
@@ -119,9 +123,11 @@ def _panels(body: dict[str, Any]) -> str:
 
 
 def _host_setup(case: str) -> str:
-    plan = plan_host("example", settings_with(host=HOST | HOST_CASES[case]))
+    plan = plan_host(
+        "example", settings_with(host=HOST | HOST_CASES[case], signoz=COLD if case == "cold-storage" else SIGNOZ)
+    )
     assert plan
-    return setup_script(plan, "vol-0123456789abcdef0")
+    return setup_script(plan, "vol-0123456789abcdef0", Names(plan, "123456789012"))
 
 
 def _every_feature(_: str) -> str:
@@ -159,7 +165,9 @@ GOLDENS = (
     _shipped("rules", "alert-rule", ".yaml", readable),
     _shipped("views", "saved-view", ".yaml", readable),
     _shipped("dashboards", "dashboard", ".txt", _panels),
-    Golden("host", ".sh", tuple(HOST_CASES), _host_setup, {"ssh-x86": "session-manager"}),
+    Golden(
+        "host", ".sh", tuple(HOST_CASES), _host_setup, dict.fromkeys(("cold-storage", "ssh-x86"), "session-manager")
+    ),
     Golden("content/schema", ".yaml", ("everything",), _every_feature),
     Golden(
         "program",

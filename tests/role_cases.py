@@ -7,6 +7,7 @@ from typing import Any
 from core.releases import CLASSIC, CURRENT
 from core.secrets import placeholders
 from core.secrets.reference import SecretRef
+from signoz.plan.model import ColdAccess, HostFolder
 from signoz.roles.alertmanager import alertmanager_environment
 from signoz.roles.clickhouse import render_clickhouse
 from signoz.roles.keeper import keeper_files
@@ -105,12 +106,19 @@ ALERTMANAGER: dict[str, dict[str, Any]] = {
 
 CLICKHOUSE_PASSWORD = SecretRef("signoz.clickhouse.password")
 COLD = {"bucket": "voice-telemetry", "region": "us-west-1"}
+COLD_ACCESS = ColdAccess(
+    bucket=f"turnscope-prod-clickhouse-{placeholders.ACCOUNT_ID_PLACEHOLDER}",
+    region="us-west-1",
+    credentials=HostFolder("/run/turnscope/s3", "/etc/turnscope/s3"),
+    file="credentials",
+)
 CLICKHOUSE: dict[str, dict[str, Any]] = {
     "local": {},
     "dev": {},
     "staging": {"memory_mib": 8192},
     "prod": {"memory_mib": 16_384},
     "cold-storage": {"cold_storage": COLD},
+    "cold-storage-role": {"cold_storage": {}},
     "cold-storage-keys": {
         "cold_storage": {
             **COLD,
@@ -152,4 +160,5 @@ def clickhouse_settings(case: str) -> ClickHouseSettings:
 def clickhouse_texts(case: str, release: str) -> dict[str, str]:
     """Path -> text of the configuration of ClickHouse and, unless ZooKeeper does its work, of Keeper."""
     settings, used = clickhouse_settings(case), RELEASES[release]
-    return render_clickhouse(settings, used) | {file.path: file.text for file in keeper_files(settings, used)}
+    access = COLD_ACCESS if case == "cold-storage-role" else None
+    return render_clickhouse(settings, used, access) | {file.path: file.text for file in keeper_files(settings, used)}

@@ -37,6 +37,17 @@ def host_rows(plan: HostPlan) -> Iterator[Row]:
         "daily_snapshots": plan.snapshots.keep if plan.snapshots else 0,
         "snapshots_from": plan.snapshots.daily_at if plan.snapshots else None,
     }
+    if cold := plan.cold_bucket:
+        own = cold.existing is None
+        yield {
+            "kind": "cold storage" if own else "cold storage (existing bucket)",
+            "name": cold.name("ACCOUNT"),
+            "prefix": cold.prefix,
+            "region": cold.region,
+            "role": cold.role,
+            "encryption": plan.volume.encrypt if own else None,
+            "kept_at_teardown": cold.keep or not own,
+        }
     if network.vpc_id:
         yield {"kind": "VPC (existing)", "name": network.vpc_id, "subnet": network.subnet_id}
     else:
@@ -68,6 +79,9 @@ def host_summary(row: Row) -> str | None:
             made = f", from {row['from_snapshot']}" if row["from_snapshot"] else ""
             speed = f"{row['iops']} IOPS, {row['throughput_mib_per_second']} MiB/s"
             return f"{row['size_gib']} GiB, {speed}{made}{snapshots}{kept}"
+        case "cold storage" | "cold storage (existing bucket)":
+            kept = ", kept at tear-down" if row["kept_at_teardown"] else ""
+            return f"ClickHouse's old data below {row['prefix']}/, in {row['region']}, by role {row['role']}{kept}"
         case "VPC":
             return row["cidr"]
         case "VPC (existing)":

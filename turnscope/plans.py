@@ -12,14 +12,16 @@ from cloudwatch.plan.model import CloudWatchPlan
 from core.checked import Checked
 from core.names import PRIVATE
 from core.roles import Role
+from core.secrets.placeholders import ACCOUNT_ID_PLACEHOLDER
 from forwarding.plan.build import plan_forwarding
 from forwarding.plan.model import ForwardingPlan
 from host.plan.build import plan_host
 from host.plan.model import HostPlan
+from host.plan.user_data import CREDENTIALS_FILE, CREDENTIALS_FOLDER
 from signoz.content.build import content_folder, plan_content
 from signoz.content.model import ContentPlan
 from signoz.plan.build import plan_signoz
-from signoz.plan.model import Image, SigNozPlan
+from signoz.plan.model import ColdAccess, HostFolder, Image, SigNozPlan
 from signoz.roles.collector.config import CollectorContext
 from signoz.roles.collector.existing import render_existing_collector
 from stacks.settings.model import Settings
@@ -83,11 +85,12 @@ def plan_stack(stack: str, settings: Settings, project: Path) -> StackPlan:
     Raises `UserError` for a lock file that is not valid, and for content that is wrong.
     """
     checked = Checked(project / PRIVATE / "checked-queries")
+    host = plan_host(stack, settings)
     return StackPlan(
         cloudwatch=plan_cloudwatch(stack, settings, checked) if settings.cloudwatch else None,
         analytics=plan_analytics(stack, settings, checked),
-        signoz=_plan_signoz(stack, settings, project),
-        host=plan_host(stack, settings),
+        signoz=_plan_signoz(stack, settings, project, host),
+        host=host,
         forwarding=plan_forwarding(stack, settings),
         existing=_plan_existing(stack, settings, project),
     )
@@ -109,7 +112,7 @@ def _plan_existing(stack: str, settings: Settings, project: Path) -> ExistingPla
     )
 
 
-def _plan_signoz(stack: str, settings: Settings, project: Path) -> SigNozPlan | None:
+def _plan_signoz(stack: str, settings: Settings, project: Path, host: HostPlan | None) -> SigNozPlan | None:
     if not settings.signoz:
         return None
     plan = plan_signoz(
@@ -124,8 +127,22 @@ def _plan_signoz(stack: str, settings: Settings, project: Path) -> SigNozPlan | 
         digests=read_lock(stack, project),
         lab_image=_lab_image,
         checkout=project.resolve(),
+        cold_access=cold_access(host),
     )
     return replace(plan, content=plan_content(stack, settings, folder=content_folder(stack, settings, project)))
+
+
+def cold_access(host: HostPlan | None) -> ColdAccess | None:
+    """How ClickHouse reaches its cold storage on the stack's machine; None without either."""
+    cold = host.cold_bucket if host else None
+    if host is None or cold is None:
+        return None
+    return ColdAccess(
+        bucket=cold.name(ACCOUNT_ID_PLACEHOLDER),
+        region=cold.region,
+        credentials=HostFolder(CREDENTIALS_FOLDER, "/etc/turnscope/s3"),
+        file=CREDENTIALS_FILE,
+    )
 
 
 def _lab_image(role: Role) -> Image:

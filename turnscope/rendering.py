@@ -18,6 +18,7 @@ from core.errors import UserError
 from core.roles import Role
 from core.secrets.reference import SecretRef
 from host.plan.model import HostPlan
+from host.plan.policies import Names
 from host.plan.user_data import user_data
 from signoz.content.model import ContentObject
 from signoz.content.placeholders import filled, ids_in
@@ -35,6 +36,8 @@ ENVIRONMENT = "environment"
 EXISTING_COLLECTOR = "/collector.yaml"
 VOLUME = "vol-VOLUME"
 """In place of the data volume's identifier, which only the deployment knows."""
+ACCOUNT = "ACCOUNT"
+"""In place of the AWS account's."""
 
 
 _ROLES = {
@@ -70,7 +73,7 @@ def render(
         raise UserError(f"The stack has no SigNoz, so it has no {what}; allowed: insights, all.")
     texts: Texts = {}
     if host is not None and what in (What.USER_DATA, What.ALL):
-        texts["host/user-data"] = user_data(host, VOLUME)
+        texts["host/user-data"] = user_data(host, VOLUME, Names(host, ACCOUNT))
     if signoz is not None:
         if what is What.ALERTMANAGER:
             texts |= _alertmanager(signoz, secrets)

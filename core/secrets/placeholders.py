@@ -2,6 +2,7 @@
 
 `{secret:<path>}` becomes the secret's value, `{sha256:<path>}` the hex SHA-256 of it, `{url:<path>}` the value as a
 part of a URL, `{shell:<path>}` as one quoted word of a shell; the path is the secret's in the stack's configuration.
+`{deployed:account_id}` becomes the AWS account's ID, which is no secret, but known to the deployment alone.
 A text with its placeholders left in is the masked text.
 
 A body is a text, or mappings and lists of texts (and of other values, which stay what they are) to any depth.
@@ -25,7 +26,11 @@ Secrets = tuple[tuple[str, SecretRef], ...]
 HIDDEN = "[secret]"
 """In place of a value that is, or may be, a secret and has no placeholder."""
 
-_PLACEHOLDER = re.compile(r"\{(?P<kind>secret|sha256|url|shell):(?P<path>[A-Za-z0-9_./\[\]-]+)\}")
+ACCOUNT_ID = SecretRef("account_id")
+"""The AWS account's ID; whoever reads secrets of a plan gives its value."""
+ACCOUNT_ID_PLACEHOLDER = f"{{deployed:{ACCOUNT_ID.path}}}"
+
+_PLACEHOLDER = re.compile(r"\{(?P<kind>secret|sha256|url|shell|deployed):(?P<path>[A-Za-z0-9_./\[\]-]+)\}")
 
 
 def value_of(reference: SecretRef) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pulumi
 
+from core.component import ReadSecret
 from core.errors import UserError
+from core.secrets.placeholders import ACCOUNT_ID
 from core.secrets.reference import SecretRef, location_of, value_at
 from core.secrets.values import PASSPHRASE_FILE, secret_value
 
@@ -19,6 +21,11 @@ def read_secret(reference: SecretRef) -> pulumi.Output[str]:
     section = pulumi.Config().get_secret_object(name)
     known = pulumi.Output.from_input(None) if section is None else section
     return pulumi.Output.secret(known.apply(lambda found: _value({name: found}, reference)))
+
+
+def with_account(read: ReadSecret, account_id: pulumi.Input[str]) -> ReadSecret:
+    """`read`, which also knows the AWS account's ID (`ACCOUNT_ID`)."""
+    return lambda reference: pulumi.Output.from_input(account_id) if reference == ACCOUNT_ID else read(reference)
 
 
 def _value(configuration: dict[str, Any], reference: SecretRef) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from core.errors import UserError
 from host.plan.alarms import plan_host_alarms
-from host.plan.model import DataVolume, HostPlan, Network, Rule, ScheduledAction, Snapshots
+from host.plan.model import ColdBucket, DataVolume, HostPlan, Network, Rule, ScheduledAction, Snapshots
 from stacks.settings.host import Architecture, HostSettings, Schedule
 from stacks.settings.model import Settings
 from stacks.settings.roles.gateway import GatewaySettings
@@ -14,6 +16,8 @@ SSH_PORT = 22
 EVERYONE = "0.0.0.0/0"
 
 _DEBIAN_ARCHITECTURE: dict[Architecture, str] = {"arm64": "arm64", "x86_64": "amd64"}
+STACK_MAXIMUM_CHARACTERS = 29
+"""A bucket's name has 63 characters, of which `turnscope-`, `-clickhouse-` and the account's id take 34."""
 DEBIAN_USER = "admin"
 """Of Debian's images (https://wiki.debian.org/Cloud/AmazonEC2Image)."""
 
@@ -60,6 +64,7 @@ def plan_host(stack: str, settings: Settings) -> HostPlan | None:
             protect=settings.protect and volume.snapshot_id is None,
             keep=volume.is_kept(settings.environment),
         ),
+        cold_bucket=_cold_bucket(stack, name, settings),
         snapshots=Snapshots(volume.snapshots.daily_at, volume.snapshots.keep_days) if volume.snapshots else None,
         schedule=_schedule(name, host.schedule) if host.schedule else (),
         alarms=plan_host_alarms(stack, settings, host, name, namespace),
@@ -67,6 +72,28 @@ def plan_host(stack: str, settings: Settings) -> HostPlan | None:
         log_group=f"/turnscope/{stack}/host",
         log_retention_days=host.log_retention_days,
         host_key_path=f"/turnscope/{stack}/host-keys/",
+    )
+
+
+def _cold_bucket(stack: str, name: str, settings: Settings) -> ColdBucket | None:
+    cold = settings.signoz.clickhouse.cold_storage if settings.signoz else None
+    if settings.host is None or cold is None or not cold.has_role:
+        return None
+    if cold.bucket is None and len(stack) > STACK_MAXIMUM_CHARACTERS:
+        raise UserError(
+            f"Stack {stack}: a stack that makes the bucket of signoz.clickhouse.cold_storage has a name of at most "
+            f"{STACK_MAXIMUM_CHARACTERS} characters, this one {len(stack)}: it is part of the bucket's name."
+        )
+    # No two of a stack's buckets may have the same name: those of the analytics end differently.
+    prefix = re.sub("[^a-z0-9]", "-", f"turnscope-{stack}".lower())
+    return ColdBucket(
+        name_prefix=f"{prefix}-clickhouse",
+        existing=cold.bucket,
+        region=cold.region or settings.region,
+        prefix=cold.prefix,
+        role=f"{name}-cold",
+        protect=settings.protect,
+        keep=settings.host.data_volume.is_kept(settings.environment),
     )
 
 

@@ -68,6 +68,27 @@ class DataVolume:
 
 
 @dataclass(frozen=True)
+class ColdBucket:
+    """The S3 bucket with ClickHouse's old data, and the role that reaches what is below `prefix` in it. One that the
+    stack makes is encrypted, kept and protected as the data volume is: neither is of use without the other."""
+
+    name_prefix: str
+    """Completed with the account's id, because names are unique in all of AWS."""
+    existing: str | None
+    """The name of a bucket that the stack only uses."""
+    region: str
+    prefix: str
+    role: str
+    protect: bool
+    """The engine refuses to delete it."""
+    keep: bool
+    """Tear-down leaves it, with what is in it."""
+
+    def name(self, account_id: str) -> str:
+        return self.existing or f"{self.name_prefix}-{account_id}"
+
+
+@dataclass(frozen=True)
 class Snapshots:
     """Daily snapshots of the data volume, from `daily_at` (`hh:mm`, UTC) on; `keep` of them."""
 
@@ -116,6 +137,8 @@ class HostPlan:
     domain: str
     zone_id: str | None
     volume: DataVolume
+    cold_bucket: ColdBucket | None
+    """None where ClickHouse has no S3 tier, or keys of its own for it."""
     snapshots: Snapshots | None
     schedule: tuple[ScheduledAction, ...]
     alarms: tuple[MetricAlarm, ...]

@@ -1,5 +1,5 @@
-"""Who may do what around the machine: policies of its role, of DLM's, of the scheduler's, and of the volume's key, as
-data. Pure."""
+"""Who may do what around the machine: policies of its role, of ClickHouse's, of DLM's, of the scheduler's, and of the
+volume's key, as data. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudwatch.plan.key_policy import administration
-from host.plan.model import HostPlan
+from host.plan.model import ColdBucket, HostPlan
 
 Policy = dict[str, Any]
 
@@ -36,6 +36,16 @@ class Names:
     def partition(self) -> str:
         region = self.plan.region
         return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+    @property
+    def cold_bucket(self) -> str:
+        """Raises `ValueError` for a plan without one."""
+        return f"arn:{self.partition}:s3:::{_cold(self.plan).name(self.account_id)}"
+
+    @property
+    def cold_role(self) -> str:
+        """Raises `ValueError` for a plan without one."""
+        return f"arn:{self.partition}:iam::{self.account_id}:role/{_cold(self.plan).role}"
 
     def arn(self, service: str, rest: str) -> str:
         return f"arn:{self.partition}:{service}:{self.plan.region}:{self.account_id}:{rest}"
@@ -70,6 +80,41 @@ def instance_policy(names: Names) -> Policy:
     ]
     if plan.access == "session-manager":
         statements.append(_allow(list(SESSION_MANAGER), "*"))
+    if plan.cold_bucket:
+        statements.append(_allow(["sts:AssumeRole"], names.cold_role))
+    return _document(*statements)
+
+
+def cold_trust(machine_role_arn: str) -> Policy:
+    """The machine alone may take ClickHouse's role."""
+    return _document({"Effect": "Allow", "Principal": {"AWS": machine_role_arn}, "Action": "sts:AssumeRole"})
+
+
+def cold_policy(names: Names, key_arn: str | None) -> Policy:
+    """ClickHouse: the objects below its prefix, and their names. `key_arn` encrypts a bucket that the stack makes.
+
+    An S3 disk reads, writes and deletes objects (https://clickhouse.com/docs/operations/storing-data), large ones in
+    parts: uploading these is `s3:PutObject`, giving up is `s3:AbortMultipartUpload`
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions). With `s3:ListBucket` S3
+    says of an object that does not exist that it does not, and not that access is denied
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+    """
+    cold, bucket = _cold(names.plan), names.cold_bucket
+    statements = [
+        _allow(
+            ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            f"{bucket}/{cold.prefix}/*",
+        ),
+        # In a bucket with other things in it, below the prefix alone.
+        _allow(["s3:ListBucket"], bucket)
+        | ({"Condition": {"StringLike": {"s3:prefix": f"{cold.prefix}/*"}}} if cold.existing else {}),
+    ]
+    if key_arn:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html: parts need Decrypt too.
+        statements.append(
+            _allow(["kms:Decrypt", "kms:GenerateDataKey"], key_arn)
+            | {"Condition": {"StringEquals": {"kms:ViaService": f"s3.{cold.region}.amazonaws.com"}}}
+        )
     return _document(*statements)
 
 
@@ -93,12 +138,23 @@ def schedule_policy(names: Names, instance_id: str) -> Policy:
 
 
 def key_policy(names: Names) -> Policy:
-    """The volume's key: for whoever in the account may use EBS volumes, through EC2 and nothing else
-    (https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html)."""
+    """The volume's key: for whoever in the account may use EBS volumes, through EC2
+    (https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html), and, with a bucket that the
+    stack makes, for whoever may use that, through S3. Nothing else."""
     root = f"arn:{names.partition}:iam::{names.account_id}:root"
     through_ec2 = {"StringEquals": {"kms:ViaService": f"ec2.{names.plan.region}.amazonaws.com"}}
+    cold = names.plan.cold_bucket
+    through_s3 = {
+        "Sid": "UseThroughS3",
+        "Effect": "Allow",
+        "Principal": {"AWS": root},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"kms:ViaService": f"s3.{names.plan.region}.amazonaws.com"}},
+    }
     return _document(
         administration(names.account_id),
+        *([through_s3] if cold and cold.existing is None else []),
         {
             "Sid": "UseThroughEc2",
             "Effect": "Allow",
@@ -122,6 +178,12 @@ def key_policy(names: Names) -> Policy:
             "Condition": through_ec2 | {"Bool": {"kms:GrantIsForAWSResource": "true"}},
         },
     )
+
+
+def _cold(plan: HostPlan) -> ColdBucket:
+    if plan.cold_bucket is None:
+        raise ValueError(plan.name)
+    return plan.cold_bucket
 
 
 def _document(*statements: Policy) -> Policy:

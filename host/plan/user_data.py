@@ -6,9 +6,11 @@ import hashlib
 import json
 from typing import Any
 
+from core.roles import CLICKHOUSE_USER
 from core.templating import TEMPLATES_FOLDER, Templates
 from host.plan.alarms import UNHEALTHY
 from host.plan.model import HostPlan
+from host.plan.policies import Names
 
 LIMIT_BYTES = 16_384
 """Of user data, before it is encoded (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html).
@@ -26,19 +28,29 @@ verify-CloudWatch-Agent-Package-Signature.html)."""
 LOG_FILE = "/var/log/turnscope-host.log"
 
 
-def user_data(plan: HostPlan, volume_id: str) -> str:
-    """The user data of the instance; `volume_id` (`vol-...`) is the data volume's."""
-    text = _TEMPLATES.render("host/user-data.j2", {"setup": setup_script(plan, volume_id)})
+CREDENTIALS_FOLDER = "/run/turnscope/s3"
+"""On the machine, in memory: what ClickHouse reaches its bucket with, as a credentials file of AWS' libraries
+(https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html)."""
+CREDENTIALS_FILE = "credentials"
+CREDENTIALS_SECONDS = 3600
+"""The longest that a role lasts which was taken by another role
+(https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html)."""
+CREDENTIALS_RENEWED_MINUTES = 15
+
+
+def user_data(plan: HostPlan, volume_id: str, names: Names) -> str:
+    """The user data of the instance; `volume_id` (`vol-...`) is the data volume's, `names` are the account's."""
+    text = _TEMPLATES.render("host/user-data.j2", {"setup": setup_script(plan, volume_id, names)})
     assert len(text.encode()) <= LIMIT_BYTES  # noqa: S101 - a test checks it with the longest settings
     return text
 
 
 def set_up_hash(plan: HostPlan) -> str:
     """Differs whenever the machine restarts for a change: of what it runs, or of its type."""
-    return hashlib.sha256(f"{plan.instance_type}\0{user_data(plan, '')}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{plan.instance_type}\0{user_data(plan, '', Names(plan, ''))}".encode()).hexdigest()[:16]
 
 
-def setup_script(plan: HostPlan, volume_id: str) -> str:
+def setup_script(plan: HostPlan, volume_id: str, names: Names) -> str:
     """The script alone."""
     china = plan.region.startswith("cn-")
     context = {
@@ -57,6 +69,11 @@ def setup_script(plan: HostPlan, volume_id: str) -> str:
         "host_key_path": plan.host_key_path,
         "metric_namespace": plan.metric_namespace,
         "unhealthy_metric": UNHEALTHY,
+        "cold_role": names.cold_role if plan.cold_bucket else None,
+        "credentials_file": f"{CREDENTIALS_FOLDER}/{CREDENTIALS_FILE}",
+        "credentials_owner": CLICKHOUSE_USER,
+        "credentials_seconds": CREDENTIALS_SECONDS,
+        "credentials_renewed_minutes": CREDENTIALS_RENEWED_MINUTES,
         "agent_configuration": json.dumps(agent_configuration(plan)),
     }
     return _TEMPLATES.render("host/setup.sh.j2", context)

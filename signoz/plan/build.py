@@ -11,7 +11,7 @@ from core.environments import Environment
 from core.releases import Coordination, find_release, in_lab
 from core.roles import Role
 from signoz.plan.images import Digests, image_of
-from signoz.plan.model import CHECKOUT_LABEL, RELEASE_LABEL, STACK_LABEL, Container, Image, SigNozPlan
+from signoz.plan.model import CHECKOUT_LABEL, RELEASE_LABEL, STACK_LABEL, ColdAccess, Container, Image, SigNozPlan
 from signoz.plan.volumes import with_setup
 from signoz.roles import alertmanager, clickhouse, frontend, gateway, keeper, migrator, server
 from signoz.roles.collector import container as collector
@@ -46,13 +46,15 @@ def plan_signoz(
     digests: Digests | None = None,
     lab_image: Callable[[Role], Image] | None = None,
     checkout: Path | None = None,
+    cold_access: ColdAccess | None = None,
 ) -> SigNozPlan:
     """What will run on the Docker host for `stack`. Pure: the same arguments give the same plan.
 
     `tags` become labels beside Turnscope's own. `slow_turn_seconds` is the total latency above which a call's trace is
     kept, with tail sampling. `digests` pins images (the stack's lock file); `lab_image` says which image of the lab
     stands in for a role's, and is called for `images.source: lab` alone. `checkout` is the project's folder, which a
-    local stack is labelled with. Raises `UserError` for lab images outside environment local.
+    local stack is labelled with. `cold_access` is how ClickHouse reaches its cold storage on a machine that the stack
+    makes. Raises `UserError` for lab images outside environment local.
     """
     release = find_release(settings.release)
     if settings.images.source == "lab":
@@ -69,6 +71,7 @@ def plan_signoz(
         image_of=image_of(
             settings.images, release, environment, settings.gateway.image, digests or {}, lab_image=lab_image
         ),
+        cold_access=cold_access,
     )
     most_files = settings.limits.open_files
     containers = (CONTAINERS[role](context) for role in release.roles)

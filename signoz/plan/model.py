@@ -70,6 +70,26 @@ class VolumeMount:
 
 
 @dataclass(frozen=True)
+class HostFolder:
+    """A folder of the Docker host that a container may read: what is written there changes while it runs."""
+
+    source: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ColdAccess:
+    """How ClickHouse reaches its S3 bucket by a role of its own: `credentials` is the folder on the Docker host with
+    the role's current keys, in the file of this name."""
+
+    bucket: str
+    """May hold the placeholder of the AWS account's ID."""
+    region: str
+    credentials: HostFolder
+    file: str
+
+
+@dataclass(frozen=True)
 class Port:
     """A published port; only the gateway has any."""
 
@@ -114,6 +134,7 @@ class Container:
     uploads: tuple[File, ...] = ()
     """Put into the container itself before it starts; the setup container's way of getting everybody's files."""
     volumes: tuple[VolumeMount, ...] = ()
+    host_folders: tuple[HostFolder, ...] = ()
     tmpfs: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     health: HealthCheck | None = None

@@ -7,17 +7,17 @@ clickhouse.com/docs/operations/server-configuration-parameters/settings.
 from __future__ import annotations
 
 from core.releases import Release
-from core.roles import Role
+from core.roles import CLICKHOUSE_USER, Role
 from core.secrets import placeholders
 from core.secrets.reference import SecretRef
 from core.templating import TEMPLATES_FOLDER
 from signoz.plan import templating
 from signoz.plan.files import rendered_file
-from signoz.plan.model import Container, File, HealthCheck
+from signoz.plan.model import ColdAccess, Container, File, HealthCheck
 from signoz.roles.context import RoleContext
 from stacks.settings.roles.clickhouse import ClickHouseSettings, ColdStorage
 
-USER = "101:101"
+USER = CLICKHOUSE_USER
 
 CONFIG_PATH = "/etc/clickhouse-server/config.xml"
 USERS_PATH = "/etc/clickhouse-server/users.xml"
@@ -64,10 +64,11 @@ def container(context: RoleContext) -> Container:
         role=Role.CLICKHOUSE,
         name=context.name(Role.CLICKHOUSE),
         image=context.image_of(Role.CLICKHOUSE),
-        # What the image's entry point would add (users, folders) is here already.
-        entrypoint=("/usr/bin/clickhouse-server", f"--config-file={CONFIG_PATH}"),
-        files=clickhouse_files(settings.clickhouse, context.release),
+        entrypoint=_start(context.cold_access),
+        environment=credentials(context.cold_access),
+        files=clickhouse_files(settings.clickhouse, context.release, context.cold_access),
         volumes=(context.data_volume(Role.CLICKHOUSE, DATA_PATH),),
+        host_folders=(context.cold_access.credentials,) if context.cold_access else (),
         tmpfs=("/tmp", "/var/log/clickhouse-server"),  # noqa: S108 - mount points
         health=HealthCheck.http_get(f"http://127.0.0.1:{HTTP_PORT}/ping", start_period_seconds=60),
         after=(Role.KEEPER,),
@@ -81,8 +82,37 @@ def container(context: RoleContext) -> Container:
     )
 
 
-def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[str, str]:
-    """Path -> text of its configuration files."""
+def _start(access: ColdAccess | None) -> tuple[str, ...]:
+    """What the image's entry point would add (users, folders) is here already. ClickHouse does not start without its S3
+    disk, whose keys are there a moment after Docker when the machine boots."""
+    server = ("/usr/bin/clickhouse-server", f"--config-file={CONFIG_PATH}")
+    if access is None:
+        return server
+    wait = f"trap 'exit 143' TERM; until [ -s {_credentials_path(access)} ]; do sleep 1; done; trap - TERM"
+    return ("/bin/sh", "-c", f"{wait}; exec {' '.join(server)}")
+
+
+def credentials(access: ColdAccess | None) -> tuple[tuple[str, str], ...]:
+    """Variables: where AWS' library finds the keys of ClickHouse's role. It reads the file again every five minutes,
+    and comes to it last (github.com/ClickHouse/ClickHouse, src/IO/S3/Credentials.cpp): so it is told not to ask for the
+    machine's own first, which no container reaches."""
+    if access is None:
+        return ()
+    return (
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_SHARED_CREDENTIALS_FILE", _credentials_path(access)),
+    )
+
+
+def _credentials_path(access: ColdAccess) -> str:
+    return f"{access.credentials.path}/{access.file}"
+
+
+def render_clickhouse(
+    settings: ClickHouseSettings, release: Release, cold_access: ColdAccess | None = None
+) -> dict[str, str]:
+    """Path -> text of its configuration files. With `cold_access` that is where cold storage is; else where the
+    settings say. Raises `ValueError` where neither has a bucket."""
     mib = 1024 * 1024
     version = _version(release.clickhouse)
     profile = [
@@ -91,6 +121,7 @@ def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[st
         *(() if settings.simdjson else (("allow_simdjson", "0"),)),
     ]
     cold = settings.cold_storage
+    located = _located(cold, cold_access) if cold else None
     config = templating.render(
         "clickhouse-config.xml.j2",
         settings=settings,
@@ -100,7 +131,8 @@ def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[st
         memory_ratio=settings.server_memory_percent / 100,
         system_logs=SYSTEM_LOGS,
         cold=cold,
-        cold_endpoint=_endpoint(cold) if cold else None,
+        cold_endpoint=_endpoint(cold, *located) if cold and located else None,
+        cold_region=located[1] if located else None,
         cold_keys=_keys(cold) if cold else None,
         keep_free_bytes=cold.keep_free_gib * 1024 * mib if cold else None,
         cluster=CLUSTER,
@@ -124,9 +156,11 @@ def render_clickhouse(settings: ClickHouseSettings, release: Release) -> dict[st
     }
 
 
-def clickhouse_files(settings: ClickHouseSettings, release: Release) -> tuple[File, ...]:
+def clickhouse_files(
+    settings: ClickHouseSettings, release: Release, cold_access: ColdAccess | None = None
+) -> tuple[File, ...]:
     """Its configuration, and the program of the function."""
-    texts = render_clickhouse(settings, release)
+    texts = render_clickhouse(settings, release, cold_access)
     program = (TEMPLATES_FOLDER / "histogramQuantile").read_text(encoding="utf-8")
     return (
         *(rendered_file(path, text, owner=USER) for path, text in texts.items()),
@@ -145,10 +179,20 @@ def _version(tag: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _endpoint(cold: ColdStorage) -> str:
+def _located(cold: ColdStorage, access: ColdAccess | None) -> tuple[str, str]:
+    """Bucket and region."""
+    if access:
+        return access.bucket, access.region
+    if cold.bucket is None or cold.region is None:
+        raise ValueError("cold storage has no bucket")
+    return cold.bucket, cold.region
+
+
+def _endpoint(cold: ColdStorage, bucket: str, region: str) -> str:
     if cold.endpoint_url:
-        return f"{cold.endpoint_url}/{cold.bucket}/{cold.prefix}/"
-    return f"https://{cold.bucket}.s3.{cold.region}.amazonaws.com/{cold.prefix}/"
+        return f"{cold.endpoint_url}/{bucket}/{cold.prefix}/"
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://{bucket}.s3.{region}.{domain}/{cold.prefix}/"
 
 
 def _keys(cold: ColdStorage) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from core.environments import Environment
 from core.names import NAMESPACE
 from core.releases import Release
 from core.roles import Role
-from signoz.plan.model import Image, VolumeMount
+from signoz.plan.model import ColdAccess, Image, VolumeMount
 from stacks.settings.model import Prices
 from stacks.settings.roles.signoz import SigNozSettings
 
@@ -26,6 +26,8 @@ class RoleContext:
     slow_turn_seconds: float
     """Total latency above which a turn counts as slow, for any of the agents."""
     image_of: Callable[[Role], Image]
+    cold_access: ColdAccess | None = None
+    """How ClickHouse reaches its cold storage on a machine that the stack makes; None elsewhere, and with keys."""
 
     @property
     def prefix(self) -> str:

@@ -391,6 +391,12 @@ class Settings(Model):
     @classmethod
     def _host_fits(cls, value: HostSettings | None, info: ValidationInfo) -> HostSettings | None:
         environment, signoz = info.data.get("environment"), info.data.get("signoz")
+        cold = signoz.clickhouse.cold_storage if isinstance(signoz, SigNozSettings) else None
+        if value is None and cold and cold.bucket is None:
+            raise problem(
+                "missing: a section, because signoz.clickhouse.cold_storage has no bucket: with a machine of its own "
+                "the stack makes one; without, set bucket and region there"
+            )
         if value is None or environment is None:
             return value
         text = host_problem(value, environment, info.data.get("region"))

@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from host.plan.policies import SNAPSHOT_TAG
+from host.plan.policies import SNAPSHOT_TAG, Names
 from host.plan.user_data import DATA_FOLDER, user_data
 from tests.integration.conftest import Checkout, pulumi, succeeded
 from tests.integration.machine_stack import NAME, NEEDED, Account, begin, send, stored, unchanged, up
@@ -18,6 +18,8 @@ from turnscope.deployment.existing import Existing
 from turnscope.deployment.existing_host import FINDERS
 
 pytestmark = NEEDED
+
+ACCOUNT = "123456789012"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def test_it_goes_up(checkout: Checkout, account: Account) -> None:
     assert "KeyName" not in instance
     assert volume["Encrypted"]
     assert volume["Attachments"][0]["InstanceId"] == instance["InstanceId"]
-    assert account.user_data(instance["InstanceId"]) == user_data(plan, volume["VolumeId"])
+    assert account.user_data(instance["InstanceId"]) == user_data(plan, volume["VolumeId"], Names(plan, ACCOUNT))
 
 
 def test_telemetry_comes_in_through_its_gateway(checkout: Checkout) -> None:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -49,6 +50,7 @@ from tests.machine import LIMIT_SECONDS, free_port
 from tests.role_cases import (
     ALERTMANAGER,
     COLD,
+    COLD_ACCESS,
     FIREHOSE,
     GATEWAY,
     RELEASES,
@@ -551,19 +553,28 @@ EMBEDDED_USER = "<default><password/><access_management>1</access_management></d
 
 
 def engine(
-    queries: list[str], config: Path | None = None, data: Path | None = None
+    queries: list[str],
+    config: Path | None = None,
+    data: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Answers of ClickHouse's engine in a process of its own, a line of JSON each."""
     pytest.importorskip("chdb")
     where = f"{data}?config-file={config}" if config else ":memory:"
     return subprocess.run(
-        [sys.executable, "-c", ENGINE, where], input=json.dumps(queries), capture_output=True, text=True, check=False
+        [sys.executable, "-c", ENGINE, where],
+        input=json.dumps(queries),
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def clickhouse_folder(case: str, release: str, folder: Path) -> Path:
     """A case's files as deployed, with paths below `folder`; returns the server's."""
-    for path, text in clickhouse.render_clickhouse(clickhouse_settings(case), RELEASES[release]).items():
+    access = COLD_ACCESS if case == "cold-storage-role" else None
+    for path, text in clickhouse.render_clickhouse(clickhouse_settings(case), RELEASES[release], access).items():
         values = {path: "secret" for path, _ in placeholders.secrets_in(text)}
         text = text.replace(clickhouse.DATA_PATH, str(folder / "data")).replace("/etc/clickhouse-server", str(folder))
         (folder / Path(path).name).write_text(placeholders.fill(text, values))
@@ -611,18 +622,36 @@ def test_the_engine_loads_the_files(case: str, release: str, tmp_path: Path) -> 
     assert {int(row["days"]) for row in answers[-1]} == {settings.system_log_retention_days}
 
 
-def test_old_data_moves_to_the_bucket(tmp_path: Path) -> None:
-    """With cold storage the engine makes a table on policy `tiered` and moves its data to S3, intact."""
-    config = clickhouse_folder("cold-storage-keys", "current", tmp_path)
+@pytest.mark.parametrize("case", ["cold-storage-keys", "cold-storage-role"])
+def test_old_data_moves_to_the_bucket(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With cold storage the engine makes a table on policy `tiered` and moves its data to S3, intact, with the keys of
+    the settings, or with those that the machine keeps in a file."""
+    config = clickhouse_folder(case, "current", tmp_path)
     users = tmp_path / Path(clickhouse.USERS_PATH).name
     users.write_text(users.read_text().replace("<users>", f"<users>{EMBEDDED_USER}"))
+    signed: set[str] = set()
+    respond = DomainDispatcherApplication.__call__
+
+    def recorded(self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        if credential := re.search("Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", "")):
+            signed.add(f"{credential[1]} {environ.get('HTTP_X_AMZ_SECURITY_TOKEN')}")
+        return respond(self, environ, start_response)
+
+    monkeypatch.setattr(DomainDispatcherApplication, "__call__", recorded)
+    (tmp_path / "credentials").write_text(
+        "[default]\naws_access_key_id = of-the-role\naws_secret_access_key = x\naws_session_token = session\n"
+    )
+    environment = {
+        name: value.replace("/etc/turnscope/s3", str(tmp_path)) for name, value in clickhouse.credentials(COLD_ACCESS)
+    }
     (port,) = free_ports(1)
     store = ThreadedMotoServer("127.0.0.1", port, verbose=False)
     store.start()
     try:
         url = f"http://127.0.0.1:{port}"
         httpx.put(f"{url}/{COLD['bucket']}", content=b"", trust_env=False).raise_for_status()
-        config.write_text(config.read_text().replace("http://minio.internal:9000", url))
+        endpoint = f"{url}/{COLD['bucket']}/data/"
+        config.write_text(re.sub("<endpoint>http[^<]*<", f"<endpoint>{endpoint}<", config.read_text()))
         where = "SELECT disk_name FROM system.parts WHERE table = 't' AND active"
         done = engine(
             [
@@ -635,6 +664,7 @@ def test_old_data_moves_to_the_bucket(tmp_path: Path) -> None:
             ],
             config,
             tmp_path / "data",
+            environment,
         )
         objects = httpx.get(f"{url}/{COLD['bucket']}", trust_env=False).text
     finally:
@@ -643,6 +673,7 @@ def test_old_data_moves_to_the_bucket(tmp_path: Path) -> None:
     answers = [answer for answer in map(json.loads, done.stdout.splitlines()) if answer]
     assert answers == [[{"disk_name": "default"}], [{"disk_name": "s3"}], [{"total": "499500"}]]
     assert "<Key>data/" in objects
+    assert signed == ({"of-the-role session"} if case == "cold-storage-role" else {"secret None"})
 
 
 def test_nobody_gets_in_as_default(tmp_path: Path) -> None:

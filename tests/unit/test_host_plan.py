@@ -13,7 +13,16 @@ from core.errors import UserError
 from host.plan.alarms import INSTANCE_ID
 from host.plan.build import EVERYONE, SSH_PORT, plan_host
 from host.plan.model import HostPlan
-from host.plan.policies import Names, instance_policy, key_policy, schedule_policy, snapshot_policy
+from host.plan.policies import (
+    Names,
+    cold_policy,
+    cold_trust,
+    instance_policy,
+    key_policy,
+    schedule_policy,
+    snapshot_policy,
+)
+from host.plan.user_data import setup_script
 from stacks.settings.host import GRAVITON, INSTANCE_FAMILIES, InstanceType
 from stacks.settings.model import Settings
 from tests.unit.conftest import HOST, ROOT, SIGNOZ, settings_with
@@ -224,6 +233,112 @@ def test_snapshots_and_schedule_reach_one_volume_and_one_machine() -> None:
     assert made == [f"arn:aws:ec2:us-west-1:{ACCOUNT}:volume/vol-1", "arn:aws:ec2:us-west-1::snapshot/*"]
     assert statements(schedule_policy(names, "i-1"))[0]["Resource"] == f"arn:aws:ec2:us-west-1:{ACCOUNT}:instance/i-1"
     assert "kms:*" not in json.dumps(key_policy(names))
+
+
+# --- ClickHouse's old data in S3 ---
+
+
+def with_cold_storage(cold: dict[str, Any] | None, host: dict[str, Any] | None = None, **over: Any) -> HostPlan:
+    clickhouse = {**SIGNOZ["clickhouse"], "cold_storage": cold}
+    return plan(host, signoz={**SIGNOZ, "clickhouse": clickhouse}, **over)
+
+
+KEYS = {"access_key_id": {"secure": "v1:x"}, "secret_access_key": {"secure": "v1:x"}}
+BUCKET = {"bucket": "voice-telemetry", "region": "eu-west-1"}
+
+
+@pytest.mark.parametrize("cold", [None, {**BUCKET, **KEYS}])
+def test_without_a_bucket_or_with_keys_the_machine_hands_out_no_role(cold: dict[str, Any] | None) -> None:
+    found = with_cold_storage(cold)
+    assert found.cold_bucket is None
+    assert "sts:AssumeRole" not in json.dumps(instance_policy(Names(found, ACCOUNT)))
+    assert "cold-storage" not in setup_script(found, "vol-1", Names(found, ACCOUNT))
+
+
+def test_the_bucket_is_the_stacks_and_the_accounts() -> None:
+    cold = with_cold_storage({}).cold_bucket
+    assert cold
+    assert cold.name(ACCOUNT) == f"turnscope-example-clickhouse-{ACCOUNT}"
+    assert cold.existing is None
+    longest = plan_host(
+        "x" * 29, settings(signoz={**SIGNOZ, "clickhouse": {**SIGNOZ["clickhouse"], "cold_storage": {}}})
+    )
+    assert longest
+    assert longest.cold_bucket
+    assert len(longest.cold_bucket.name(ACCOUNT)) == 63
+    with pytest.raises(UserError, match="at most 29 characters, this one 30"):
+        plan_host("x" * 30, settings(signoz={**SIGNOZ, "clickhouse": {**SIGNOZ["clickhouse"], "cold_storage": {}}}))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_bucket_is_kept_and_protected_as_the_volume_is(keep: bool) -> None:
+    found = with_cold_storage({}, {"data_volume": {"keep": keep}}, protect=True)
+    assert found.cold_bucket
+    assert (
+        (found.cold_bucket.keep, found.cold_bucket.protect) == (found.volume.keep, found.volume.protect) == (keep, True)
+    )
+
+
+def test_clickhouses_role_reaches_its_prefix_alone() -> None:
+    own = Names(with_cold_storage({"prefix": "tier/1"}), ACCOUNT)
+    objects, names = statements(cold_policy(own, None))
+    arn = f"arn:aws:s3:::turnscope-example-clickhouse-{ACCOUNT}"
+    assert (objects["Resource"], names["Resource"]) == (f"{arn}/tier/1/*", arn)
+    actions = {*objects["Action"], *names["Action"]}
+    assert actions == {
+        f"s3:{each}" for each in ("AbortMultipartUpload", "DeleteObject", "GetObject", "ListBucket", "PutObject")
+    }
+    existing = Names(with_cold_storage(BUCKET), ACCOUNT)
+    objects, names = statements(cold_policy(existing, None))
+    assert objects["Resource"] == "arn:aws:s3:::voice-telemetry/data/*"
+    assert names["Condition"] == {"StringLike": {"s3:prefix": "data/*"}}
+
+
+def test_with_a_kms_key_the_role_uses_it_through_s3_alone() -> None:
+    names = Names(with_cold_storage({}, {"data_volume": {"encryption": "stack-key"}}), ACCOUNT)
+    key = statements(cold_policy(names, "arn:key"))[-1]
+    through_s3 = {"StringEquals": {"kms:ViaService": "s3.us-west-1.amazonaws.com"}}
+    assert (key["Resource"], key["Condition"]) == ("arn:key", through_s3)
+    assert any(each.get("Condition") == through_s3 for each in statements(key_policy(names)))
+    existing = Names(with_cold_storage(BUCKET, {"data_volume": {"encryption": "stack-key"}}), ACCOUNT)
+    assert "s3." not in json.dumps(key_policy(existing))
+
+
+def test_the_machine_may_take_that_role_and_only_the_machine() -> None:
+    names = Names(with_cold_storage({}), ACCOUNT)
+    role = f"arn:aws:iam::{ACCOUNT}:role/turnscope-example-host-cold"
+    assert statements(instance_policy(names))[-1] == {
+        "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": role,
+    }  # fmt: skip
+    [trust] = statements(cold_trust("arn:machine"))
+    assert trust["Principal"] == {"AWS": "arn:machine"}
+
+
+@pytest.mark.parametrize(
+    ("cold", "expected"),
+    [
+        ({"bucket": "voice-telemetry"}, "region: null: allowed: an AWS region with bucket"),
+        ({"region": "us-west-1"}, 'region: "us-west-1": allowed: an AWS region with bucket, otherwise null'),
+        (KEYS, "allowed: null without bucket"),
+    ],
+)
+def test_cold_storage_that_does_not_fit_is_refused(cold: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UserError) as raised:
+        with_cold_storage(cold)
+    assert expected in str(raised.value)
+
+
+def test_without_a_machine_cold_storage_needs_a_bucket() -> None:
+    with pytest.raises(UserError) as raised:
+        settings_with(signoz={**SIGNOZ, "clickhouse": {**SIGNOZ["clickhouse"], "cold_storage": {}}})
+    assert "host: null: missing: a section, because signoz.clickhouse.cold_storage has no bucket" in str(raised.value)
+
+
+def test_retention_moves_data_to_the_stacks_own_bucket() -> None:
+    """The check between retention and cold storage asks for no bucket's name."""
+    clickhouse = {**SIGNOZ["clickhouse"], "cold_storage": {}}
+    content = {"retention": {"traces": {"days": 30, "cold_after_days": 7}}}
+    assert plan(signoz={**SIGNOZ, "clickhouse": clickhouse, "content": content}).cold_bucket
 
 
 # --- Volume, schedule, alarms ---

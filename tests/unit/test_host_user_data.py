@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import email
 import email.policy
 import http.server
@@ -11,6 +12,7 @@ import re
 import shutil
 import subprocess
 import threading
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,13 +23,24 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from core.roles import CLICKHOUSE_USER
 from host.plan.alarms import DISK, MEMORY, UNHEALTHY
 from host.plan.build import plan_host
 from host.plan.model import HostPlan
-from host.plan.user_data import LIMIT_BYTES, agent_configuration, setup_script, user_data
-from tests.unit.conftest import HOST, settings_with
+from host.plan.policies import Names
+from host.plan.user_data import (
+    CREDENTIALS_FOLDER,
+    CREDENTIALS_RENEWED_MINUTES,
+    CREDENTIALS_SECONDS,
+    LIMIT_BYTES,
+    agent_configuration,
+    setup_script,
+    user_data,
+)
+from tests.unit.conftest import HOST, SIGNOZ, settings_with
 
 VOLUME = "vol-0123456789abcdef0"
+ACCOUNT = "123456789012"
 TOOLS = ("blkid", "mkfs.ext4", "wipefs")
 needs_tools = pytest.mark.skipif(
     not all(shutil.which(tool) for tool in TOOLS), reason=f"file system tools are missing: {', '.join(TOOLS)}"
@@ -40,14 +53,28 @@ def plan(stack: str = "example", **host: Any) -> HostPlan:
     return found
 
 
+def with_cold_storage(stack: str = "example", bucket: str | None = None) -> HostPlan:
+    cold = {"bucket": bucket, "region": "us-west-1" if bucket else None}
+    signoz = {**SIGNOZ, "clickhouse": {**SIGNOZ["clickhouse"], "cold_storage": cold}}
+    found = plan_host(stack, settings_with(host=HOST, signoz=signoz))
+    assert found
+    return found
+
+
+def script(of: HostPlan | None = None) -> str:
+    found = of or plan()
+    return setup_script(found, VOLUME, Names(found, ACCOUNT))
+
+
 def test_it_is_smaller_than_ec2_allows() -> None:
     """With the longest names that there can be: a stack's has at most 100 characters."""
-    assert len(user_data(plan("x" * 100), VOLUME).encode()) <= LIMIT_BYTES
+    for found in (plan("x" * 100), with_cold_storage("x" * 29), with_cold_storage("x" * 100, bucket="y" * 63)):
+        assert len(user_data(found, VOLUME, Names(found, ACCOUNT)).encode()) <= LIMIT_BYTES
 
 
 def test_cloud_init_runs_it_at_every_boot() -> None:
     """cloudinit.readthedocs.io/en/latest/explanation/format.html: a MIME archive of a configuration and a script."""
-    message = email.message_from_string(user_data(plan(), VOLUME), policy=email.policy.default)
+    message = email.message_from_string(user_data(plan(), VOLUME, Names(plan(), ACCOUNT)), policy=email.policy.default)
     configuration, script = message.iter_parts()
     assert configuration.get_content_type() == "text/cloud-config"
     assert yaml.safe_load(configuration.get_content()) == {"cloud_final_modules": [["scripts-user", "always"]]}
@@ -57,11 +84,11 @@ def test_cloud_init_runs_it_at_every_boot() -> None:
 
 def test_it_waits_for_its_own_volume() -> None:
     """docs.aws.amazon.com/ebs/latest/userguide/ebs-using-volumes.html: the link has the identifier without its dash."""
-    assert "nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0\n" in setup_script(plan(), VOLUME)
+    assert "nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0\n" in script()
 
 
 def test_docker_listens_on_no_port() -> None:
-    text = setup_script(plan(), VOLUME)
+    text = script()
     assert "tcp://" not in text
     assert '"live-restore": true' in text
 
@@ -78,7 +105,7 @@ def test_the_agent_publishes_what_alarms_watch() -> None:
     watched = {stat.metric.name for each in found.alarms for stat in each.stats if stat.metric.namespace != "AWS/EC2"}
     assert watched == {*published, UNHEALTHY} == {DISK, MEMORY, UNHEALTHY}
     assert metrics["namespace"] == found.metric_namespace
-    assert json.dumps(agent_configuration(found)) in setup_script(found, VOLUME)
+    assert json.dumps(agent_configuration(found)) in script(found)
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck: tests/install_validators.sh")
@@ -87,7 +114,7 @@ def test_shellcheck_finds_nothing(access: str) -> None:
     over = {"access": "ssh", "ssh": {"allowed_networks": ["203.0.113.7"]}} if access == "ssh" else {}
     # Below a warning it says that functions are called by name.
     command = ["shellcheck", "--severity=warning", "-"]
-    ran = subprocess.run(command, input=setup_script(plan(**over), VOLUME), capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, input=script(plan(**over)), capture_output=True, text=True, check=False)
     assert ran.stdout == ""
 
 
@@ -112,7 +139,7 @@ def run(tmp_path: Path) -> Run:
     mountpoint.chmod(0o755)
     fstab = tmp_path / "fstab"
     fstab.write_text("UUID=root / ext4 defaults 0 1\n")
-    text = setup_script(plan(), VOLUME).removesuffix("main\n").replace("/etc/fstab", str(fstab))
+    text = script().removesuffix("main\n").replace("/etc/fstab", str(fstab))
     text = text.replace("data=/srv/turnscope\n", f"data={tmp_path}/data\n").replace("seq 300", "seq 1")
     text = text.replace("/var/log/", f"{tmp_path}/").replace("/run/turnscope", f"{tmp_path}/run")
 
@@ -252,12 +279,12 @@ class Metadata(http.server.BaseHTTPRequestHandler):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
 def test_requests_are_signed_as_aws_asks(tmp_path: Path) -> None:
     """docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html, as botocore does it."""
-    script = setup_script(plan(), VOLUME).partition("put /opt/turnscope/aws 755 << 'END' || true\n")[2]
+    text = script().partition("put /opt/turnscope/aws 755 << 'END' || true\n")[2]
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"
         program = tmp_path / "turnscope-aws"
-        program.write_text(script.partition("\nEND\n")[0].replace("http://169.254.169.254", address))
+        program.write_text(text.partition("\nEND\n")[0].replace("http://169.254.169.254", address))
         command = ["bash", program, "ssm", "application/x-amz-json-1.1", "X-Amz-Target: AmazonSSM.PutParameter"]
         variables = {**os.environ, "AWS_ENDPOINT_URL": address}
         subprocess.run(command, input=b'{"Name": "x"}', env=variables, check=True, timeout=60)
@@ -278,3 +305,50 @@ def test_requests_are_signed_as_aws_asks(tmp_path: Path) -> None:
     signer = SigV4Auth(Credentials("AKID", "secret/+key", "the+session/token=="), "ssm", "us-west-1")
     text = signer.string_to_sign(request, signer.canonical_request(request))
     assert signer.signature(text, request) == found[2]
+
+
+ASSUMED = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>{}
+<Credentials><AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>se/cr+et</SecretAccessKey>
+<SessionToken>to/ken==</SessionToken><Expiration>2026-01-01T00:00:00Z</Expiration></Credentials>
+</AssumeRoleResult></AssumeRoleResponse>"""
+"""As docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html shows it."""
+
+
+@pytest.mark.parametrize("answer", [ASSUMED, ASSUMED.replace("\n", "")], ids=["in lines", "in one line"])
+def test_clickhouse_is_handed_its_own_role_and_not_the_machines(answer: str, tmp_path: Path) -> None:
+    """The file is complete at any time, and only ClickHouse's user can read it; a refusal leaves the old one."""
+    text = script(with_cold_storage()).partition("put /opt/turnscope/cold-storage 755 << 'END' || true\n")[2]
+    asked, credentials = tmp_path / "asked", tmp_path / "s3" / "credentials"
+    aws = tmp_path / "aws"
+    aws.write_text(f"#!/bin/sh\nif [ -e {tmp_path}/refused ]; then exit 22; fi\ncat > {asked}\ncat {tmp_path}/answer\n")
+    aws.chmod(0o755)
+    (tmp_path / "answer").write_text(answer)
+    program = tmp_path / "cold-storage"
+    text = text.partition("\nEND\n")[0].replace("/opt/turnscope/aws", str(aws))
+    own = f"{os.getuid()}:{os.getgid()}"
+    program.write_text(text.replace(CREDENTIALS_FOLDER, str(credentials.parent)).replace(CLICKHOUSE_USER, own))
+    subprocess.run(["bash", program], check=True, timeout=60)
+    sent = urllib.parse.parse_qs(asked.read_text())
+    assert sent["RoleArn"] == [f"arn:aws:iam::{ACCOUNT}:role/turnscope-example-host-cold"]
+    assert sent["Action"] == ["AssumeRole"]
+    found = configparser.ConfigParser(interpolation=None)
+    found.read(credentials)
+    assert dict(found["default"]) == {
+        "aws_access_key_id": "ASIA1",
+        "aws_secret_access_key": "se/cr+et",
+        "aws_session_token": "to/ken==",
+    }
+    assert credentials.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in credentials.parent.iterdir()] == ["credentials"]
+    (tmp_path / "refused").touch()
+    before = credentials.read_text()
+    assert subprocess.run(["bash", program], check=False, timeout=60).returncode != 0
+    assert credentials.read_text() == before
+
+
+def test_new_credentials_come_long_before_the_old_ones_end() -> None:
+    """ClickHouse reads them again after five minutes at the latest."""
+    assert (CREDENTIALS_RENEWED_MINUTES + 5) * 60 < CREDENTIALS_SECONDS / 2
+    minute = script(with_cold_storage()).partition("put /opt/turnscope/minute 755")[2].partition("\nEND\n")[0]
+    assert f"-mmin -{CREDENTIALS_RENEWED_MINUTES}" in minute
+    assert "|| /opt/turnscope/cold-storage || unhealthy=" in minute

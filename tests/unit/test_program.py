@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from signoz.roles.collector.credentials import langfuse_credentials
-from stacks.settings.loading import stack_file, stacks
+from stacks.settings.loading import merge, stack_file, stacks
 from stacks.settings.missing import TEAM
 from stacks.settings.model import Settings
 from tests.program import ACCOUNT, CASES, EVERYTHING, OVER, ROOT, Program, Resource, is_secret, program, run
@@ -208,7 +208,8 @@ SIGNOZ_ALONE: dict[str, Any] = {
     "analytics": None,
     "budget": None,
     "host": None,
-    "signoz": EVERYTHING["signoz"],
+    # Without a machine of its own there is nobody to make the bucket.
+    "signoz": merge(EVERYTHING["signoz"], {"clickhouse": {"cold_storage": None}}),
 }
 
 

@@ -96,6 +96,17 @@ def _route_table_association(client: ClientFactory, inputs: Inputs) -> str | Non
     )
 
 
+def _endpoint(client: ClientFactory, inputs: Inputs) -> str | None:
+    """One that is being deleted is still listed (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/
+    API_VpcEndpoint.html)."""
+    filters = [
+        {"Name": "vpc-id", "Values": [inputs["vpcId"]]},
+        {"Name": "service-name", "Values": [inputs["serviceName"]]},
+    ]
+    found = _pages(client("ec2"), "describe_vpc_endpoints", "VpcEndpoints", Filters=filters)
+    return next((each["VpcEndpointId"] for each in found if each["State"].lower() not in ("deleting", "deleted")), None)
+
+
 def _instance_profile(client: ClientFactory, inputs: Inputs) -> str | None:
     return client("iam").get_instance_profile(InstanceProfileName=inputs["name"])["InstanceProfile"][
         "InstanceProfileName"
@@ -134,6 +145,7 @@ FINDERS: Mapping[str, Finder] = {
     "aws:ec2/securityGroup:SecurityGroup": _security_group,
     "aws:ec2/subnet:Subnet": partial(_tagged, "describe_subnets", "Subnets", "SubnetId"),
     "aws:ec2/vpc:Vpc": partial(_tagged, "describe_vpcs", "Vpcs", "VpcId"),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,
     "aws:iam/instanceProfile:InstanceProfile": _instance_profile,
     "aws:route53/record:Record": _record,
     "aws:scheduler/schedule:Schedule": _schedule,

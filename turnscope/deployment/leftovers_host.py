@@ -52,7 +52,7 @@ def _instances(plan: HostPlan, client: ClientFactory) -> Iterator[str]:
 
 
 def _roles(plan: HostPlan, client: ClientFactory) -> Iterator[str]:
-    for name in (plan.name, f"{plan.name}-snapshots", f"{plan.name}-schedule"):
+    for name in (plan.name, f"{plan.name}-snapshots", f"{plan.name}-schedule", f"{plan.name}-cold"):
         try:
             yield client("iam").get_role(RoleName=name)["Role"]["RoleName"]
         except ClientError as error:
@@ -70,8 +70,16 @@ def _keys(plan: HostPlan, client: ClientFactory) -> Iterator[str]:
     yield from (each["Name"] for page in pages for each in page["Parameters"])
 
 
+def _buckets(plan: HostPlan, client: ClientFactory) -> Iterator[str]:
+    cold = plan.cold_bucket
+    if cold and cold.existing is None:
+        name = cold.name(client("sts").get_caller_identity()["Account"])
+        yield from (each["Name"] for each in client("s3").list_buckets()["Buckets"] if each["Name"] == name)
+
+
 _FINDERS: dict[str, Find] = {
     "instance": _instances,
+    "bucket": _buckets,
     "volume": _tagged("describe_volumes", "Volumes", "VolumeId"),
     "address": _tagged("describe_addresses", "Addresses", "AllocationId"),
     "security group": _tagged("describe_security_groups", "SecurityGroups", "GroupId"),

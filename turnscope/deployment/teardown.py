@@ -20,6 +20,8 @@ from turnscope.deployment.progress import short_type
 from turnscope.plans import StackPlan
 
 BUCKET, KEY, VOLUME = "aws:s3:Bucket", "aws:kms:Key", "aws:ebs:Volume"
+OF_HOST = "host-"
+"""How the names of everything around SigNoz' machine begin."""
 KEPT_KINDS = {BUCKET: "bucket", VOLUME: "volume"}
 
 
@@ -91,7 +93,9 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
         if short_type(resource.type) == BUCKET:
             if resource.kept:
                 held = (
-                    "the log events that SigNoz did not accept "
+                    "ClickHouse's old data (turnscope:host.data_volume.keep)"
+                    if resource.name.startswith(OF_HOST)
+                    else "the log events that SigNoz did not accept "
                     "(turnscope:signoz.collector.firehose.log_groups.keep_backup)"
                     if resource.name.startswith("forwarding-")
                     else "its events (turnscope:analytics.keep_data)"
@@ -108,8 +112,8 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
             else:
                 console.print(f"  including everything that SigNoz stores, on data volume [bold]{resource.id}[/bold]")
         elif resource.kept and short_type(resource.type) == KEY:
-            held = "volume" if resource.name.startswith("host-") else "bucket"
-            console.print(f"  Kept: KMS key {resource.id}, which is required to read that {held}")
+            held = "that volume and its cold storage" if resource.name.startswith(OF_HOST) else "that bucket"
+            console.print(f"  Kept: KMS key {resource.id}, which is required to read {held}")
     if plan.existing:
         console.print(f"  from SigNoz at {plan.existing.url}, where everything that the stack did not create stays")
     if not signoz or plan.host:

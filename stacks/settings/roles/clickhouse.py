@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -12,22 +12,37 @@ from stacks.settings.fields import NUMBER, Flag, Matching, Model, Secret, proble
 class ColdStorage(Model):
     """An S3 bucket for old data: storage policy `tiered`, volume `s3`. The retention settings move data there."""
 
-    bucket: Annotated[str, Matching("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket name")]
-    """Name of the bucket."""
-    region: Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-west-1")]
-    """Region of the bucket."""
+    bucket: Annotated[str, Matching("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket name")] | None = None
+    """Name of an existing bucket; null for one that the stack makes, which requires the section `host`."""
+    region: Annotated[str, Matching("[a-z]{2}(-[a-z]+)+-[0-9]", "an AWS region such as us-west-1")] | None = None
+    """Region of an existing bucket; required with it, otherwise null."""
     prefix: Annotated[
         str, Matching("[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", "a path without a leading or trailing slash")
     ] = "data"
     """Path in the bucket."""
     endpoint_url: Annotated[str, Matching(r"https?://[A-Za-z0-9.:-]+", "an http(s) URL without a path")] | None = None
-    """URL of another S3-compatible store, addressed as ENDPOINT/BUCKET; null for AWS."""
+    """URL of another S3-compatible store, or of an endpoint in your VPC, addressed as ENDPOINT/BUCKET; null for AWS."""
     access_key_id: Secret | None = None
-    """Access key (secret); null for the Docker host's own role."""
+    """Access key (secret), for an existing bucket; null for a role: with the section `host` one for this bucket alone,
+    otherwise that of the Docker host."""
     secret_access_key: Secret | None = None
     """Secret key (secret); required with access_key_id."""
     keep_free_gib: Annotated[int, Field(ge=1, le=10_240), NUMBER] = 10
     """GiB to keep free on the local disk."""
+
+    @field_validator("region")
+    @classmethod
+    def _of_an_existing_bucket(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "bucket" in info.data and (value is not None) != (info.data["bucket"] is not None):
+            raise problem("allowed: an AWS region with bucket, otherwise null")
+        return value
+
+    @field_validator("access_key_id")
+    @classmethod
+    def _for_an_existing_bucket(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and "bucket" in info.data and info.data["bucket"] is None:
+            raise problem("allowed: null without bucket, because the stack's own bucket has a role of its own")
+        return value
 
     @field_validator("secret_access_key")
     @classmethod
@@ -35,6 +50,11 @@ class ColdStorage(Model):
         if "access_key_id" in info.data and bool(value) != bool(info.data["access_key_id"]):
             raise problem("allowed: access_key_id and secret_access_key together, or neither")
         return value
+
+    @property
+    def has_role(self) -> bool:
+        """Without keys of its own."""
+        return self.access_key_id is None
 
 
 class ClickHouseSettings(Model):
