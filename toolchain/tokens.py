@@ -83,7 +83,8 @@ def _capital(word: str) -> str:
 
 
 _EC2 = ("vpc", "subnet", "internetGateway", "routeTable", "routeTableAssociation", "route", "securityGroup",
-        "instance", "eip", "eipAssociation", "volumeAttachment", "keyPair", "launchTemplate")  # fmt: skip
+        "instance", "eip", "eipAssociation", "volumeAttachment", "keyPair", "launchTemplate",
+        "vpcEndpoint")  # fmt: skip
 
 PACKAGES = {
     "aws": Package(
