@@ -97,6 +97,11 @@ class Release:
         return self.key >= (0, 92, 0)
 
     @property
+    def has_postgres(self) -> bool:
+        """SigNoz' own database can be PostgreSQL. Older upgrade stops are for what they upgrade, which has SQLite."""
+        return self.root_user
+
+    @property
     def key(self) -> tuple[int, ...]:
         return _key(self.version)
 

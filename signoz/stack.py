@@ -3,6 +3,7 @@ in a SigNoz that is there already."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from graphlib import TopologicalSorter
 
 import pulumi
@@ -80,13 +81,14 @@ class SigNoz(Component):
             )
         self.ready = {role: container.ready for role, container in started.items()}
         if plan.content.objects and access:
+            # A database that is not the stack's keeps its content; the network goes with the stack, and only then.
             SigNozContent(
                 f"{name}-content",
                 plan.content,
                 access,
                 read_secret=read_secret,
                 after=[self.ready[Role.GATEWAY]],
-                deleted_with=made[database_volume(plan)],
+                deleted_with=_database(plan, made) or network,
                 opts=self.child(),
             )
         self.register_outputs({})
@@ -100,9 +102,14 @@ def make_existing(settings: ExistingSigNoz | None, plan: ContentPlan, read_secre
     return {"signoz": settings.url}
 
 
-def database_volume(plan: SigNozPlan) -> str:
-    """The volume with SigNoz' own database, which its content is in."""
-    return next(mount.volume for each in plan.containers for mount in each.volumes if mount.path == DATA_PATH)
+def database_volume(plan: SigNozPlan) -> str | None:
+    """The volume with SigNoz' own database, which its content is in; None where that is on a server of its own."""
+    return next((mount.volume for each in plan.containers for mount in each.volumes if mount.path == DATA_PATH), None)
+
+
+def _database(plan: SigNozPlan, made: Mapping[str, docker.Volume]) -> docker.Volume | None:
+    name = database_volume(plan)
+    return made[name] if name else None
 
 
 def start_order(plan: SigNozPlan) -> list[Container]:

@@ -179,6 +179,8 @@ def watched(alarm: MetricAlarm) -> str:
 
 def signoz_rows(plan: SigNozPlan) -> Iterator[Row]:
     yield {"kind": "network", "name": plan.network, "release": plan.release}
+    for server in plan.servers:
+        yield {"kind": server.kind, "name": server.name, "user": server.user, "tls": server.tls}
     for volume in volumes(plan.containers):
         yield {"kind": "volume", "name": volume.name, "kept_at_teardown": volume.keep}
     for container in plan.containers:
@@ -279,6 +281,8 @@ def summary(row: Row) -> str:
             return f"{row['monthly_limit_usd']:g} US dollars per month, alerts at {alerts}"
         case "SigNoz (existing)":
             return "not changed, apart from its content"
+        case server if server.endswith("(existing)") and "tls" in row:
+            return f"as user {row['user']}, TLS: {row['tls']}"
         case content if content.startswith("SigNoz "):
             return f"{row['title']}; {row['source']}"
         case _:

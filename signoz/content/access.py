@@ -47,6 +47,8 @@ class Access:
     read_root_certificate: Callable[[], str | None]
     email: str
     password: SecretRef
+    database: str | None = None
+    """Which server SigNoz' own database is on; None for the volume of the stack."""
 
 
 def access_of(
@@ -58,7 +60,7 @@ def access_of(
     where that is known only at the deployment."""
     if settings.root_user is None:
         return None
-    port = settings.gateway.ui_port
+    port, database = settings.gateway.ui_port, settings.database.postgres
     suffix = "" if port == 443 else f":{port}"
     if machine is None:
         host, server_name = _host(settings)
@@ -71,6 +73,7 @@ def access_of(
         read_root_certificate=read_root_certificate,
         email=settings.root_user.email,
         password=settings.root_user.password,
+        database=database.address if database else None,
     )
 
 

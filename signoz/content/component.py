@@ -50,8 +50,9 @@ class SigNozContent(Component):
         deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`deleted_with` holds SigNoz' database: where it goes, content needs no deleting, and where it is kept,
-        content stays in it and is adopted by the next deployment. Raises `UserError`, see `checked`."""
+        """`deleted_with` holds SigNoz' database, or goes with the stack while that stays: where it goes, content needs
+        no deleting, and where the database is kept, content stays in it and is adopted by the next deployment. Raises
+        `UserError`, see `checked`."""
         super().__init__(name, opts)
         options = pulumi.ResourceOptions(deleted_with=deleted_with)
         if isinstance(access, ExistingAccess):
@@ -93,6 +94,8 @@ class SigNozContent(Component):
             "root_certificate": root_certificate,
         }
         credentials = {"email": access.email, "password": read_secret(access.password), "account": ACCOUNT}
+        if access.database:
+            credentials["database"] = access.database
         key = ApiKey(f"{name}-api-key", {**connection, **credentials}, self.child(opts))
         return {**connection, "api_key": key.key, "service_account": key.service_account}
 

@@ -216,8 +216,10 @@ class ApiKeyProvider(dynamic.ResourceProvider):
         return type(self), ()
 
     def diff(self, _id: str, _olds: Props, _news: Props) -> dynamic.DiffResult:
-        changed = _changed(_olds, _news, ("email", "password", "account"))
-        return dynamic.DiffResult(changes=bool(changed), replaces=[name for name in changed if name == "account"])
+        changed = _changed(_olds, _news, ("email", "password", "account", "database"))
+        # Another database knows neither the account nor its key.
+        replaces = [name for name in changed if name in ("account", "database")]
+        return dynamic.DiffResult(changes=bool(changed), replaces=replaces)
 
     def create(self, props: Props) -> dynamic.CreateResult:
         with _explained(props):
@@ -270,8 +272,8 @@ class ApiKey(dynamic.Resource, module=MODULE, name=API_KEY_TYPE):
     """Its identifier, which tells one server's database from another's."""
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        """`props`: the connection (`CONNECTION`), `email` and `password` of the root user, and the service account's
-        name, `account`."""
+        """`props`: the connection (`CONNECTION`), `email` and `password` of the root user, the service account's name,
+        `account`, and `database`, which differs where another one takes SigNoz' own database's place."""
         outputs = {"key": None, "service_account": None}
         secret = pulumi.ResourceOptions(additional_secret_outputs=["key", "password"])
         super().__init__(ApiKeyProvider(), name, {**props, **outputs}, pulumi.ResourceOptions.merge(opts, secret))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,16 @@ from core.environments import Environment
 from core.releases import Coordination, find_release, in_lab
 from core.roles import Role
 from signoz.plan.images import Digests, image_of
-from signoz.plan.model import CHECKOUT_LABEL, RELEASE_LABEL, STACK_LABEL, ColdAccess, Container, Image, SigNozPlan
+from signoz.plan.model import (
+    CHECKOUT_LABEL,
+    RELEASE_LABEL,
+    STACK_LABEL,
+    ColdAccess,
+    Container,
+    Image,
+    Server,
+    SigNozPlan,
+)
 from signoz.plan.volumes import with_setup
 from signoz.roles import alertmanager, clickhouse, frontend, gateway, keeper, migrator, server
 from signoz.roles.collector import container as collector
@@ -83,7 +92,13 @@ def plan_signoz(
         network=context.prefix,
         containers=with_setup(limited, context.image_of(Role.SETUP), context.name(Role.SETUP)),
         labels=_labels(context, owner, expires_on, checkout, tags or {}),
+        servers=tuple(_servers(settings)),
     )
+
+
+def _servers(settings: SigNozSettings) -> Iterator[Server]:
+    if own := settings.database.postgres:
+        yield Server("PostgreSQL database (existing)", own.address, own.user, own.tls)
 
 
 def _labels(

@@ -156,6 +156,17 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Server:
+    """A server that the stack uses, and somebody else runs."""
+
+    kind: str
+    name: str
+    """Where it is."""
+    user: str
+    tls: str
+
+
+@dataclass(frozen=True)
 class SigNozPlan:
     """The SigNoz half of a stack."""
 
@@ -167,6 +178,7 @@ class SigNozPlan:
     labels: tuple[tuple[str, str], ...]
     content: ContentPlan = field(default_factory=ContentPlan)
     """What its API is to hold."""
+    servers: tuple[Server, ...] = ()
 
     def container(self, role: Role) -> Container:
         """The container of `role`. Raises `KeyError` where the release has none."""

@@ -6,6 +6,8 @@ Variables of the newer ones: github.com/SigNoz/signoz, `conf/example.yaml` and `
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from core.releases import Release, Split
 from core.roles import Role
 from core.secrets import placeholders
@@ -17,22 +19,27 @@ from signoz.roles.alertmanager import alertmanager_environment, emailing_environ
 from signoz.roles.clickhouse import CLUSTER, dsn
 from signoz.roles.context import RoleContext
 from signoz.roles.gateway import external_url
+from stacks.settings.roles.database import Database, Postgres
 from stacks.settings.roles.signoz import SigNozSettings
 
 USER = "10001:10001"
 PORT = 8080
 DATA_PATH = "/var/lib/signoz"
 DATABASE_PATH = f"{DATA_PATH}/signoz.db"
+POSTGRES_CA_PATH = "/etc/turnscope/secrets/postgres-ca.pem"
 PROMETHEUS_CONFIG_PATH = "/etc/turnscope/prometheus.yml"
 
 
 def container(context: RoleContext) -> Container:
     """Its own database (users, dashboards, rules) is in a volume that has the same name in every release, so that an
-    upgrade finds it."""
+    upgrade finds it; or on a PostgreSQL server."""
     settings, release = context.settings, context.release
+    postgres = settings.database.postgres
     one = release.split is Split.ONE
     variables, secret_file, start, ready = _one(settings, release) if one else _query_service(settings)
     files = [secret_file]
+    if postgres and postgres.ca_certificates_pem:
+        files.append(rendered_file(POSTGRES_CA_PATH, postgres.ca_certificates_pem, owner=USER))
     if not release.has_subcommands:
         files.insert(0, _prometheus_config(settings, release))
     return Container(
@@ -42,7 +49,7 @@ def container(context: RoleContext) -> Container:
         entrypoint=("/bin/sh", "-c", environment.then(f"exec {start}")),
         environment=variables,
         files=tuple(files),
-        volumes=(context.data_volume(Role.SIGNOZ, DATA_PATH),),
+        volumes=() if postgres else (context.data_volume(Role.SIGNOZ, DATA_PATH),),
         tmpfs=("/tmp",),  # noqa: S108 - a mount point
         health=HealthCheck.http_get(f"http://127.0.0.1:{PORT}{ready}", start_period_seconds=120),
         after=(Role.MIGRATOR,) if one else (Role.MIGRATOR, Role.ALERTMANAGER),
@@ -65,9 +72,7 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
     variables = {
         "SIGNOZ_TELEMETRYSTORE_PROVIDER": "clickhouse",
         "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_CLUSTER": CLUSTER,
-        "SIGNOZ_SQLSTORE_PROVIDER": "sqlite",
-        "SIGNOZ_SQLSTORE_SQLITE_PATH": DATABASE_PATH,
-        "SIGNOZ_SQLSTORE_SQLITE_MODE": "wal",
+        **_sqlstore(settings.database),
         "SIGNOZ_TOKENIZER_PROVIDER": "jwt",
         "SIGNOZ_GLOBAL_EXTERNAL__URL": url,
         "SIGNOZ_ANALYTICS_ENABLED": "false",
@@ -83,6 +88,8 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
             settings.jwt_secret
         ),
     }
+    if postgres := settings.database.postgres:
+        secrets["SIGNOZ_SQLSTORE_POSTGRES_DSN"] = postgres_dsn(postgres)
     if root := settings.root_user:
         variables |= {
             "SIGNOZ_USER_ROOT_ENABLED": "true",
@@ -95,6 +102,30 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
     ready = "/api/v2/healthz" if release.root_user else "/api/v1/health"
     start = "./signoz server" if release.has_subcommands else f"./signoz --config={PROMETHEUS_CONFIG_PATH}"
     return tuple(variables.items()), environment.environment_file(secrets, owner=USER), start, ready
+
+
+def _sqlstore(database: Database) -> dict[str, str]:
+    """Where its own database is (github.com/SigNoz/signoz, `pkg/sqlstore/config.go`), the password apart."""
+    if database.postgres:
+        return {
+            "SIGNOZ_SQLSTORE_PROVIDER": "postgres",
+            "SIGNOZ_SQLSTORE_MAX__OPEN__CONNS": str(database.postgres.max_connections),
+        }
+    return {
+        "SIGNOZ_SQLSTORE_PROVIDER": "sqlite",
+        "SIGNOZ_SQLSTORE_SQLITE_PATH": DATABASE_PATH,
+        "SIGNOZ_SQLSTORE_SQLITE_MODE": "wal",
+    }
+
+
+def postgres_dsn(postgres: Postgres) -> str:
+    """As github.com/jackc/pgx takes it (`pgconn.ParseConfig`), with a placeholder for the password."""
+    options = {"sslmode": postgres.tls}
+    if postgres.ca_certificates_pem:
+        options["sslrootcert"] = POSTGRES_CA_PATH
+    password = placeholders.url_part(postgres.password)
+    where = f"{postgres.user}:{password}@{postgres.host}:{postgres.port}/{postgres.name}"
+    return f"postgres://{where}?{urlencode(options, safe='/')}"
 
 
 def _query_service(settings: SigNozSettings) -> tuple[Variables, File, str, str]:

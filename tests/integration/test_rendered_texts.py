@@ -1,6 +1,6 @@
-"""What is rendered, read by the programs it is for: Caddy, Alertmanager and ClickHouse's engine.
+"""What is rendered, read by the programs it is for: Caddy, Alertmanager, PostgreSQL and ClickHouse's engine.
 
-Debian's packages `caddy` and `prometheus-alertmanager` have the first two, PyPI's `chdb` the engine.
+Debian's packages `caddy`, `prometheus-alertmanager` and `postgresql` have the first three, PyPI's `chdb` the engine.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from core.releases import CURRENT
 from core.secrets import placeholders
-from signoz.roles import clickhouse, gateway
+from core.secrets.reference import SecretRef
+from signoz.roles import clickhouse, gateway, server
 from signoz.roles.alertmanager import SECRETS_PATH, render_alertmanager
 from signoz.roles.gateway import render_caddyfile
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
+from stacks.settings.roles.database import Postgres
 from stacks.settings.roles.gateway import GatewaySettings
 from tests import clickhouse_schema
 from tests.machine import LIMIT_SECONDS, free_port
@@ -535,6 +537,78 @@ def test_critical_silences_warning_alike(tmp_path: Path) -> None:
         eventually(lambda: states().get(("one", "warning")) == "suppressed", "the warning is muted", process)
         eventually(lambda: states().get(("two", "warning")) == "active", "the other warning is not", process)
         assert states()["one", "critical"] == "active"
+
+
+# --- PostgreSQL
+
+
+def certificate(folder: Path, name: str, signed_by: str | None = None) -> None:
+    """`name`.pem and `name`.key: of a CA, or of `localhost`, signed by one."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-days", "2", "-subj", f"/CN={name}", "-out", f"{name}.pem", "-keyout", f"{name}.key"]
+    if signed_by:
+        command += ["-CA", f"{signed_by}.pem", "-CAkey", f"{signed_by}.key", "-addext", "subjectAltName=DNS:localhost"]
+        command += ["-addext", "basicConstraints=critical,CA:FALSE"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+@contextmanager
+def postgres_server(folder: Path, password: str, port: int) -> Iterator[None]:
+    """A server on 127.0.0.1 that lets user `signoz` in, with this password."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("Debian's package postgresql is not installed")
+    binaries = found[-1].parent
+    # PostgreSQL refuses to run as root.
+    become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    if become:
+        for each in (folder, *folder.iterdir()):
+            shutil.chown(each, "postgres", "postgres")
+        for parent in folder.parents[:2]:
+            parent.chmod(0o755)
+    (folder / "password").write_text(password)
+    data, log = folder / "data", (folder / "log").open("w")
+    made = [binaries / "initdb", "-D", data, "-U", "signoz", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}"]
+    subprocess.run([*become, *made], check=True, capture_output=True, cwd=folder)
+    options = {"ssl": "on", "ssl_cert_file": folder / "server.pem", "ssl_key_file": folder / "server.key"}
+    options |= {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder}
+    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    running = subprocess.Popen([*become, binaries / "postgres", "-D", data, *arguments], stderr=log, cwd=folder)
+    try:
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while "ready to accept connections" not in (folder / "log").read_text():
+            assert running.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.wait(LIMIT_SECONDS)
+        log.close()
+
+
+def test_postgres_takes_the_address_and_proves_who_it_is(tmp_path: Path) -> None:
+    """libpq reads the options as SigNoz' driver (pgx) does: password with any characters, TLS, the CA's certificate."""
+    awkward, reference = "it's $HOME `id` \\ @:/?#%&=", SecretRef("p")
+    for name, by in (("ca", None), ("other", None), ("server", "ca")):
+        certificate(tmp_path, name, by)
+    (port,) = free_ports(1)
+    settings = {"host": "localhost", "port": port, "name": "postgres", "password": reference}
+
+    def asked(ca: str | None, tls: str = "verify-full") -> tuple[str, str]:
+        pem = (tmp_path / f"{ca}.pem").read_text() if ca else None
+        made = Postgres.model_validate({**settings, "tls": tls, "ca_certificates_pem": pem})
+        dsn = placeholders.fill(server.postgres_dsn(made), {reference.path: awkward})
+        dsn = dsn.replace(server.POSTGRES_CA_PATH, str(tmp_path / f"{ca}.pem"))
+        query = "SELECT ssl, current_user FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        done = subprocess.run([program("psql"), "-Atc", query, dsn], capture_output=True, text=True, check=False)
+        return done.stdout.strip(), done.stderr
+
+    with postgres_server(tmp_path, awkward, port):
+        assert asked("ca") == ("t|signoz", "")
+        assert asked(None, "require") == ("t|signoz", "")
+        assert asked(None, "disable") == ("f|signoz", "")
+        assert "certificate verify failed" in asked("other")[1]
 
 
 # --- ClickHouse

@@ -206,6 +206,16 @@ def test_what_only_a_deployment_tells_is_no_change_of_a_preview(provider: Provid
     assert (unknown_key.changes, unknown_key.replaces) == (True, [])
 
 
+def test_another_database_of_signoz_takes_another_key() -> None:
+    """And with its service account every object is made there; without a server nothing changes."""
+    volume = {"email": "a@example.com", "password": "p", "account": "turnscope", "key": "k", "service_account": "1"}
+    server = {**volume, "database": "db.example.com:5432/signoz"}
+    provider = ApiKeyProvider()
+    assert not provider.diff("1", volume, dict(volume)).changes
+    for old, new in ((volume, server), (server, volume), (server, {**server, "database": "other:5432/signoz"})):
+        assert provider.diff("1", old, new).replaces == ["database"]
+
+
 @pytest.mark.parametrize(
     ("changed", "replaced"),
     [

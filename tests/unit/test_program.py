@@ -226,6 +226,16 @@ def test_signoz_alone_has_nothing_in_aws() -> None:
     assert list(made.exports) == ["signoz"]
 
 
+def test_content_in_a_database_of_ones_own_stays_at_tear_down() -> None:
+    """The engine asks nobody to delete what goes with the network, which goes with the stack."""
+    database = {"postgres": {"host": "db.example.com", "password": {"secure": "database"}}}
+    signoz = {"database": database, "images": {"source": "registry"}}
+    made = run("dev", {**SIGNOZ_ALONE, "signoz": merge(SIGNOZ_ALONE["signoz"], signoz)})
+    content = [each for each in made.resources if each.type.startswith("pulumi-python:")]
+    assert {each.options["deletedWith"] for each in content if "content" in each.path[1]} == {"signoz-network"}
+    assert not any("signoz-data" in each.name for each in made.resources)
+
+
 def test_an_existing_topic_is_notified_and_left_alone() -> None:
     """By alarms, those of the analytics, and the budget."""
     arn = f"arn:aws:sns:us-west-1:{ACCOUNT}:pager"

@@ -687,7 +687,7 @@ UNITS = (
     "usd usd_per_minute usd_per_million_tokens usd_per_thousand_characters"
 )
 COUNTED = (
-    "periods samples percentile standard_deviations errors_per_period datapoints_to_alarm row_limit "
+    "periods samples connections percentile standard_deviations errors_per_period datapoints_to_alarm row_limit "
     "lead_team_size_minimum lead_monthly_volume_minimum port cpus iops requests items calls_in_memory open_files "
     "error_count minimum_turns minimum_calls worker_load"
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from core.environments import Environment
 from core.errors import UserError
@@ -24,7 +25,7 @@ from signoz.plan.files import content
 from signoz.plan.images import registry_images
 from signoz.plan.model import CHECKOUT_LABEL, Container, File, Image, SigNozPlan
 from signoz.plan.volumes import volumes
-from signoz.stack import start_order
+from signoz.stack import database_volume, start_order
 from stacks.settings.model import Prices
 from stacks.settings.roles.images import Images
 from stacks.settings.roles.signoz import SigNozSettings
@@ -100,7 +101,7 @@ PLANS = {
     f"{release}{name}": plan(release, **over)
     for release in VERSIONS
     for name, over in (("", {}), (" with everything", EVERYTHING))
-}
+} | {"with PostgreSQL": plan(database={"postgres": {"host": "db.example.com", "password": secret("database")}})}
 every_plan = pytest.mark.parametrize("planned", PLANS.values(), ids=PLANS)
 
 
@@ -348,6 +349,60 @@ def test_only_data_is_kept(planned: SigNozPlan) -> None:
 
 def test_keep_volumes_false_keeps_nothing() -> None:
     assert not any(volume.keep for volume in volumes(plan(keep_volumes=False).containers))
+
+
+POSTGRES = {"host": "db.example.com", "password": secret("database.postgres.password")}
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+def with_postgres(**over: Any) -> SigNozPlan:
+    return plan(database={"postgres": {**POSTGRES, **over}})
+
+
+def exported(planned: SigNozPlan, name: str) -> str:
+    """A variable of SigNoz' server as its file of secrets sets it, with placeholders."""
+    [file] = [file for file in planned.container(Role.SIGNOZ).files if file.path == SECRET_ENVIRONMENT]
+    return next(line for line in file.text.splitlines() if line.startswith(f"export {name}=")).partition("=")[2]
+
+
+def test_with_postgres_the_server_has_no_volume_of_data() -> None:
+    planned = with_postgres()
+    server = planned.container(Role.SIGNOZ)
+    variables = dict(server.environment)
+    assert variables["SIGNOZ_SQLSTORE_PROVIDER"] == "postgres"
+    assert not any("SQLITE" in name for name in variables)
+    assert database_volume(planned) is None
+    assert not any(mount.keep for mount in server.volumes)
+    assert database_volume(plan()) == "turnscope-dev-signoz-data"
+
+
+def test_postgres_is_checked_by_its_certificate() -> None:
+    """`github.com/jackc/pgx` knows the options of libpq."""
+    dsn = "'postgres://signoz:{url:signoz.database.postgres.password}@db.example.com:5432/signoz?sslmode="
+    assert exported(with_postgres(), "SIGNOZ_SQLSTORE_POSTGRES_DSN") == f"{dsn}verify-full'"
+    assert exported(with_postgres(tls="require"), "SIGNOZ_SQLSTORE_POSTGRES_DSN") == f"{dsn}require'"
+    own = with_postgres(ca_certificates_pem=CA)
+    path = "/etc/turnscope/secrets/postgres-ca.pem"
+    assert exported(own, "SIGNOZ_SQLSTORE_POSTGRES_DSN") == f"{dsn}verify-full&sslrootcert={path}'"
+    assert {file.path: file.text for file in own.container(Role.SIGNOZ).files}[path] == CA
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        ({"release": "0.86.2"}, "postgres: allowed: null, with release 0.86.2"),
+        ({"images": {"edition": "community"}}, "null, with images.edition community"),
+        ({"images": {"source": "lab"}}, "null, with lab images"),
+        (
+            {"database": {"postgres": {**POSTGRES, "tls": "require", "ca_certificates_pem": CA}}},
+            "except with tls: veri",
+        ),
+        ({"database": {"postgres": {**POSTGRES, "host": "https://db"}}}, "a host name or an IPv4 address"),
+    ],
+)
+def test_a_database_that_cannot_be_is_refused(over: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(expected)):
+        settings(**{"database": {"postgres": POSTGRES}, **over})
 
 
 def test_an_upgrade_finds_its_data() -> None:

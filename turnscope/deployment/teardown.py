@@ -116,16 +116,19 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
             console.print(f"  Kept: KMS key {resource.id}, which is required to read {held}")
     if plan.existing:
         console.print(f"  from SigNoz at {plan.existing.url}, where everything that the stack did not create stays")
+    for server in signoz.servers if signoz else ():
+        console.print(f"  Kept: {server.kind.removesuffix(' (existing)')} {server.name} with what SigNoz stores there")
     if not signoz or plan.host:
         return
     kept = [volume.name for volume in volumes(signoz.containers) if volume.keep]
-    if database_volume(signoz) not in kept:
+    database = database_volume(signoz)
+    if database and database not in kept:
         console.print(
             "  including all objects that people created in SigNoz (to keep dashboards, rules and views as files: "
             f"turnscope content export {plan.stack} --all)"
         )
     for name in kept:
-        held = ", with the content of SigNoz, which the next up adopts" if name == database_volume(signoz) else ""
+        held = ", with the content of SigNoz, which the next up adopts" if name == database else ""
         console.print(f"  Kept: volume {name} (turnscope:signoz.keep_volumes is true){held}")
 
 

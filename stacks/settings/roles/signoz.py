@@ -12,6 +12,7 @@ from stacks.settings.roles.alertmanager import AlertmanagerSettings
 from stacks.settings.roles.clickhouse import ClickHouseSettings
 from stacks.settings.roles.collector import CollectorSettings
 from stacks.settings.roles.content import ContentSettings
+from stacks.settings.roles.database import Database
 from stacks.settings.roles.gateway import GatewaySettings
 from stacks.settings.roles.images import Images
 
@@ -72,6 +73,8 @@ class SigNozSettings(Model):
     """Keep the data of ClickHouse, Keeper, SigNoz and the gateway at tear-down; the next deployment adopts it."""
     images: Images = Images()
     """Source of images."""
+    database: Database = Database()
+    """SigNoz' own database."""
     root_user: RootUser | None = None
     """The first administrator of SigNoz; required from release 0.112 on."""
     jwt_secret: Secret
@@ -105,6 +108,21 @@ class SigNozSettings(Model):
         separate = release in VERSIONS and find_release(release).split is Split.SEPARATE
         if value.edition == "community" and separate:
             raise problem(f"allowed: edition default, with release {release}")
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _postgres_is_served(cls, value: Database, info: ValidationInfo) -> Database:
+        release, images = info.data.get("release"), info.data.get("images")
+        if not value.postgres:
+            return value
+        if release in VERSIONS and not find_release(release).has_postgres:
+            raise problem(f"postgres: allowed: null, with release {release}")
+        if isinstance(images, Images) and images.edition == "community":
+            # github.com/SigNoz/signoz, cmd/community/metastore.go
+            raise problem("postgres: allowed: null, with images.edition community, which has SQLite alone")
+        if isinstance(images, Images) and images.source == "lab" and not images.server:
+            raise problem("postgres: allowed: null, with lab images, whose SigNoz is a stand-in; or set images.server")
         return value
 
     @field_validator("root_user")
