@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from core.errors import UserError
 from core.roles import Role
 from signoz.docker_host import DockerHost
 from signoz.plan.model import SigNozPlan
@@ -60,7 +61,13 @@ class TelemetryStore:
     password: str = field(repr=False)
 
     def ask(self, query: str) -> str:
-        """What ClickHouse answers. Raises `UserError` (exit code 1) where it does not."""
+        """What ClickHouse answers. Raises `UserError`: exit code 1 where it does not, 2 for one that is not the
+        stack's own."""
+        if not any(each.role == Role.CLICKHOUSE for each in self.plan.containers):
+            raise UserError(
+                f"Stack {self.plan.stack} has no ClickHouse of its own (signoz.clickhouse.external), so there is no "
+                "container in which stored telemetry could be counted. Ask that ClickHouse yourself."
+            )
         return self.host.run_in(
             self.plan.container(Role.CLICKHOUSE),
             *("clickhouse-client", f"--user={DATABASE_USER}", f"--query={query}"),

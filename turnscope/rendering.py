@@ -71,6 +71,12 @@ def render(
         _refuse_what_others_run(what, existing)
     elif signoz is None and what not in (What.INSIGHTS, What.USER_DATA, What.ALL):
         raise UserError(f"The stack has no SigNoz, so it has no {what}; allowed: insights, all.")
+    if (
+        signoz is not None
+        and what is What.CLICKHOUSE
+        and not any(each.role is Role.CLICKHOUSE for each in signoz.containers)
+    ):
+        raise UserError("The stack has no ClickHouse of its own (signoz.clickhouse.external), so it has no clickhouse.")
     texts: Texts = {}
     if host is not None and what in (What.USER_DATA, What.ALL):
         texts["host/user-data"] = user_data(host, VOLUME, Names(host, ACCOUNT))

@@ -51,7 +51,9 @@ def missing(raw: Mapping[str, Any]) -> list[SecretRef]:
 
 def _wanted(raw: Mapping[str, Any], path: str) -> bool:
     """The administrator is optional: classic releases have none. So is Firehose. A stack with tokens of other names
-    needs no other."""
+    needs no other. Who runs a ClickHouse of their own knows its password."""
+    if path == "signoz.clickhouse.password" and value_at(raw, "signoz.clickhouse.external"):
+        return False
     if path.startswith("signoz.collector.tokens."):
         return not value_at(raw, "signoz.collector.tokens")
     section = path.rpartition(".")[0]

@@ -83,14 +83,18 @@ def plan_signoz(
         cold_access=cold_access,
     )
     most_files = settings.limits.open_files
-    containers = (CONTAINERS[role](context) for role in release.roles)
+    external = settings.clickhouse.external is not None
+    roles = [role for role in release.roles if not (external and role in (Role.KEEPER, Role.CLICKHOUSE))]
+    containers = (CONTAINERS[role](context) for role in roles)
+    # Of the images that are there anyway, one with a shell and Debian's tools.
+    setup_image = context.image_of(Role.COLLECTOR if external else Role.SETUP)
     limited = [replace(each, open_files=min(each.open_files, most_files)) for each in containers]
     return SigNozPlan(
         stack=stack,
         environment=str(environment),
         release=release.version,
         network=context.prefix,
-        containers=with_setup(limited, context.image_of(Role.SETUP), context.name(Role.SETUP)),
+        containers=with_setup(limited, setup_image, context.name(Role.SETUP)),
         labels=_labels(context, owner, expires_on, checkout, tags or {}),
         servers=tuple(_servers(settings)),
     )
@@ -99,6 +103,9 @@ def plan_signoz(
 def _servers(settings: SigNozSettings) -> Iterator[Server]:
     if own := settings.database.postgres:
         yield Server("PostgreSQL database (existing)", own.address, own.user, own.tls)
+    if other := settings.clickhouse.external:
+        name = f"{', '.join(clickhouse.address_of(settings.clickhouse).hosts)}, cluster {other.cluster}"
+        yield Server("ClickHouse (existing)", name, other.user, other.tls)
 
 
 def _labels(

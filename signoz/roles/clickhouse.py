@@ -6,10 +6,12 @@ clickhouse.com/docs/operations/server-configuration-parameters/settings.
 
 from __future__ import annotations
 
+import posixpath
+from dataclasses import dataclass
+
 from core.releases import Release
 from core.roles import CLICKHOUSE_USER, Role
 from core.secrets import placeholders
-from core.secrets.reference import SecretRef
 from core.templating import TEMPLATES_FOLDER
 from signoz.plan import templating
 from signoz.plan.files import rendered_file
@@ -30,6 +32,8 @@ HISTOGRAM_QUANTILE_PATH = f"{USER_SCRIPTS_PATH}/histogramQuantile"
 """Where the function's program must be, executable: SigNoz' percentiles of histograms call it."""
 
 CLUSTER = "cluster"
+CA_PATH = "/etc/turnscope/clickhouse-ca/ca.pem"
+"""Certificates of the CAs of an external ClickHouse, in the containers that reach it."""
 DATABASE_USER = "turnscope"
 HTTP_PORT = 8123
 NATIVE_PORT = 9000
@@ -168,10 +172,49 @@ def clickhouse_files(
     )
 
 
-def dsn(password: SecretRef, database: str = "") -> str:
+@dataclass(frozen=True)
+class Address:
+    """Where ClickHouse is, for those who use it, and as whom they come."""
+
+    hosts: tuple[str, ...] = (f"{Role.CLICKHOUSE}:{NATIVE_PORT}",)
+    user: str = DATABASE_USER
+    cluster: str = CLUSTER
+    options: str = ""
+    """Of the DSN, with the question mark in front."""
+    ca_certificates_pem: str | None = None
+
+    def dsn(self, password: str, database: str = "") -> str:
+        """As github.com/ClickHouse/clickhouse-go takes it (`ParseDSN`); `password` as a part of a URL."""
+        path = f"/{database}" if database or self.options else ""
+        return f"tcp://{self.user}:{password}@{','.join(self.hosts)}{path}{self.options}"
+
+    @property
+    def trust(self) -> tuple[tuple[tuple[str, str], ...], tuple[File, ...]]:
+        """Variables and files with which a program in Go accepts the CAs' certificates, beside the public ones, which
+        are a file in its image (go.dev/src/crypto/x509/root_unix.go)."""
+        if self.ca_certificates_pem is None:
+            return (), ()
+        folder = posixpath.dirname(CA_PATH)
+        return (("SSL_CERT_DIR", folder),), (File(CA_PATH, self.ca_certificates_pem, mode="0444"),)
+
+
+OWN = Address()
+"""The stack's own ClickHouse, on the Docker network."""
+
+
+def address_of(settings: ClickHouseSettings) -> Address:
+    """The stack's own ClickHouse, or the one that the settings name."""
+    external = settings.external
+    if external is None:
+        return OWN
+    options = {"verify-full": "?secure=true", "require": "?secure=true&skip_verify=true", "disable": ""}[external.tls]
+    hosts = tuple(f"{host}:{external.port}" for host in external.hosts)
+    return Address(hosts, external.user, external.cluster, options, external.ca_certificates_pem)
+
+
+def dsn(settings: ClickHouseSettings, database: str = "") -> str:
     """Where the other roles reach it and as whom, with a placeholder for the password."""
-    path = f"/{database}" if database else ""
-    return f"tcp://{DATABASE_USER}:{placeholders.url_part(password)}@{Role.CLICKHOUSE}:{NATIVE_PORT}{path}"
+    return address_of(settings).dsn(placeholders.url_part(settings.password), database)
 
 
 def _version(tag: str) -> tuple[int, int]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from core.releases import Migrator, Release
 from core.roles import Role
-from core.secrets.reference import SecretRef
 from signoz.plan import environment
 from signoz.plan.model import Container, File
-from signoz.roles.clickhouse import CLUSTER, dsn
+from signoz.roles.clickhouse import address_of, dsn
 from signoz.roles.context import RoleContext
+from stacks.settings.roles.clickhouse import ClickHouseSettings
 
 USER = "10001:10001"
 """Also the collector's."""
@@ -24,15 +24,17 @@ STEP_TIMEOUT_MINUTES = 10
 
 def container(context: RoleContext) -> Container:
     """The same user as the collector's, whose image it is from 0.112.1 on."""
+    settings = context.settings.clickhouse
+    trusting, certificates = address_of(settings).trust
     return Container(
         role=Role.MIGRATOR,
         name=context.name(Role.MIGRATOR),
         image=context.image_of(Role.MIGRATOR),
         entrypoint=("/bin/sh", "-c", script(context.release)),
-        environment=variables(context.release),
-        files=(access_file(context.release, context.settings.clickhouse.password),),
+        environment=(*variables(context.release, settings), *trusting),
+        files=(access_file(context.release, settings), *certificates),
         tmpfs=("/tmp",),  # noqa: S108 - a mount point
-        after=(Role.CLICKHOUSE,),
+        after=() if settings.external else (Role.CLICKHOUSE,),
         one_shot=True,
         start_timeout_seconds=1800,
         user=USER,
@@ -43,21 +45,22 @@ def container(context: RoleContext) -> Container:
     )
 
 
-def variables(release: Release) -> tuple[tuple[str, str], ...]:
+def variables(release: Release, settings: ClickHouseSettings) -> tuple[tuple[str, str], ...]:
     """What the migrator needs to know, secrets apart."""
+    cluster = address_of(settings).cluster
     if release.migrator is Migrator.SCHEMA_MIGRATOR:
-        return (("CLUSTER_NAME", CLUSTER), ("REPLICATION", "true"))
+        return (("CLUSTER_NAME", cluster), ("REPLICATION", "true"))
     return (
-        ("SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_CLUSTER", CLUSTER),
+        ("SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_CLUSTER", cluster),
         ("SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_REPLICATION", "true"),
         ("SIGNOZ_OTEL_COLLECTOR_TIMEOUT", f"{STEP_TIMEOUT_MINUTES}m"),
     )
 
 
-def access_file(release: Release, password: SecretRef) -> File:
+def access_file(release: Release, settings: ClickHouseSettings) -> File:
     """The file that the migrator's shell reads ClickHouse's address and password from."""
     name = "DSN" if release.migrator is Migrator.SCHEMA_MIGRATOR else "SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_DSN"
-    return environment.environment_file({name: dsn(password)}, owner=USER)
+    return environment.environment_file({name: dsn(settings)}, owner=USER)
 
 
 def script(release: Release) -> str:

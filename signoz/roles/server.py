@@ -16,7 +16,7 @@ from signoz.plan.files import rendered_file
 from signoz.plan.model import Container, File, HealthCheck
 from signoz.roles.alertmanager import PORT as ALERTMANAGER_PORT
 from signoz.roles.alertmanager import alertmanager_environment, emailing_environment
-from signoz.roles.clickhouse import CLUSTER, dsn
+from signoz.roles.clickhouse import address_of, dsn
 from signoz.roles.context import RoleContext
 from signoz.roles.gateway import external_url
 from stacks.settings.roles.database import Database, Postgres
@@ -37,7 +37,8 @@ def container(context: RoleContext) -> Container:
     postgres = settings.database.postgres
     one = release.split is Split.ONE
     variables, secret_file, start, ready = _one(settings, release) if one else _query_service(settings)
-    files = [secret_file]
+    trusting, certificates = address_of(settings.clickhouse).trust
+    files = [secret_file, *certificates]
     if postgres and postgres.ca_certificates_pem:
         files.append(rendered_file(POSTGRES_CA_PATH, postgres.ca_certificates_pem, owner=USER))
     if not release.has_subcommands:
@@ -47,7 +48,7 @@ def container(context: RoleContext) -> Container:
         name=context.name(release.server),
         image=context.image_of(release.server),
         entrypoint=("/bin/sh", "-c", environment.then(f"exec {start}")),
-        environment=variables,
+        environment=(*variables, *trusting),
         files=tuple(files),
         volumes=() if postgres else (context.data_volume(Role.SIGNOZ, DATA_PATH),),
         tmpfs=("/tmp",),  # noqa: S108 - a mount point
@@ -71,7 +72,7 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
     mails, mail_secrets = emailing_environment(settings.alertmanager.smtp)
     variables = {
         "SIGNOZ_TELEMETRYSTORE_PROVIDER": "clickhouse",
-        "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_CLUSTER": CLUSTER,
+        "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_CLUSTER": address_of(settings.clickhouse).cluster,
         **_sqlstore(settings.database),
         "SIGNOZ_TOKENIZER_PROVIDER": "jwt",
         "SIGNOZ_GLOBAL_EXTERNAL__URL": url,
@@ -83,7 +84,7 @@ def _one(settings: SigNozSettings, release: Release) -> tuple[Variables, File, s
         "SIGNOZ_PROMETHEUS_ACTIVE__QUERY__TRACKER_ENABLED": "false",
     }
     secrets = {
-        "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN": dsn(settings.clickhouse.password),
+        "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN": dsn(settings.clickhouse),
         "SIGNOZ_TOKENIZER_JWT_SECRET" if release.has_subcommands else "SIGNOZ_JWT_SECRET": placeholders.shell_word(
             settings.jwt_secret
         ),
@@ -139,7 +140,7 @@ def _query_service(settings: SigNozSettings) -> tuple[Variables, File, str, str]
         "GODEBUG": "netdns=go",
     }
     secrets = {
-        "ClickHouseUrl": dsn(settings.clickhouse.password),
+        "ClickHouseUrl": dsn(settings.clickhouse),
         "SIGNOZ_JWT_SECRET": placeholders.shell_word(settings.jwt_secret),
     }
     if smtp := settings.alertmanager.smtp:
@@ -160,7 +161,7 @@ def _query_service(settings: SigNozSettings) -> tuple[Variables, File, str, str]
 
 def _prometheus_config(settings: SigNozSettings, release: Release) -> File:
     """Where the older server's PromQL engine reads metrics from, and sends alerts to."""
-    text = f"remote_read:\n  - url: {dsn(settings.clickhouse.password, 'signoz_metrics')}\n"
+    text = f"remote_read:\n  - url: {dsn(settings.clickhouse, 'signoz_metrics')}\n"
     if Role.ALERTMANAGER in release.roles:
         target = f"{Role.ALERTMANAGER}:{ALERTMANAGER_PORT}"
         text += f"alerting:\n  alertmanagers:\n    - static_configs:\n        - targets: [{target}]\n"

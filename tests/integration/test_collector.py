@@ -8,10 +8,14 @@ import gzip
 import http.server
 import itertools
 import json
+import socket
+import ssl
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,8 @@ import grpc
 import pytest
 import yaml
 
+from core.secrets.reference import SecretRef
+from signoz.roles.clickhouse import address_of
 from signoz.roles.collector.config import (
     CLICKHOUSE_PASSWORD,
     FIREHOSE_ACCESS_KEY,
@@ -27,6 +33,8 @@ from signoz.roles.collector.config import (
     render_collector,
 )
 from signoz.roles.collector.credentials import credential, langfuse_credentials, token_file
+from stacks.settings.roles.clickhouse import ClickHouseSettings
+from tests.certificates import certificate
 from tests.collector_cases import (
     ENVIRONMENTS,
     EXISTING,
@@ -158,6 +166,65 @@ def test_the_components_accept_that_of_a_collector_before_an_existing_signoz(
 ) -> None:
     """They are those of the OpenTelemetry Collector, built here into SigNoz' own."""
     assert not validate(program, yaml.safe_load(existing_collector(case)), tmp_path)
+
+
+@contextmanager
+def tls_server(folder: Path) -> Iterator[tuple[int, list[str]]]:
+    """A port that completes TLS handshakes and hangs up, and what became of each: `shaken`, or the client's words."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    came: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    accepted = listening.accept()[0]
+                except OSError:
+                    return
+                try:
+                    with context.wrap_socket(accepted, server_side=True) as shaken:
+                        # TLS 1.3: a client that refuses says so after its handshake is over here.
+                        shaken.recv(1)
+                    came.append("shaken")
+                except OSError as error:
+                    came.append(str(error))
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()[1], came
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(("trusted", "accepted"), [("ca", True), ("other", False)])
+def test_an_external_clickhouse_is_asked_over_tls_who_it_is(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str, accepted: bool
+) -> None:
+    """SigNoz' exporters take the address, and refuse a server whose CA is neither public nor in the settings."""
+    for name, by in (("ca", None), ("other", None), ("server", "ca")):
+        certificate(tmp_path, name, by)
+    with tls_server(tmp_path) as (port, came):
+        external = {
+            "hosts": ["localhost"],
+            "port": port,
+            "ca_certificates_pem": (tmp_path / f"{trusted}.pem").read_text(),
+        }
+        settings = ClickHouseSettings.model_validate({"password": SecretRef("p"), "external": external})
+        address = address_of(settings)
+        variables, files = address.trust
+        for file in files:
+            path = tmp_path / file.path.removeprefix("/")
+            path.parent.mkdir(parents=True)
+            path.write_text(file.text)
+        for name, value in variables:
+            monkeypatch.setenv(name, f"{tmp_path}{value}")
+        replace_secret_files(
+            tmp_path / "secrets", {CLICKHOUSE_PASSWORD: "secret", TOKENS: token_file({"first": FIRST})}
+        )
+        context = replace(collector_context(), clickhouse=address)
+        config = localized(render_collector(collector_settings(), context), tmp_path)
+        said = validate(program, config, tmp_path)
+    assert ("certificate signed by unknown authority" in said) is not accepted, said
+    assert ("shaken" in came) is accepted
 
 
 def _unknown_key(config: Config) -> str:

@@ -48,6 +48,7 @@ from stacks.settings.roles.alertmanager import AlertmanagerSettings
 from stacks.settings.roles.database import Postgres
 from stacks.settings.roles.gateway import GatewaySettings
 from tests import clickhouse_schema
+from tests.certificates import certificate
 from tests.machine import LIMIT_SECONDS, free_port
 from tests.role_cases import (
     ALERTMANAGER,
@@ -540,16 +541,6 @@ def test_critical_silences_warning_alike(tmp_path: Path) -> None:
 
 
 # --- PostgreSQL
-
-
-def certificate(folder: Path, name: str, signed_by: str | None = None) -> None:
-    """`name`.pem and `name`.key: of a CA, or of `localhost`, signed by one."""
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-days", "2", "-subj", f"/CN={name}", "-out", f"{name}.pem", "-keyout", f"{name}.key"]
-    if signed_by:
-        command += ["-CA", f"{signed_by}.pem", "-CAkey", f"{signed_by}.key", "-addext", "subjectAltName=DNS:localhost"]
-        command += ["-addext", "basicConstraints=critical,CA:FALSE"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 @contextmanager

@@ -11,24 +11,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from core.environments import Environment
 from core.errors import UserError
 from core.releases import VERSIONS, find_release
 from core.roles import Role
+from core.secrets import generated
 from core.secrets.reference import SecretRef
 from core.templating import TEMPLATES_FOLDER
+from lab.telemetry_store import TelemetryStore
+from signoz.docker_host import DockerHost
 from signoz.plan.build import plan_signoz
 from signoz.plan.environment import PATH as SECRET_ENVIRONMENT
 from signoz.plan.files import content
 from signoz.plan.images import registry_images
 from signoz.plan.model import CHECKOUT_LABEL, Container, File, Image, SigNozPlan
 from signoz.plan.volumes import volumes
+from signoz.roles.collector.config import CLICKHOUSE_PASSWORD, CONFIG_FILE, SECRETS_FOLDER
 from signoz.stack import database_volume, start_order
 from stacks.settings.model import Prices
 from stacks.settings.roles.images import Images
 from stacks.settings.roles.signoz import SigNozSettings
+from turnscope.options import What
+from turnscope.rendering import render
 
 ROOT_ALLOWED = {Role.SETUP: "gives volumes to their users; ends before anything else starts, without network"}
 WRITABLE_ROOT_ALLOWED = {
@@ -101,7 +108,10 @@ PLANS = {
     f"{release}{name}": plan(release, **over)
     for release in VERSIONS
     for name, over in (("", {}), (" with everything", EVERYTHING))
-} | {"with PostgreSQL": plan(database={"postgres": {"host": "db.example.com", "password": secret("database")}})}
+} | {
+    "with PostgreSQL": plan(database={"postgres": {"host": "db.example.com", "password": secret("database")}}),
+    "with an external ClickHouse": plan(clickhouse={"password": secret("p"), "external": {"hosts": ("ch",)}}),
+}
 every_plan = pytest.mark.parametrize("planned", PLANS.values(), ids=PLANS)
 
 
@@ -178,7 +188,8 @@ def test_migrations_come_before_what_uses_tables(planned: SigNozPlan) -> None:
     """A collector or server that starts before would make, or miss, half of the tables."""
     roles = {container.role for container in planned.containers}
     for role in roles.intersection(MAKES_TABLES):
-        assert {Role.KEEPER, Role.CLICKHOUSE, Role.MIGRATOR} <= all_before(planned, role)
+        # An external ClickHouse runs already.
+        assert {Role.KEEPER, Role.CLICKHOUSE} & roles | {Role.MIGRATOR} <= all_before(planned, role)
     assert {Role.COLLECTOR, find_release(planned.release).pages[0]} <= all_before(planned, Role.GATEWAY)
 
 
@@ -403,6 +414,97 @@ def test_postgres_is_checked_by_its_certificate() -> None:
 def test_a_database_that_cannot_be_is_refused(over: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(expected)):
         settings(**{"database": {"postgres": POSTGRES}, **over})
+
+
+EXTERNAL = {"hosts": ("ch1.example.com", "ch2.example.com")}
+
+
+def with_external(**over: Any) -> SigNozPlan:
+    return plan(clickhouse={"password": secret("clickhouse.password"), "external": {**EXTERNAL, **over}})
+
+
+def test_with_an_external_clickhouse_there_is_none_of_the_stacks_own() -> None:
+    planned = with_external()
+    roles = {container.role for container in planned.containers}
+    assert roles == {Role.SETUP, Role.MIGRATOR, Role.SIGNOZ, Role.COLLECTOR, Role.GATEWAY}
+    assert all(set(container.after) <= roles for container in planned.containers)
+    assert "clickhouse" not in json.dumps([container.image.reference for container in planned.containers])
+    assert {volume.name for volume in volumes(planned.containers) if volume.keep} == {
+        "turnscope-dev-signoz-data", "turnscope-dev-collector-data", "turnscope-dev-gateway-data",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tls", "options"),
+    [("verify-full", "?secure=true"), ("require", "?secure=true&skip_verify=true"), ("disable", "")],
+)
+def test_everybody_reaches_an_external_clickhouse_in_the_same_way(tls: str, options: str) -> None:
+    """Migrator, collector and server; with TLS unless it was switched off."""
+    planned = with_external(tls=tls, user="telemetry", cluster="voice")
+    password = "{url:signoz.clickhouse.password}"
+    where = "ch1.example.com:9440,ch2.example.com:9440"
+    dsn = f"tcp://telemetry:{password}@{where}{'/' if options else ''}{options}"
+    assert exported(planned, "SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_DSN") == f"'{dsn}'"
+    for role in (Role.MIGRATOR, Role.COLLECTOR):
+        container = planned.container(role)
+        texts = {file.path: file.text for file in container.files}
+        assert f"CLICKHOUSE_DSN='{dsn}'" in next(text for path, text in texts.items() if "environment" in path)
+        assert dict(container.environment)["SIGNOZ_OTEL_COLLECTOR_CLICKHOUSE_CLUSTER"] == "voice"
+    assert dict(planned.container(Role.SIGNOZ).environment)["SIGNOZ_TELEMETRYSTORE_CLICKHOUSE_CLUSTER"] == "voice"
+    written = yaml.safe_load({file.path: file.text for file in planned.container(Role.COLLECTOR).files}[CONFIG_FILE])
+    addresses = {
+        value
+        for name, exporter in written["exporters"].items()
+        if "clickhouse" in name or name == "metadataexporter"
+        for key, value in exporter.items()
+        if key in ("dsn", "datasource", "endpoint")
+    }
+    reads = f"${{file:{SECRETS_FOLDER}/{CLICKHOUSE_PASSWORD}}}"
+    databases = ("traces", "metrics", "logs", "meter", "metadata")
+    assert addresses == {f"tcp://telemetry:{reads}@{where}/signoz_{each}{options}" for each in databases}
+
+
+def test_the_cas_of_an_external_clickhouse_are_trusted_by_all_who_reach_it() -> None:
+    planned = with_external(ca_certificates_pem=CA)
+    for role in (Role.MIGRATOR, Role.COLLECTOR, Role.SIGNOZ):
+        container = planned.container(role)
+        folder = dict(container.environment)["SSL_CERT_DIR"]
+        assert {file.path: file.text for file in container.files}[f"{folder}/ca.pem"] == CA
+    assert not any("SSL_CERT_DIR" in dict(container.environment) for container in with_external().containers)
+
+
+def test_commands_about_the_stacks_own_clickhouse_say_that_there_is_none() -> None:
+    """Counting stored telemetry and printing its files; nobody is asked."""
+    with pytest.raises(UserError, match="no ClickHouse of its own") as asked:
+        TelemetryStore(DockerHost("unix:///nowhere"), with_external(), "p").ask("SELECT 1")
+    assert asked.value.exit_code == 2
+    with pytest.raises(UserError, match="so it has no clickhouse"):
+        render(What.CLICKHOUSE, cloudwatch=None, signoz=with_external())
+
+
+def test_the_password_of_an_external_clickhouse_is_not_made_up() -> None:
+    """Its owner knows it."""
+    given = {"signoz": {"clickhouse": {"external": {"hosts": ["ch"]}}}}
+    assert SecretRef("signoz.clickhouse.password") not in generated.missing(given)
+    assert SecretRef("signoz.clickhouse.password") in generated.missing({"signoz": {}})
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        ({"clickhouse": {"memory_mib": 8192, "simdjson": False}}, "allowed: null with memory_mib, simdjson"),
+        ({"clickhouse": {"cold_storage": {"bucket": "b-b", "region": "us-west-1"}}}, "null with cold_storage"),
+        ({"release": "0.86.2"}, "external: allowed: null, with release 0.86.2"),
+        ({"coordination": "zookeeper"}, "external: allowed: null with coordination"),
+        ({"images": {"source": "lab"}}, "external: allowed: null, with lab images"),
+        ({"limits": {"clickhouse_cpus": 4}}, "allowed: nothing in clickhouse_cpus"),
+        ({"clickhouse": {"external": {"hosts": ()}}}, "at least 1 item"),
+    ],
+)
+def test_what_is_of_the_stacks_own_clickhouse_is_refused_with_another(over: dict[str, Any], expected: str) -> None:
+    clickhouse = {"password": secret("p"), "external": EXTERNAL, **over.get("clickhouse", {})}
+    with pytest.raises(ValidationError, match=re.escape(expected)):
+        settings(**{**over, "clickhouse": clickhouse})
 
 
 def test_an_upgrade_finds_its_data() -> None:

@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.roles import Role
 from signoz.plan import templating
-from signoz.roles import clickhouse
+from signoz.roles.clickhouse import OWN, Address
 from stacks.settings.model import Prices
 from stacks.settings.roles.collector import CollectorSettings, Transformations
 
@@ -59,6 +58,7 @@ class CollectorContext:
     slow_turn_seconds: float
     """`lk.e2e_latency` above which a turn is slow, for tail sampling."""
     generation: Generation = Generation.CURRENT
+    clickhouse: Address = OWN
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,9 @@ def render_collector(settings: CollectorSettings, context: CollectorContext) -> 
         "collector.yaml.j2",
         **transformations(settings, context),
         langfuse=settings.langfuse if settings.langfuse and settings.langfuse.enabled else None,
-        clickhouse_user=clickhouse.DATABASE_USER,
-        clickhouse_host=Role.CLICKHOUSE,
-        clickhouse_port=clickhouse.NATIVE_PORT,
+        clickhouse=lambda database: context.clickhouse.dsn(
+            f"${{file:{SECRETS_FOLDER}/{CLICKHOUSE_PASSWORD}}}", database
+        ),
         secrets_folder=SECRETS_FOLDER,
         queue_folder=QUEUE_FOLDER,
         firehose_body_bytes=FIREHOSE_BODY_MIB * 1024 * 1024,

@@ -6,6 +6,7 @@ from core.releases import Migrator, Release
 from core.roles import Role
 from signoz.plan.model import Container, File, HealthCheck
 from signoz.roles import migrator as migrations
+from signoz.roles.clickhouse import address_of
 from signoz.roles.collector.config import (
     CONFIG_FILE,
     HEALTH_PORT,
@@ -28,14 +29,15 @@ RECEIVERS = (OTLP_GRPC_PORT, OTLP_HTTP_PORT)
 def container(context: RoleContext) -> Container:
     """Its volume holds what waits while ClickHouse is away."""
     settings, release = context.settings.collector, context.release
+    trusting, certificates = address_of(context.settings.clickhouse).trust
     return Container(
         role=Role.COLLECTOR,
         name=context.name(Role.COLLECTOR),
         image=context.image_of(Role.COLLECTOR),
         entrypoint=("/bin/sh", "-c", migrations.collector_script(release), "collector"),
         command=command(generation_of(release), opamp=settings.opamp),
-        environment=migrations.variables(release),
-        files=_files(context),
+        environment=(*migrations.variables(release, context.settings.clickhouse), *trusting),
+        files=(*_files(context), *certificates),
         volumes=(context.data_volume(Role.COLLECTOR, QUEUE_FOLDER),),
         tmpfs=("/tmp", "/var/tmp"),  # noqa: S108 - mount points
         health=HealthCheck(ready_command(generation_of(release)), start_period_seconds=120),
@@ -86,12 +88,18 @@ def ready_command(generation: Generation) -> tuple[str, ...]:
 
 def _files(context: RoleContext) -> tuple[File, ...]:
     settings, release = context.settings, context.release
-    own = CollectorContext(str(context.environment), context.prices, context.slow_turn_seconds, generation_of(release))
+    own = CollectorContext(
+        str(context.environment),
+        context.prices,
+        context.slow_turn_seconds,
+        generation_of(release),
+        address_of(settings.clickhouse),
+    )
     plain = {CONFIG_FILE: render_collector(settings.collector, own)}
     if settings.collector.opamp:
         plain[MANAGER_FILE] = f"server_endpoint: ws://{release.server}:4320/v1/opamp\n"
     return (
         *(File(path, text, mode="0444", owner=USER) for path, text in plain.items()),
         *credential_files(settings, own.generation),
-        migrations.access_file(release, settings.clickhouse.password),
+        migrations.access_file(release, settings.clickhouse),
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from stacks.settings.fields import NUMBER, Flag, Matching, Model, Secret, problem
+from stacks.settings.roles.servers import CertificatesPem, Identifier, ServerName, only_if_checked
 
 
 class ColdStorage(Model):
@@ -57,11 +58,36 @@ class ColdStorage(Model):
         return self.access_key_id is None
 
 
+class ExternalClickHouse(Model):
+    """A ClickHouse server or cluster of yours, with Keeper, in place of the stack's own."""
+
+    hosts: Annotated[tuple[ServerName, ...], Field(min_length=1, max_length=20)]
+    """Host names of its servers. The first that answers is used."""
+    port: Annotated[int, Field(ge=1, le=65_535), NUMBER] = 9440
+    """Port of the native protocol: 9440 with TLS, 9000 without, unless the servers say otherwise."""
+    tls: Literal["verify-full", "require", "disable"] = "verify-full"
+    """`verify-full`: TLS, and the servers' certificates must be valid for their hosts; `require`: TLS without a check
+    of the certificates; `disable`: none, within a network that nobody else uses."""
+    ca_certificates_pem: CertificatesPem | None = None
+    """Certificates of the CAs that sign the servers', in PEM, accepted beside those of public CAs. Only with
+    `tls: verify-full`."""
+    user: Identifier = "signoz"
+    """User who may make databases and tables; its password is `clickhouse.password`."""
+    cluster: Identifier = "cluster"
+    """Name of the cluster in the servers' configuration (`remote_servers`), also of a single server."""
+
+    @field_validator("ca_certificates_pem")
+    @classmethod
+    def _checked(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return only_if_checked(value, info)
+
+
 class ClickHouseSettings(Model):
     """ClickHouse, which stores traces, metrics and logs."""
 
     password: Secret
-    """Password of the user of SigNoz and the collector (secret): letters, digits, - and _."""
+    """Password of the user of SigNoz and the collector (secret): letters, digits, - and _. With `external`, that of the
+    user there, with any characters."""
     memory_mib: Annotated[int, Field(ge=1024, le=1_048_576), NUMBER] = 4096
     """Memory limit of the container in MiB."""
     server_memory_percent: Annotated[int, Field(ge=30, le=95), NUMBER] = 80
@@ -80,6 +106,18 @@ class ClickHouseSettings(Model):
     """Log level of ClickHouse and Keeper."""
     cold_storage: ColdStorage | None = None
     """An S3 bucket for old data; null to keep all data on the local disk."""
+
+    external: ExternalClickHouse | None = None
+    """A ClickHouse of yours; null for the stack's own, which all settings here but `password` are about."""
+
+    @field_validator("external")
+    @classmethod
+    def _instead_of_its_own(cls, value: ExternalClickHouse | None, info: ValidationInfo) -> ExternalClickHouse | None:
+        own = [name for name in cls.model_fields if name not in ("password", "external")]
+        changed = [name for name in own if name in info.data and info.data[name] != cls.model_fields[name].default]
+        if value and changed:
+            raise problem(f"allowed: null with {', '.join(changed)}, of the stack's own ClickHouse; or remove these")
+        return value
 
     @field_validator("query_memory_percent")
     @classmethod

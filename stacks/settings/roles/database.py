@@ -6,22 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stacks.settings.fields import NUMBER, Matching, Model, Secret, problem
-
-ServerName = Annotated[
-    str,
-    Matching(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name or an IPv4 address", format="hostname"),
-]
-CertificatesPem = Annotated[
-    str,
-    Matching(
-        r"\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s-]+-----END CERTIFICATE-----\s*",
-        "PEM text that starts with -----BEGIN CERTIFICATE-----",
-    ),
-]
-Identifier = Annotated[
-    str, Matching("[A-Za-z_][A-Za-z0-9_-]{0,62}", "1 to 63 letters, digits, _ and -, no digit first")
-]
+from stacks.settings.fields import NUMBER, Model, Secret
+from stacks.settings.roles.servers import CertificatesPem, Identifier, ServerName, only_if_checked
 
 
 class Postgres(Model):
@@ -49,9 +35,7 @@ class Postgres(Model):
     @field_validator("ca_certificates_pem")
     @classmethod
     def _checked(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value and info.data.get("tls", "verify-full") != "verify-full":
-            raise problem("allowed: null, except with tls: verify-full, which checks the certificate")
-        return value
+        return only_if_checked(value, info)
 
     @property
     def address(self) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from core.releases import CURRENT, VERSIONS, Coordination, Split, find_release
+from core.releases import CURRENT, VERSIONS, Coordination, Migrator, Split, find_release
 from stacks.settings.fields import NUMBER, Email, Flag, Matching, Model, OneOf, Secret, problem
 from stacks.settings.roles.alertmanager import AlertmanagerSettings
 from stacks.settings.roles.clickhouse import ClickHouseSettings
@@ -132,6 +132,30 @@ class SigNozSettings(Model):
         if release in VERSIONS and (value is not None) != find_release(release).root_user:
             allowed = "null, because the first visitor registers" if value else "e-mail address and password"
             raise problem(f"allowed: {allowed}, with release {release}")
+        return value
+
+    @field_validator("clickhouse")
+    @classmethod
+    def _external_is_newer(cls, value: ClickHouseSettings, info: ValidationInfo) -> ClickHouseSettings:
+        release = info.data.get("release")
+        if value.external and release in VERSIONS and find_release(release).migrator is not Migrator.COLLECTOR:
+            raise problem(f"external: allowed: null, with release {release}")
+        if value.external and info.data.get("coordination"):
+            raise problem("external: allowed: null with coordination, which is the stack's own ClickHouse's")
+        if value.external and getattr(info.data.get("images"), "source", None) == "lab":
+            raise problem("external: allowed: null, with lab images, which know the lab's ClickHouse alone")
+        return value
+
+    @field_validator("limits")
+    @classmethod
+    def _of_what_there_is(cls, value: Limits, info: ValidationInfo) -> Limits:
+        clickhouse = info.data.get("clickhouse")
+        of_own = ("keeper_memory_mib", "clickhouse_cpus")
+        changed = [name for name in of_own if getattr(value, name) != Limits.model_fields[name].default]
+        if changed and isinstance(clickhouse, ClickHouseSettings) and clickhouse.external:
+            raise problem(
+                f"allowed: nothing in {', '.join(changed)}, because clickhouse.external has no such container"
+            )
         return value
 
     @field_validator("content")
