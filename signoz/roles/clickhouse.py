@@ -68,7 +68,7 @@ def container(context: RoleContext) -> Container:
         role=Role.CLICKHOUSE,
         name=context.name(Role.CLICKHOUSE),
         image=context.image_of(Role.CLICKHOUSE),
-        entrypoint=_start(context.cold_access),
+        entrypoint=start(context.cold_access),
         environment=credentials(context.cold_access),
         files=clickhouse_files(settings.clickhouse, context.release, context.cold_access),
         volumes=(context.data_volume(Role.CLICKHOUSE, DATA_PATH),),
@@ -86,7 +86,7 @@ def container(context: RoleContext) -> Container:
     )
 
 
-def _start(access: ColdAccess | None) -> tuple[str, ...]:
+def start(access: ColdAccess | None) -> tuple[str, ...]:
     """What the image's entry point would add (users, folders) is here already. ClickHouse does not start without its S3
     disk, whose keys are there a moment after Docker when the machine boots."""
     server = ("/usr/bin/clickhouse-server", f"--config-file={CONFIG_PATH}")

@@ -18,7 +18,6 @@ from turnscope.deployment.existing import Existing
 from turnscope.deployment.existing_host import FINDERS
 
 pytestmark = NEEDED
-
 ACCOUNT = "123456789012"
 
 

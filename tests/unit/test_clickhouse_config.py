@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -23,6 +25,7 @@ from signoz.roles.clickhouse import (
     USERS_PATH,
     clickhouse_files,
     render_clickhouse,
+    start,
 )
 from signoz.roles.collector.config import render_collector
 from signoz.roles.keeper import CONFIG_PATH as KEEPER_CONFIG_PATH
@@ -31,7 +34,15 @@ from signoz.roles.keeper import keeper_files
 from stacks.settings.roles.clickhouse import ClickHouseSettings
 from tests import clickhouse_schema
 from tests.collector_cases import collector_context, collector_settings
-from tests.role_cases import CLICKHOUSE, CLICKHOUSE_PASSWORD, COLD, RELEASES, clickhouse_settings, clickhouse_texts
+from tests.role_cases import (
+    CLICKHOUSE,
+    CLICKHOUSE_PASSWORD,
+    COLD,
+    COLD_ACCESS,
+    RELEASES,
+    clickhouse_settings,
+    clickhouse_texts,
+)
 
 SCHEMAS = {
     CONFIG_PATH: clickhouse_schema.SERVER,
@@ -135,6 +146,31 @@ def test_coordination_follows_the_release() -> None:
     [keeper] = keeper_files(clickhouse_settings("prod"), CURRENT)
     port = ElementTree.fromstring(keeper.text).findtext("keeper_server/tcp_port")  # noqa: S314
     assert parsed(CONFIG_PATH).findtext("zookeeper/node/port") == port == "9181"
+
+
+def starting(folder: Path) -> subprocess.Popen[str]:
+    """ClickHouse's command on a machine that hands out credentials, with `echo` for the server."""
+    shell, option, script = start(COLD_ACCESS)
+    script = script.replace("/etc/turnscope/s3", str(folder)).replace("/usr/bin/clickhouse-server", "echo started")
+    return subprocess.Popen([shell, option, script], stdout=subprocess.PIPE, text=True)
+
+
+def test_clickhouse_waits_for_its_credentials(tmp_path: Path) -> None:
+    """Without them its S3 disk, and so the whole server, would fail; a boot has them a moment after Docker."""
+    with starting(tmp_path) as waiting:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(1.5)
+        (tmp_path / COLD_ACCESS.file).write_text("[default]\n")
+        assert waiting.communicate(timeout=60)[0].startswith("started --config-file=")
+        assert waiting.returncode == 0
+
+
+def test_clickhouse_can_be_stopped_while_it_waits(tmp_path: Path) -> None:
+    with starting(tmp_path) as waiting:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.5)
+        waiting.terminate()
+        assert waiting.wait(60) in (143, -15)
 
 
 @given(st.integers(1024, 1_048_576), st.integers(30, 95), st.integers(5, 95))

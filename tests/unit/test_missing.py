@@ -207,7 +207,7 @@ def test_signoz_in_a_fresh_stack_lacks_its_domain_and_its_secrets(project: Path)
     with_signoz(project, "prod")
     found = {each.key: each.example for each in missing_values(load("prod", project))}
     assert set(found) == {*OWN, *OF_SIGNOZ, RECEIVER, "signoz.gateway.hostname"}
-    assert {found[path] for path in GENERATED} == {"turnscope init STACK"}
+    assert {found[path] for path in GENERATED if path in found} == {"turnscope init STACK"}
     planned = turnscope("plan", "prod")
     assert planned.exit_code == 0, planned.output
     assert "turnscope init prod" in planned.stdout

@@ -228,7 +228,7 @@ def test_signoz_alone_has_nothing_in_aws() -> None:
 
 def test_content_in_a_database_of_ones_own_stays_at_tear_down() -> None:
     """The engine asks nobody to delete what goes with the network, which goes with the stack."""
-    database = {"postgres": {"host": "db.example.com", "password": {"secure": "database"}}}
+    database = {"postgres": {"host": "db.acme-voice.com", "password": {"secure": "database"}}}
     signoz = {"database": database, "images": {"source": "registry"}}
     made = run("dev", {**SIGNOZ_ALONE, "signoz": merge(SIGNOZ_ALONE["signoz"], signoz)})
     content = [each for each in made.resources if each.type.startswith("pulumi-python:")]

@@ -23,6 +23,14 @@ BUCKET, KEY, VOLUME = "aws:s3:Bucket", "aws:kms:Key", "aws:ebs:Volume"
 OF_HOST = "host-"
 """How the names of everything around SigNoz' machine begin."""
 KEPT_KINDS = {BUCKET: "bucket", VOLUME: "volume"}
+HELD = {
+    "analytics-": "its events (turnscope:analytics.keep_data)",
+    "forwarding-": (
+        "the log events that SigNoz did not accept (turnscope:signoz.collector.firehose.log_groups.keep_backup)"
+    ),
+    OF_HOST: "ClickHouse's old data (turnscope:host.data_volume.keep)",
+}
+"""What is in a kept bucket, by the beginning of its name in the state."""
 
 
 def tear_down(deployment: Deployment, *, confirmed: str | None, assume_yes: bool) -> None:
@@ -92,14 +100,7 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
     for resource in resources:
         if short_type(resource.type) == BUCKET:
             if resource.kept:
-                held = (
-                    "ClickHouse's old data (turnscope:host.data_volume.keep)"
-                    if resource.name.startswith(OF_HOST)
-                    else "the log events that SigNoz did not accept "
-                    "(turnscope:signoz.collector.firehose.log_groups.keep_backup)"
-                    if resource.name.startswith("forwarding-")
-                    else "its events (turnscope:analytics.keep_data)"
-                )
+                held = next(what for part, what in KEPT_IN_BUCKETS.items() if resource.name.startswith(part))
                 console.print(f"  Kept: bucket {resource.id} with {held}; the next up adopts it")
             else:
                 console.print(f"  including all objects in bucket [bold]{resource.id}[/bold]")
