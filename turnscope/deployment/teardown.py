@@ -100,7 +100,7 @@ def _show(resources: list[Resource], plan: StackPlan, console: Console) -> None:
     for resource in resources:
         if short_type(resource.type) == BUCKET:
             if resource.kept:
-                held = next(what for part, what in KEPT_IN_BUCKETS.items() if resource.name.startswith(part))
+                held = next(what for part, what in HELD.items() if resource.name.startswith(part))
                 console.print(f"  Kept: bucket {resource.id} with {held}; the next up adopts it")
             else:
                 console.print(f"  including all objects in bucket [bold]{resource.id}[/bold]")
