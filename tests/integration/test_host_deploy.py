@@ -100,13 +100,29 @@ def test_nothing_is_left_to_change(checkout: Checkout) -> None:
     assert "is up to date" in up(checkout)
 
 
-def test_the_volume_grows_where_it_is(checkout: Checkout, account: Account) -> None:
-    before = account.instance()["InstanceId"]
-    checkout.change("size_gib: 20", "size_gib: 30")
-    up(checkout)
+def test_user_data_that_runs_again_changes_nothing(account: Account) -> None:
+    """It runs at every boot. Containers go on meanwhile."""
+    about = "stat -c '%n %i %Y' /etc/fstab /etc/docker/daemon.json /etc/ssh/sshd_config.d/* /opt/turnscope/*; blkid -p"
+    about += " /dev/nvme1n1; docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps -q)"
+    before = account.inside(about)
+    said = account.inside("bash /var/lib/cloud/instance/scripts/part-*")
+    assert said.splitlines()[-1] == "turnscope: ready"
+    assert account.inside(about) == before
+
+
+def test_volume_and_machine_grow_where_they_are(checkout: Checkout, account: Account) -> None:
+    before = account.instance()
+
+    def grow() -> None:
+        checkout.change("size_gib: 20", "size_gib: 30")
+        checkout.change("t3.large", "t3.xlarge")
+        up(checkout)
+
+    unchanged(checkout, grow)
     assert account.volume()["Size"] == 30
     assert account.inside("blockdev --getsize64 /dev/nvme1n1") == str(30 * 2**30)
-    assert account.instance()["InstanceId"] == before
+    after = account.instance()
+    assert (after["InstanceId"], after["InstanceType"]) == (before["InstanceId"], "t3.xlarge")
 
 
 def test_another_image_makes_another_machine_with_the_same_volume_and_address(
