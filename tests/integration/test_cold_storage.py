@@ -48,7 +48,7 @@ provider = aws.Provider("aws", **provider_args("local", settings, read_secret))
 within = pulumi.ResourceOptions(provider=provider)
 account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(provider=provider)).account_id
 names = account.apply(lambda known: Names(plan, known))
-MachineNetwork("host-network", plan.network, label=plan.name, s3_of=plan.region, opts=within)
+MachineNetwork("host-network", plan.network, label=plan.name, availability_zone=None, s3_of=plan.region, opts=within)
 identity = MachineIdentity("host-identity", plan, names=names, opts=within)
 existing = kept_bucket(plan.cold_bucket.name, keep=plan.cold_bucket.keep, provider=provider)
 ColdStorage(

@@ -14,6 +14,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -555,8 +556,6 @@ def postgres_server(folder: Path, password: str, port: int) -> Iterator[None]:
     if become:
         for each in (folder, *folder.iterdir()):
             shutil.chown(each, "postgres", "postgres")
-        for parent in folder.parents[:2]:
-            parent.chmod(0o755)
     (folder / "password").write_text(password)
     data, log = folder / "data", (folder / "log").open("w")
     made = [binaries / "initdb", "-D", data, "-U", "signoz", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}"]
@@ -578,24 +577,32 @@ def postgres_server(folder: Path, password: str, port: int) -> Iterator[None]:
         log.close()
 
 
-def test_postgres_takes_the_address_and_proves_who_it_is(tmp_path: Path) -> None:
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that other users may enter; pytest's own are in folders that they may not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_postgres_takes_the_address_and_proves_who_it_is(reachable: Path) -> None:
     """libpq reads the options as SigNoz' driver (pgx) does: password with any characters, TLS, the CA's certificate."""
     awkward, reference = "it's $HOME `id` \\ @:/?#%&=", SecretRef("p")
     for name, by in (("ca", None), ("other", None), ("server", "ca")):
-        certificate(tmp_path, name, by)
+        certificate(reachable, name, by)
     (port,) = free_ports(1)
     settings = {"host": "localhost", "port": port, "name": "postgres", "password": reference}
 
     def asked(ca: str | None, tls: str = "verify-full") -> tuple[str, str]:
-        pem = (tmp_path / f"{ca}.pem").read_text() if ca else None
+        pem = (reachable / f"{ca}.pem").read_text() if ca else None
         made = Postgres.model_validate({**settings, "tls": tls, "ca_certificates_pem": pem})
         dsn = placeholders.fill(server.postgres_dsn(made), {reference.path: awkward})
-        dsn = dsn.replace(server.POSTGRES_CA_PATH, str(tmp_path / f"{ca}.pem"))
+        dsn = dsn.replace(server.POSTGRES_CA_PATH, str(reachable / f"{ca}.pem"))
         query = "SELECT ssl, current_user FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
         done = subprocess.run([program("psql"), "-Atc", query, dsn], capture_output=True, text=True, check=False)
         return done.stdout.strip(), done.stderr
 
-    with postgres_server(tmp_path, awkward, port):
+    with postgres_server(reachable, awkward, port):
         assert asked("ca") == ("t|signoz", "")
         assert asked(None, "require") == ("t|signoz", "")
         assert asked(None, "disable") == ("f|signoz", "")
