@@ -1,4 +1,7 @@
-"""The machine, its zone or the whole stack is gone; the data comes back. The tests build on each other, in order."""
+"""A machine's life: it grows, is replaced, is lost with its zone or its whole stack, and the data is there again.
+
+The tests build on each other, in order.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,40 @@ def account(checkout: Checkout) -> Account:
     up(checkout)
     assert send(checkout) > 0
     return made
+
+
+def test_volume_and_machine_grow_where_they_are(checkout: Checkout, account: Account) -> None:
+    before = account.instance()
+
+    def grow() -> None:
+        checkout.change("size_gib: 20", "size_gib: 30")
+        checkout.change("t3.large", "t3.xlarge")
+        up(checkout)
+
+    unchanged(checkout, grow)
+    assert account.volume()["Size"] == 30
+    assert account.inside("blockdev --getsize64 /dev/nvme1n1") == str(30 * 2**30)
+    after = account.instance()
+    assert (after["InstanceId"], after["InstanceType"]) == (before["InstanceId"], "t3.xlarge")
+
+
+def test_another_image_makes_another_machine_with_the_same_volume_and_address(
+    checkout: Checkout, account: Account
+) -> None:
+    machine, volume, address = account.instance(), account.volume(), account.address()
+
+    def replace() -> None:
+        checkout.change(account.image(13), account.image(12))
+        up(checkout)
+
+    unchanged(checkout, replace)
+    after = account.instance()
+    assert after["InstanceId"] != machine["InstanceId"]
+    assert account.volume()["VolumeId"] == volume["VolumeId"]
+    assert account.volume()["Attachments"][0]["InstanceId"] == after["InstanceId"]
+    assert account.address()["PublicIp"] == address["PublicIp"]
+    assert account.address()["InstanceId"] == after["InstanceId"]
+    assert "is up to date" in up(checkout)
 
 
 def test_a_machine_that_is_gone_is_made_again_with_its_data(checkout: Checkout, account: Account) -> None:
@@ -74,3 +111,10 @@ def test_a_kept_volume_is_adopted(checkout: Checkout, account: Account) -> None:
     unchanged(checkout, make_again)
     assert account.volume()["VolumeId"] == volume
     assert "is up to date" in up(checkout)
+
+
+def test_tear_down_leaves_nothing_where_nothing_is_kept(checkout: Checkout) -> None:
+    checkout.change("keep: true", "keep: false")
+    up(checkout)
+    out = succeeded(checkout.turnscope("teardown", "local", "--yes"))
+    assert "no resources of this stack are left except the kept resources: snapshot snap-" in out
