@@ -18,6 +18,9 @@ from tests.integration.collector_process import wait_for
 from tests.integration.conftest import Checkout, succeeded
 from tests.machine import LIMIT_SECONDS
 
+ENGINE_SECONDS = 5.0
+"""For the engine to ask for what is next, or to end where there is nothing."""
+
 
 def begun(checkout: Checkout, command: str) -> subprocess.Popen[str]:
     """`turnscope <command> local`, once it says that the emulator runs: the engine comes next."""
@@ -62,7 +65,10 @@ def in_the_middle(checkout: Checkout, command: str, done: Callable[[], bool]) ->
         return False
 
     wait_for(done_after_a_step, lambda: "nothing is done")
-    wait_for(lambda: has_unread_requests(running.port), lambda: "the engine asks for nothing")
+    # A request that the emulator has read and not answered shows nowhere: then the engine waits, and does not end.
+    until = time.monotonic() + ENGINE_SECONDS
+    wait_for(lambda: has_unread_requests(running.port) or time.monotonic() > until, lambda: "the engine is lost")
+    assert process.poll() is None
     return process, running.pid
 
 
